@@ -1,0 +1,37 @@
+# Warnings and sanitizers as unexported interface targets, and the two functions every folder uses.
+add_library(gpreempt_warnings INTERFACE)
+target_compile_options(gpreempt_warnings INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wconversion -Wsign-conversion -Wswitch-enum -Wold-style-cast
+  -Wnon-virtual-dtor -Woverloaded-virtual)
+if(GPREEMPT_WERROR)
+  target_compile_options(gpreempt_warnings INTERFACE -Werror)
+endif()
+
+if(GPREEMPT_SANITIZE)
+  add_compile_options(-fsanitize=${GPREEMPT_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${GPREEMPT_SANITIZE})
+  if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU" AND GPREEMPT_SANITIZE MATCHES "address")
+    # g++ 12's ASan reports falsely on the first throw inside a SimGrid actor with its stack instrumentation on.
+    add_compile_options(--param asan-stack=0)
+  endif()
+endif()
+
+# gpreempt_library(NAME SOURCES ... HEADERS ... PUBLIC libs ... PRIVATE libs ...)
+function(gpreempt_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;HEADERS;PUBLIC;PRIVATE" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${ARG_HEADERS})
+  target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} gpreempt_warnings)
+  string(REPLACE "gpreempt_" "" short ${name})
+  add_library(gpreempt::${short} ALIAS ${name})
+endfunction()
+
+# gpreempt_tests(NAME PREFIX unit/ SOURCES ... LIBS ... [PROPERTIES ...]): one gtest binary, its tests named PREFIX...
+function(gpreempt_tests name)
+  cmake_parse_arguments(ARG "" "PREFIX" "SOURCES;LIBS;PROPERTIES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE ${ARG_LIBS} gpreempt_warnings)
+  string(REGEX REPLACE "/$" "" label ${ARG_PREFIX})
+  gtest_discover_tests(${name} TEST_PREFIX ${ARG_PREFIX} NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST
+    PROPERTIES LABELS ${label} ${ARG_PROPERTIES})
+endfunction()

@@ -1,0 +1,153 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt {
+
+// ---- controls
+// -------------------------------------------------------------------------------------------------
+
+/// Takes queues off the GPU and saves their waves. The backend itself resumes them `lease` after
+/// the call was issued, whatever its caller does.
+struct Suspend {
+  std::optional<Duration>
+      grace;         ///< time waves may drain before they are saved; nullopt = the driver's default
+  Duration lease{};  ///< must be positive
+};
+struct Resume {};
+struct Percentage {
+  std::uint32_t percent = 100;
+};
+struct Priority {
+  std::uint32_t level = 7;  ///< KFD's 0..15
+};
+struct CuMask {
+  std::vector<std::uint32_t> words;
+};
+struct Throttle {
+  std::uint32_t in_flight = 1;
+  std::uint32_t batch = 1;
+};
+struct Signal {
+  int number = 0;
+};
+struct Reset {};
+struct SelectiveUnmap {
+  Duration lease{};
+};
+
+/// What can be done to queues; the order is that of `ControlKind`.
+using Control = std::variant<Suspend, Resume, Percentage, Priority, CuMask, Throttle, Signal, Reset,
+                             SelectiveUnmap>;
+static_assert(std::variant_size_v<Control> == kControlKinds);
+
+[[nodiscard]] inline ControlKind kind_of(const Control& control) {
+  return static_cast<ControlKind>(control.index());
+}
+
+// ---- what a backend is
+// ----------------------------------------------------------------------------------------
+
+struct GpuInfo {
+  GpuId id;
+  std::uint32_t xccs = 0;
+  std::uint32_t cus = 0;        ///< over all XCCs
+  std::uint32_t hqd_slots = 0;  ///< compute queues that fit at once
+};
+
+struct BackendInfo {
+  std::string driver;  ///< personality or version of the driver, e.g. "dkms-6.12.12"
+  std::vector<GpuInfo> gpus;
+  /// Per `ControlKind`: empty = can be done, otherwise why not and what would help.
+  std::array<std::string, kControlKinds> controls;
+  std::string watch;  ///< empty = `watch` works, otherwise why not
+
+  [[nodiscard]] const std::string& missing(ControlKind kind) const {
+    return controls.at(static_cast<std::size_t>(kind));
+  }
+};
+
+enum class AttachMode {
+  kControl,  ///< Offline: ptrace and a debug session; its queues may be suspended
+  kObserve,  ///< Online: neither; every control on it is refused
+};
+
+enum class InspectView { kMqds, kHqds, kRunlists };
+
+/// The seam between the scheduler and a world: the driver of a real GPU, a model of that driver
+/// under the real client, or a discrete-event model. Its caller cannot tell which.
+///
+/// Control is asynchronous. `attach`, `detach`, `control` and `inspect` only post a request; what
+/// became of it is an event. A suspend can take milliseconds and, when firmware hangs, 9 s; one
+/// scheduler serves many targets.
+///
+/// One request per target is in flight: a second `control` before the first one's `ControlDone` is
+/// `kBusy`.
+///
+/// Not thread-safe: one thread (in a simulation one actor) owns a backend.
+class Backend {
+ public:
+  Backend() = default;
+  Backend(const Backend&) = delete;
+  Backend& operator=(const Backend&) = delete;
+  virtual ~Backend() = default;
+
+  /// GPUs, and the reason for each control that is missing. Constant while the backend lives.
+  [[nodiscard]] virtual const BackendInfo& info() const = 0;
+
+  /// The backend's clock. Never goes backwards; starts anywhere.
+  [[nodiscard]] virtual Instant now() const = 0;
+
+  /// Starts following a process. Completes as `AttachDone`, preceded by a `QueueBorn` for each
+  /// queue it has. Errors that the system finds (no such process, not permitted, another debugger)
+  /// are in the event. Errors: kInvalidArgument (pid is already attached).
+  [[nodiscard]] virtual Result<TargetId> attach(Pid pid, AttachMode mode) = 0;
+
+  /// Stops following. Its suspended queues are resumed first. Completes as `DetachDone`.
+  /// Errors: kInvalidArgument (unknown target), kBusy (a request is in flight).
+  [[nodiscard]] virtual Result<void> detach(TargetId target) = 0;
+
+  /// The target's queues as last seen, oldest first; empty for an unknown target.
+  [[nodiscard]] virtual std::vector<QueueInfo> queues(TargetId target) const = 0;
+
+  /// Does `control` to the named queues of one target (of any of its GPUs). Completes as
+  /// `ControlDone` with one outcome per id. The driver preempts *every* queue of each GPU involved,
+  /// those of other processes too. Errors, and then nothing was posted: kUnsupported (with the
+  /// reason of `info()`), kNotPermitted (the target is only observed), kInvalidArgument (no ids,
+  /// more than 1024, an id twice, an id of another target, a lease that is not positive), kBusy (a
+  /// request of this target is in flight).
+  [[nodiscard]] virtual Result<RequestId> control(TargetId target, std::span<const QueueId> ids,
+                                                  const Control& control) = 0;
+
+  /// Reports the target's busy/idle edges as `ActivityEdge`, found by polling every `period`.
+  /// Errors: kUnsupported (with the reason of `info()`), kInvalidArgument.
+  [[nodiscard]] virtual Result<void> watch(TargetId target, Duration period) = 0;
+
+  /// Asks for a decoded hardware view. Completes as `InspectDone`. For verification, not for the
+  /// control loop. Errors: kUnsupported.
+  [[nodiscard]] virtual Result<RequestId> inspect(InspectView view) = 0;
+
+  /// Waits for the next event. Blocks until: an event, or `deadline` by `now()`. Returns nullopt at
+  /// the deadline. Errors: kInternal (the world ended while waiting); the backend is then only good
+  /// for `close`.
+  [[nodiscard]] virtual Result<std::optional<Event>> next_event(Instant deadline) = 0;
+
+  /// Resumes everything, detaches from every target and ends the workers. Blocks until that is
+  /// done, at most as long as the driver does. Idempotent; must be called before the destructor.
+  /// Errors: the first one met; the shutdown goes on past it.
+  [[nodiscard]] virtual Result<void> close() = 0;
+};
+
+}  // namespace gpreempt

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/decision.h"
+#include "core/policy.h"
+
+namespace gpreempt {
+
+/// Who a tenant is. Its members are all (process, GPU) pairs on which its targets have queues.
+struct TenantSpec {
+  std::string name;
+  TenantClass cls = TenantClass::kOffline;
+  std::uint32_t priority = 0;  ///< logical, 0..15
+  std::vector<TargetId> targets;
+};
+
+struct SchedulerOptions {
+  std::optional<Duration> grace;             ///< nullopt = the driver's default
+  Duration lease = std::chrono::seconds(2);  ///< longest suspension; the backend ends it
+};
+
+/// A call to make on the backend: `Suspend` or `Resume` of the ids `[first, first + count)` of
+/// `Actions::ids`.
+struct Action {
+  TargetId target;
+  ControlKind kind = ControlKind::kSuspend;
+  std::uint32_t first = 0;
+  std::uint32_t count = 0;
+};
+
+/// What a step wants done and recorded. Cleared by each step; reusing one avoids allocation.
+struct Actions {
+  std::vector<Action> items;
+  std::vector<QueueId> ids;
+  std::vector<Decision> decisions;
+  std::vector<Realisation> realisations;
+
+  void clear();
+  [[nodiscard]] std::span<const QueueId> ids_of(const Action& action) const {
+    return std::span(ids).subspan(action.first, action.count);
+  }
+};
+
+/// Decides who may use the GPUs. A single-threaded state machine without I/O, clock or threads:
+/// what it does depends on the events it was given and on nothing else, so a recorded event log
+/// reproduces its decisions.
+///
+/// Per (process, GPU) an Offline tenant is Running -> Suspending -> Suspended -> Resuming; events
+/// may arrive in any state and order.
+///
+/// Invariants, checked in every build:
+/// - a queue is suspended only while a policy's live reason stands; when it falls, a resume
+/// follows;
+/// - every suspension carries a lease; at its end the backend resumes, and the scheduler learns of
+/// it;
+/// - at most one request per target is in flight, so none for a queue that has one;
+/// - the outcomes of a request account for every id it named;
+/// - a queue that failed in hardware is resumed and never suspended again.
+class Scheduler {
+ public:
+  Scheduler(std::unique_ptr<const Policy> policy, SchedulerOptions options);
+  ~Scheduler();
+  Scheduler(Scheduler&&) noexcept;
+  Scheduler& operator=(Scheduler&&) noexcept;
+
+  /// Adds a tenant. Its targets must be attached (their queues arrive as `QueueBorn`) or be
+  /// attached later. Errors: kInvalidArgument (priority over 15, a target that is already in a
+  /// tenant).
+  [[nodiscard]] Result<TenantId> add_tenant(const TenantSpec& spec);
+
+  /// Takes one event (nullptr: a deadline passed) and says what to do. `now` must not go backwards.
+  /// Time: no allocation once `out` and the tables have grown to the run's size.
+  void step(const Event* event, Instant now, Actions& out);
+
+  /// The backend refused to take an action (it was never in flight). Undoes its bookkeeping; the
+  /// next step that changes the target may try again.
+  void refused(const Action& action, const Error& error, Instant now);
+
+  /// From now on every member is to run: resumes what is suspended. Call `step` until `quiescent`.
+  void shut_down(Instant now, Actions& out);
+
+  /// When `step` wants to be called if no event comes first.
+  [[nodiscard]] Instant deadline() const;
+  /// Nothing is suspended, wanted suspended, or in flight.
+  [[nodiscard]] bool quiescent() const;
+  [[nodiscard]] const SchedulerOptions& options() const;
+  /// Name of a tenant, for reports. `id` must come from `add_tenant`.
+  [[nodiscard]] const std::string& tenant_name(TenantId id) const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+}  // namespace gpreempt

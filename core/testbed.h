@@ -1,0 +1,120 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/program.h"
+#include "core/time.h"
+
+namespace gpreempt {
+
+/// What the driver and firmware of a GPU were doing, as seen by a queue on it. In each of them but
+/// `kIssue`, `kLock` and `kCopy` every queue of the GPU is off. At any instant exactly one holds.
+enum class DriverPhase {
+  kNone,     ///< no call on this GPU
+  kIssue,    ///< a call was made and has not reached the lock
+  kLock,     ///< a call waits for the GPU's dqm lock
+  kUnmap,    ///< UNMAP_QUEUES is being decoded, waves drain or stop
+  kSave,     ///< waves are being saved
+  kMap,      ///< runlist build and MAP
+  kRestore,  ///< waves are being restored
+  kCopy,     ///< queues run again while the call copies context headers
+};
+inline constexpr std::size_t kDriverPhases = 8;
+[[nodiscard]] std::string_view to_string(DriverPhase phase);
+
+/// One request of an Online program.
+struct RequestRecord {
+  std::uint64_t request = 0;  ///< index into `Program::arrivals`
+  Instant arrival;
+  Instant first_wave;  ///< `kForever` until the first workgroup is dispatched
+  Instant end;         ///< `kForever` until it is complete
+  /// Time between arrival and end in each `DriverPhase`; the parts sum to `end - arrival`.
+  std::array<Duration, kDriverPhases> phases{};
+};
+
+/// One SUSPEND or RESUME as the driver served it. The parts sum to `done - called`.
+struct DriverCall {
+  Pid target;
+  ControlKind kind = ControlKind::kSuspend;
+  Instant called;
+  Instant done;
+  std::array<Duration, kDriverPhases> phases{};
+  std::uint64_t saved_bytes = 0;  ///< wave state of every queue of the GPUs involved
+  bool first_of_process = false;  ///< moved its save areas to system memory
+};
+
+/// What a queue's work amounts to so far.
+struct ProgramProgress {
+  Duration work{};            ///< kernel time done, counted as it would take on an idle GPU
+  std::uint64_t kernels = 0;  ///< kernels complete
+  std::uint64_t requests_completed = 0;
+  Duration bystander{};  ///< time its queues with work were off for another process's call
+};
+
+/// The driver's raw suspend interface, without a backend's care: what a process that called the
+/// ioctls itself would see. For contract tests of driver rules.
+class DriverProbe {
+ public:
+  DriverProbe() = default;
+  DriverProbe(const DriverProbe&) = delete;
+  DriverProbe& operator=(const DriverProbe&) = delete;
+  virtual ~DriverProbe() = default;
+
+  /// Seizes `target` and enables its debug session.
+  [[nodiscard]] virtual Result<void> enable(Pid target) = 0;
+  /// KFD ids of the target's queues, newest first; `clear_new` makes the driver forget that they
+  /// are new.
+  [[nodiscard]] virtual Result<std::vector<std::uint32_t>> snapshot(Pid target, bool clear_new) = 0;
+  /// SUSPEND_QUEUES with the ids as given. Outcomes by index.
+  [[nodiscard]] virtual Result<std::vector<Outcome>> suspend(Pid target,
+                                                             std::vector<std::uint32_t> ids) = 0;
+  [[nodiscard]] virtual Result<std::vector<Outcome>> resume(Pid target,
+                                                            std::vector<std::uint32_t> ids) = 0;
+  /// Disables the session, which resumes everything, and lets go of the target.
+  [[nodiscard]] virtual Result<void> disable(Pid target) = 0;
+};
+
+/// A backend and the world under it, in which programs can be run. One at a time in a process.
+class Testbed {
+ public:
+  Testbed() = default;
+  Testbed(const Testbed&) = delete;
+  Testbed& operator=(const Testbed&) = delete;
+  virtual ~Testbed() = default;
+
+  /// The backend under test. Invalid after `kill_controller`.
+  [[nodiscard]] virtual Backend& backend() = 0;
+  [[nodiscard]] virtual DriverProbe& probe() = 0;
+
+  /// Starts a process with its queues created; it does nothing until `start`.
+  /// Errors: kInvalidArgument (the program cannot run on this GPU, and why).
+  [[nodiscard]] virtual Result<Pid> launch(Program program) = 0;
+  /// Lets every launched program that has not been started begin: instant zero of its arrivals.
+  virtual Instant start() = 0;
+  /// The process makes one more user queue, as an application does at any time.
+  [[nodiscard]] virtual Result<void> create_queue(Pid pid) = 0;
+  /// Ends a process as exit() does.
+  virtual void exit(Pid pid) = 0;
+
+  /// Lets the world go on for `duration` without serving the backend's events.
+  [[nodiscard]] virtual Result<void> wait(Duration duration) = 0;
+  [[nodiscard]] virtual ProgramProgress progress(Pid pid) = 0;
+  /// Requests of an Online program in order of arrival; those that have not arrived are absent.
+  [[nodiscard]] virtual const std::vector<RequestRecord>& requests(Pid pid) = 0;
+  /// Suspends and resumes served so far, in order of completion.
+  [[nodiscard]] virtual const std::vector<DriverCall>& driver_calls() = 0;
+  /// Events the world's engine has fired; 0 where there is no engine.
+  [[nodiscard]] virtual std::uint64_t engine_events() const = 0;
+
+  /// kill -9 of the process that holds the backend. `backend()` is gone afterwards.
+  virtual void kill_controller() = 0;
+};
+
+}  // namespace gpreempt
