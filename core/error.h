@@ -38,7 +38,8 @@ using Result = tl::expected<T, Error>;
 
 /// Makes the error side of a `Result`.
 [[nodiscard]] inline tl::unexpected<Error> fail(Errc code, std::string what, int sys_errno = 0) {
-  return tl::unexpected<Error>(Error{code, sys_errno, std::move(what)});
+  return tl::unexpected<Error>(
+      Error{.code = code, .sys_errno = sys_errno, .what = std::move(what)});
 }
 
 namespace detail {

@@ -1,5 +1,8 @@
 #include "core/event.h"
 
+#include <string_view>
+#include <variant>
+
 namespace gpreempt {
 
 std::string_view to_string(ControlKind kind) {

@@ -26,6 +26,7 @@ struct TenantView {
   bool busy = false;           ///< Online: any member has work
   Instant busy_since;          ///< of the current busy period, or of the last one
   Instant idle_since;
+  std::span<const GpuId> gpus;  ///< Online: where it has queues; empty = not known, so anywhere
 };
 
 /// A member of an Offline tenant as a policy sees it.

@@ -1,5 +1,7 @@
 #include "core/testbed.h"
 
+#include <string_view>
+
 namespace gpreempt {
 
 std::string_view to_string(DriverPhase phase) {

@@ -47,7 +47,7 @@ struct DriverCall {
   Instant done;
   std::array<Duration, kDriverPhases> phases{};
   std::uint64_t saved_bytes = 0;  ///< wave state of every queue of the GPUs involved
-  bool first_of_process = false;  ///< moved its save areas to system memory
+  bool first_of_process = false;  ///< the CPU touched save areas of it for the first time
 };
 
 /// What a queue's work amounts to so far.

@@ -1,0 +1,27 @@
+#include "core/decision.h"
+
+#include <string_view>
+
+namespace gpreempt {
+
+std::string_view to_string(Reason reason) {
+  switch (reason) {
+    case Reason::kNoOnlineWork: return "no-online-work";
+    case Reason::kOnlineBusy: return "online-busy";
+    case Reason::kPolicyNeverActs: return "policy-never-acts";
+    case Reason::kLateQueue: return "late-queue";
+    case Reason::kQuarantine: return "quarantine";
+    case Reason::kShutdown: return "shutdown";
+  }
+  return "unknown";
+}
+
+std::string_view to_string(Verdict verdict) {
+  switch (verdict) {
+    case Verdict::kRun: return "run";
+    case Verdict::kSuspend: return "suspend";
+  }
+  return "unknown";
+}
+
+}  // namespace gpreempt

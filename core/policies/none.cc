@@ -1,0 +1,35 @@
+#include "core/policies/none.h"
+
+#include <cstddef>
+#include <memory>
+#include <span>
+#include <string_view>
+
+#include "core/decision.h"
+#include "core/policy.h"
+#include "core/time.h"
+
+namespace gpreempt {
+namespace {
+
+class NonePolicy final : public Policy {
+ public:
+  [[nodiscard]] std::string_view name() const override { return "none"; }
+  [[nodiscard]] PolicyNeeds needs() const override { return {}; }
+
+  Instant decide(const StateView& view, Instant /*now*/, PolicyState& /*state*/,
+                 std::span<Want> wants) const override {
+    for (std::size_t i = 0; i < wants.size(); ++i) {
+      wants[i] = {.verdict = Verdict::kRun,
+                  .reason = Reason::kPolicyNeverActs,
+                  .cause = view.members[i].tenant};
+    }
+    return kForever;
+  }
+};
+
+}  // namespace
+
+std::unique_ptr<Policy> make_none_policy() { return std::make_unique<NonePolicy>(); }
+
+}  // namespace gpreempt

@@ -1,0 +1,170 @@
+#pragma once
+
+#include <array>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <unordered_map>
+#include <vector>
+
+#include "core/decision.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/policy.h"
+#include "core/scheduler.h"
+#include "core/time.h"
+
+/// What is behind `Scheduler`: flat tables of tenants, targets with their queues, and members.
+/// Internal to core.
+namespace gpreempt::detail {
+
+inline constexpr std::uint32_t kNoIndex = UINT32_MAX;
+/// The backend takes at most so many ids in one call.
+inline constexpr std::size_t kMaxIds = 1024;
+/// Failed resumes of a queue after which it is reported and left to the backend's lease.
+inline constexpr std::uint8_t kMaxResumeFailures = 3;
+
+enum class QueuePhase : std::uint8_t { kRunning, kSuspending, kSuspended, kResuming };
+
+struct TrackedQueue {
+  QueueId id;
+  GpuId gpu;
+  std::uint32_t slot = kNoIndex;  ///< into its target's members; none: not an Offline tenant's
+  QueuePhase phase = QueuePhase::kRunning;
+  bool compute = true;
+  bool quarantined = false;  ///< failed in hardware: never suspended again
+  bool uncertain = false;    ///< a lease expired while it was being suspended: may be running
+  std::uint8_t resume_failures = 0;
+
+  [[nodiscard]] bool given_up() const { return resume_failures >= kMaxResumeFailures; }
+};
+
+struct FlightItem {
+  QueueId id;
+  std::uint32_t slot = kNoIndex;
+  QueuePhase before = QueuePhase::kRunning;  ///< restored if the backend refuses
+};
+
+/// The request of a target that is in flight.
+struct Flight {
+  bool active = false;
+  ControlKind kind = ControlKind::kSuspend;
+  std::vector<FlightItem> items;
+};
+
+/// How far the requests of a decision have come.
+struct Progress {
+  bool active = false;
+  std::uint64_t sequence = 0;
+  ControlKind kind = ControlKind::kSuspend;
+  Instant first_issued = kForever;
+  std::uint32_t ok = 0;
+  std::uint32_t failed = 0;
+};
+
+/// A (process, GPU) pair of an Offline tenant; its `MemberView` has the same index.
+struct TrackedMember {
+  std::uint32_t target = kNoIndex;
+  std::uint32_t slot = kNoIndex;
+  Progress open;    ///< the last decision, until it is realised
+  Progress flying;  ///< the one that the request in flight belongs to
+  bool in_flight = false;
+  bool newly_quarantined = false;
+  std::array<Duration, 2> last_cost{kUnknownCost, kUnknownCost};  ///< of suspend, of resume
+};
+
+struct TrackedTarget {
+  TargetId id;
+  std::uint32_t tenant = kNoIndex;  ///< none until `add_tenant` claims it
+  bool gone = false;
+  bool dirty = false;
+  bool busy = false;
+  bool edge_busy = false;
+  std::uint64_t outstanding = 0;  ///< hinted requests that have not finished
+  std::vector<TrackedQueue> queues;
+  std::vector<std::uint32_t> members;  ///< by slot
+  Flight flight;
+};
+
+struct TrackedTenant {
+  std::string name;
+  std::uint32_t busy_targets = 0;
+  std::vector<GpuId> gpus;                ///< Online: where it has queues
+  std::vector<std::uint32_t> gpu_queues;  ///< how many, same order
+};
+
+/// The moment and place to act of one call.
+struct StepContext {
+  Instant now;
+  Actions& out;
+};
+
+}  // namespace gpreempt::detail
+
+namespace gpreempt {
+
+struct Scheduler::State {
+  using StepContext = detail::StepContext;
+  using TrackedMember = detail::TrackedMember;
+  using TrackedQueue = detail::TrackedQueue;
+  using TrackedTarget = detail::TrackedTarget;
+  using TrackedTenant = detail::TrackedTenant;
+
+  std::unique_ptr<const Policy> policy;
+  SchedulerOptions options;
+  PolicyState policy_state;
+  Instant policy_deadline = kForever;
+  bool policy_due = false;  ///< something the policy sees has changed
+  bool shutting_down = false;
+  Instant last_now = Instant::min();
+  std::uint64_t last_sequence = 0;
+
+  std::vector<TenantView> tenant_views;
+  std::vector<TrackedTenant> tenants;
+  std::vector<MemberView> member_views;
+  std::vector<TrackedMember> members;
+  std::vector<Want> wants;
+  std::vector<TrackedTarget> targets;
+  std::unordered_map<TargetId, std::uint32_t> target_index;
+  std::vector<std::uint32_t> dirty_targets;
+
+  // scheduler.cc: time, policy, decisions
+  void begin(Instant now, Actions& out);
+  void evaluate(StepContext& step);
+  void record(std::uint32_t member, const Want& want, StepContext& step);
+  void reconcile_dirty(StepContext& step);
+
+  // scheduler_tables.cc: who is there
+  [[nodiscard]] std::uint32_t entry(TargetId id);
+  [[nodiscard]] TrackedTarget* find_live(TargetId id);
+  void claim(std::uint32_t target, std::uint32_t tenant);
+  void enrol(std::uint32_t target, TrackedQueue& queue);
+  void born(const QueueInfo& info, StepContext& step);
+  void gone(const QueueGone& event);
+  void drop_queue(TrackedTarget& target, std::size_t position);
+  void drop_target(TargetId id, Instant now);
+  void drop_members(TrackedTarget& target);
+  void update_presence(TrackedTarget& target, GpuId gpu, bool born);
+  void update_busy(TrackedTarget& target, Instant now);
+  void activity(const ActivityEdge& event, Instant now);
+  void work_arrived(TargetId id, Instant now);
+  void work_finished(TargetId id, Instant now);
+  void mark_dirty(TrackedTarget& target);
+
+  // scheduler_control.cc: requests and what became of them
+  void reconcile(TrackedTarget& target, StepContext& step);
+  [[nodiscard]] bool wants_request(const TrackedTarget& target, const TrackedQueue& queue,
+                                   ControlKind kind) const;
+  [[nodiscard]] bool issue(TrackedTarget& target, ControlKind kind, StepContext& step);
+  void board(TrackedTarget& target, TrackedQueue& queue, ControlKind kind);
+  void finished(const ControlDone& event, StepContext& step);
+  std::size_t settle(TrackedTarget& target, std::size_t item, Outcome outcome, std::size_t hint);
+  void failed(TrackedTarget& target, TrackedQueue& queue, ControlKind kind);
+  void land(TrackedTarget& target, std::uint32_t slot, const ControlDone& event, StepContext& step);
+  void lease_expired(const LeaseExpired& event);
+  void undo(const Action& action);
+  [[nodiscard]] bool at_rest(const TrackedTarget& target) const;
+};
+
+}  // namespace gpreempt

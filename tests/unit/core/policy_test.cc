@@ -1,0 +1,150 @@
+// Goal: the policies say what their descriptions say, and wrong specs are explained.
+// Method: hand-made views.
+
+#include "core/policy.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <cstdint>
+#include <memory>
+#include <string_view>
+#include <vector>
+
+#include "core/decision.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt {
+namespace {
+
+using testing::ElementsAre;
+using testing::HasSubstr;
+
+constexpr GpuId kGpuA(100);
+constexpr GpuId kGpuB(200);
+constexpr std::array<GpuId, 1> kOnA{kGpuA};
+
+TenantView online(std::uint32_t id, std::uint32_t priority, bool busy) {
+  return {.id = TenantId(id),
+          .cls = TenantClass::kOnline,
+          .priority = priority,
+          .busy = busy,
+          .busy_since = {},
+          .idle_since = {},
+          .gpus = {}};
+}
+
+TenantView offline(std::uint32_t id, std::uint32_t priority) {
+  return {.id = TenantId(id),
+          .cls = TenantClass::kOffline,
+          .priority = priority,
+          .busy = false,
+          .busy_since = {},
+          .idle_since = {},
+          .gpus = {}};
+}
+
+MemberView member(std::uint32_t tenant, GpuId gpu) {
+  return {.tenant = TenantId(tenant),
+          .tenant_index = tenant,
+          .gpu = gpu,
+          .current = Verdict::kRun,
+          .since = {}};
+}
+
+std::vector<Want> ask(std::string_view name, const std::vector<TenantView>& tenants,
+                      const std::vector<MemberView>& members) {
+  const std::unique_ptr<Policy> policy = make_policy(name).value();
+  PolicyState state;
+  std::vector<Want> wants(members.size());
+  const Instant again =
+      policy->decide({.tenants = tenants, .members = members}, instant_from_ns(5), state, wants);
+  EXPECT_EQ(again, kForever);
+  return wants;
+}
+
+TEST(PolicyTest, NoneLetsEveryMemberRun) {
+  const auto wants = ask("none", {online(0, 9, true), offline(1, 0)}, {member(1, kGpuA)});
+  EXPECT_EQ(wants[0].verdict, Verdict::kRun);
+  EXPECT_EQ(wants[0].reason, Reason::kPolicyNeverActs);
+}
+
+TEST(PolicyTest, SuspendTurnsOffMembersUnderABusyTenant) {
+  const auto wants = ask("suspend", {online(0, 9, true), offline(1, 0)}, {member(1, kGpuA)});
+  EXPECT_EQ(wants[0].verdict, Verdict::kSuspend);
+  EXPECT_EQ(wants[0].reason, Reason::kOnlineBusy);
+  EXPECT_EQ(wants[0].cause, TenantId(0));
+}
+
+TEST(PolicyTest, SuspendLetsMembersRunWhileOnlineIsIdle) {
+  const auto wants = ask("suspend", {online(0, 9, false), offline(1, 0)}, {member(1, kGpuA)});
+  EXPECT_EQ(wants[0].verdict, Verdict::kRun);
+  EXPECT_EQ(wants[0].reason, Reason::kNoOnlineWork);
+  EXPECT_EQ(wants[0].cause, TenantId(1));
+}
+
+TEST(PolicyTest, SuspendSparesMembersOfEqualOrHigherPriority) {
+  const auto wants = ask("suspend", {online(0, 5, true), offline(1, 4), offline(2, 5)},
+                         {member(1, kGpuA), member(2, kGpuA)});
+  EXPECT_EQ(wants[0].verdict, Verdict::kSuspend);
+  EXPECT_EQ(wants[1].verdict, Verdict::kRun);
+}
+
+TEST(PolicyTest, SuspendSparesMembersOnOtherGpus) {
+  TenantView on_a = online(0, 9, true);
+  on_a.gpus = kOnA;
+  const auto wants = ask("suspend", {on_a, offline(1, 0)}, {member(1, kGpuA), member(1, kGpuB)});
+  EXPECT_EQ(wants[0].verdict, Verdict::kSuspend);
+  EXPECT_EQ(wants[1].verdict, Verdict::kRun);
+}
+
+TEST(PolicyTest, SuspendBlamesTheFirstBusyTenantThatOutranksTheMember) {
+  const auto wants =
+      ask("suspend", {online(0, 1, true), online(1, 9, true), offline(2, 5)}, {member(2, kGpuA)});
+  EXPECT_EQ(wants[0].cause, TenantId(1));
+}
+
+TEST(PolicyTest, SuspendNeedsActivityOnly) {
+  const PolicyNeeds needs = make_policy("suspend").value()->needs();
+  EXPECT_TRUE(needs.activity);
+  EXPECT_FALSE(needs.requests);
+  EXPECT_FALSE(needs.deadlines);
+  EXPECT_FALSE(make_policy("none").value()->needs().activity);
+}
+
+TEST(PolicyNamesTest, ListsThePoliciesThatCanBeMade) {
+  EXPECT_THAT(policy_names(), ElementsAre("none", "suspend"));
+  for (const std::string_view name : policy_names()) {
+    EXPECT_EQ(make_policy(name).value()->name(), name);
+  }
+}
+
+struct BadSpec {
+  std::string_view spec;
+  std::string_view message;
+};
+
+class BadPolicySpecTest : public testing::TestWithParam<BadSpec> {};
+
+TEST_P(BadPolicySpecTest, IsRefusedWithTheReason) {
+  const auto policy = make_policy(GetParam().spec);
+  ASSERT_FALSE(policy.has_value());
+  EXPECT_EQ(policy.error().code, Errc::kInvalidArgument);
+  EXPECT_THAT(policy.error().what, HasSubstr(GetParam().message));
+}
+
+INSTANTIATE_TEST_SUITE_P(Specs, BadPolicySpecTest,
+                         testing::Values(BadSpec{"suspnd", "did you mean 'suspend'?"},
+                                         BadSpec{"earliest-deadline", "valid: none, suspend"},
+                                         BadSpec{"", "no policy of that name"},
+                                         BadSpec{"suspend:hold=3ms", "unknown option 'hold'"},
+                                         BadSpec{"none:a=1,b=2", "unknown option 'a'"},
+                                         BadSpec{"suspend:hold", "'hold' is not an option"},
+                                         BadSpec{"suspend:=3", "'=3' is not an option"},
+                                         BadSpec{"suspend:", "write suspend:key=value"}));
+
+}  // namespace
+}  // namespace gpreempt
