@@ -1,0 +1,66 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "core/policy.h"
+#include "core/program.h"
+#include "core/time.h"
+#include "workloads/scenario.h"
+
+/// From a scenario to programs: every random choice is made here.
+namespace gpreempt {
+
+/// What the compiler must know of the hardware.
+struct HardwareFacts {
+  double flops_fp16 = 0;  ///< peak, per GPU
+  std::uint32_t gpus = 1;
+  /// What exactly fills one GPU, for `service` requests. Default: 80 CUs x 8 workgroups x 4 waves.
+  KernelShape whole_gpu{.workgroups = 640, .waves = 4, .vgprs = 64, .lds_bytes = 0};
+};
+
+struct CompileOptions {
+  std::uint64_t seed = 1;
+  /// Tenant -> trace file, replacing the scenario's; "" is the only tenant with a trace.
+  std::map<std::string, std::filesystem::path> traces;
+};
+
+/// What reports and the scheduler need to know of a program, beside the program itself.
+struct TenantMeta {
+  std::string name;
+  TenantClass cls = TenantClass::kOffline;
+  std::uint32_t priority = 0;
+  std::uint64_t arrivals = 0;          ///< in the program
+  std::uint64_t arrivals_counted = 0;  ///< those at or after the warm-up
+  Duration service{};                  ///< sum of `alone_time` over its arrivals
+};
+
+struct Workload {
+  std::vector<Program> programs;    ///< Online first, in the order of the file
+  std::vector<TenantMeta> tenants;  ///< one per program
+  Duration duration{};              ///< arrivals are before this
+  Duration drain{};
+  Duration warmup{};
+  std::vector<std::string> notes;  ///< for people: skipped trace lines and the like
+};
+
+/// Makes the programs. The same scenario, facts and options give the same workload; each tenant has
+/// random streams of its own, so adding a tenant changes no other's draws. Arrivals at or after the
+/// duration are dropped.
+/// Errors: kInvalidArgument (a tenant wants a GPU the hardware lacks, a trace for an unknown
+/// tenant, no trace file), kIo, kParse (a trace).
+[[nodiscard]] Result<Workload> compile(const Scenario& scenario, const HardwareFacts& facts,
+                                       const CompileOptions& options);
+
+/// Time a train takes when it has the GPU to itself.
+[[nodiscard]] Duration alone_time(const KernelTrain& train);
+
+/// Share of the run that Online requests need of GPU `gpu`: the sum of their `alone_time` over the
+/// duration. At 1 or more the queue grows without bound.
+[[nodiscard]] double online_utilisation(const Workload& workload, std::uint32_t gpu = 0);
+
+}  // namespace gpreempt

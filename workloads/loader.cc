@@ -1,0 +1,270 @@
+#include "workloads/loader.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <limits>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/document.h"
+#include "config/units.h"
+#include "core/error.h"
+#include "core/nearest.h"
+#include "core/time.h"
+#include "workloads/scenario.h"
+#include "workloads/tenant_reader.h"
+
+namespace gpreempt {
+namespace {
+
+Result<RunScenario> read_run(const TomlTable& table) {
+  RunScenario run;
+  std::string duration;
+  GPREEMPT_TRY(store(duration, table.string("duration")));
+  if (duration != "trace") {
+    Duration fixed{};
+    GPREEMPT_TRY(store(fixed, table.positive_duration("duration")));
+    run.duration = fixed;
+  }
+  constexpr std::uint64_t kMaxSeed = std::numeric_limits<std::int64_t>::max();
+  GPREEMPT_TRY(store(run.drain, table.duration("drain", run.drain)));
+  GPREEMPT_TRY(store(run.warmup, table.duration("warmup", run.warmup)));
+  GPREEMPT_TRY(store(run.seed, table.uint64("seed", 0, kMaxSeed, run.seed)));
+  if (run.duration && run.warmup >= *run.duration) {
+    return tl::unexpected<Error>(
+        table.error("warmup", "it leaves nothing to count; it must be shorter than `duration`"));
+  }
+  return run;
+}
+
+Result<HardwareScenario> read_hardware(const TomlTable& table) {
+  HardwareScenario hardware;
+  constexpr std::uint32_t kMaxGpus = 64;
+  constexpr std::uint32_t kMaxKernelQueues = 32;
+  GPREEMPT_TRY(store(hardware.model, table.string("model", hardware.model)));
+  GPREEMPT_TRY(store(hardware.gpus, table.uint32("gpus", 1, kMaxGpus, hardware.gpus)));
+  GPREEMPT_TRY(store(hardware.personality, table.string("personality", hardware.personality)));
+  GPREEMPT_TRY(
+      store(hardware.num_kcq, table.uint32("num_kcq", 0, kMaxKernelQueues, hardware.num_kcq)));
+  return hardware;
+}
+
+Result<SloScenario> read_slo(const TomlTable& table) {
+  SloScenario slo;
+  GPREEMPT_TRY(store(slo.quantile, table.positive("quantile", slo.quantile)));
+  if (slo.quantile >= 1) {
+    return tl::unexpected<Error>(table.error("quantile", "it must be below 1, like 0.99"));
+  }
+  GPREEMPT_TRY(store(slo.online_latency, table.durations("online_latency")));
+  GPREEMPT_TRY(store(slo.offline_loss, table.percents("offline_loss")));
+  if (std::ranges::any_of(slo.online_latency, [](Duration d) { return d <= Duration::zero(); })) {
+    return tl::unexpected<Error>(table.error("online_latency", "a limit must be longer than 0"));
+  }
+  if (std::ranges::any_of(slo.offline_loss, [](double loss) { return loss > 1; })) {
+    return tl::unexpected<Error>(table.error("offline_loss", "a loss is at most 100%"));
+  }
+  return slo;
+}
+
+/// A scalar as the text that policy options use.
+Result<std::string> option_text(const TomlTable& table, const std::string& key) {
+  switch (table.kind(key)) {
+    case TomlKind::kString: return table.string(key);
+    case TomlKind::kBoolean:
+      return table.boolean(key, false).map([](bool value) { return fmt::format("{}", value); });
+    case TomlKind::kInteger:
+    case TomlKind::kFloat:
+      return table.number(key).map([](double value) { return fmt::format("{}", value); });
+    case TomlKind::kAbsent:
+    case TomlKind::kArray:
+    case TomlKind::kTable:
+    case TomlKind::kOther: break;
+  }
+  return tl::unexpected<Error>(table.error(key, "an option is a string, a number or a boolean"));
+}
+
+Result<OptionTable> read_options(const TomlTable& table) {
+  OptionTable options;
+  for (const std::string& key : table.keys()) {
+    GPREEMPT_TRY(store(options[key], option_text(table, key)));
+  }
+  return options;
+}
+
+Result<SchedulerScenario> read_scheduler(const TomlTable& table) {
+  SchedulerScenario scheduler;
+  std::string grace;
+  std::string detection;
+  Duration poll_period{};
+  GPREEMPT_TRY(store(scheduler.policy, table.string("policy", scheduler.policy)));
+  GPREEMPT_TRY(store(scheduler.mechanism, table.string("mechanism", scheduler.mechanism)));
+  GPREEMPT_TRY(store(grace, table.string("grace", "default")));
+  if (grace != "default") {
+    Duration fixed{};
+    GPREEMPT_TRY(store(fixed, table.duration("grace")));
+    scheduler.grace = fixed;
+  }
+  GPREEMPT_TRY(store(scheduler.lease, table.positive_duration("lease", scheduler.lease)));
+  GPREEMPT_TRY(
+      store(poll_period, table.positive_duration("poll_period", scheduler.detection.value)));
+  GPREEMPT_TRY(store(detection, table.string("detection", "poll")));
+  Result<Detection> parsed = parse_detection(detection, poll_period);
+  if (!parsed) {
+    return tl::unexpected<Error>(table.error("detection", parsed.error().what));
+  }
+  scheduler.detection = *parsed;
+  GPREEMPT_TRY(store(scheduler.rescan_period,
+                     table.positive_duration("rescan_period", scheduler.rescan_period)));
+  TomlTable options = table;
+  GPREEMPT_TRY(store(options, table.table_or_empty("options")));
+  for (const std::string& policy : options.keys()) {
+    GPREEMPT_TRY(store(scheduler.options[policy], options.table(policy).and_then(read_options)));
+  }
+  return scheduler;
+}
+
+Result<void> read_tenants(const TomlTable& root, const ScenarioFolder& folder, Scenario& scenario) {
+  for (const bool offline : {false, true}) {
+    std::vector<TomlTable> tables;
+    GPREEMPT_TRY(store(tables, root.tables(offline ? "offline" : "online")));
+    for (const TomlTable& table : tables) {
+      Result<TenantScenario> tenant = read_tenant(table, offline, folder);
+      if (!tenant) {
+        return tl::unexpected<Error>(std::move(tenant).error());
+      }
+      const auto same_name = [&](const TenantScenario& other) {
+        return other.name == tenant->name;
+      };
+      if (std::ranges::any_of(scenario.tenants, same_name)) {
+        return tl::unexpected<Error>(table.error(
+            "name",
+            fmt::format("'{}' is taken by another tenant; names must differ", tenant->name)));
+      }
+      if (tenant->gpu >= scenario.hardware.gpus) {
+        return tl::unexpected<Error>(table.error(
+            "gpu", fmt::format("{} is not a GPU of this scenario; [hardware] gpus is {}",
+                               tenant->gpu, scenario.hardware.gpus)));
+      }
+      scenario.tenants.push_back(*std::move(tenant));
+    }
+  }
+  if (scenario.tenants.empty()) {
+    return tl::unexpected<Error>(
+        root.error("no tenants; write an [[online]] or [[offline]] table"));
+  }
+  return {};
+}
+
+bool has_trace(const TenantScenario& tenant) {
+  return tenant.arrivals && std::holds_alternative<TraceArrivals>(*tenant.arrivals);
+}
+
+template <class T>
+Result<void> read_section(const TomlTable& root, std::string_view key, T& out,
+                          Result<T> (*read)(const TomlTable&)) {
+  return store(out, root.table_or_empty(key).and_then(read));
+}
+
+Result<Scenario> read_scenario(const TomlDocument& document, const ScenarioFolder& folder) {
+  const TomlTable& root = document.root();
+  Scenario scenario;
+  GPREEMPT_TRY(document.expect_schema(1));
+  GPREEMPT_TRY(store(scenario.name, root.string("name")));
+  GPREEMPT_TRY(store(scenario.description, root.string("description", "")));
+  GPREEMPT_TRY(store(scenario.run, root.table("run").and_then(read_run)));
+  GPREEMPT_TRY(read_section(root, "hardware", scenario.hardware, read_hardware));
+  GPREEMPT_TRY(read_section(root, "slo", scenario.slo, read_slo));
+  GPREEMPT_TRY(read_section(root, "scheduler", scenario.scheduler, read_scheduler));
+  GPREEMPT_TRY(read_tenants(root, folder, scenario));
+  GPREEMPT_TRY(root.finish());
+  if (!scenario.run.duration && std::ranges::none_of(scenario.tenants, has_trace)) {
+    return tl::unexpected<Error>(
+        root.error("run", "duration = \"trace\" needs a tenant with arrivals of kind \"trace\""));
+  }
+  return scenario;
+}
+
+}  // namespace
+
+Result<Scenario> load_scenario(const std::filesystem::path& file) {
+  return TomlDocument::load(file).and_then([&](const TomlDocument& document) {
+    return read_scenario(document, {.path = file.parent_path(), .embedded = false});
+  });
+}
+
+Result<Scenario> parse_scenario(std::string_view text, std::string display_name,
+                                const std::filesystem::path& folder) {
+  return TomlDocument::parse(text, std::move(display_name))
+      .and_then([&](const TomlDocument& document) {
+        return read_scenario(document, {.path = folder, .embedded = folder.empty()});
+      });
+}
+
+Result<Scenario> find_scenario(const std::string& name) {
+  std::error_code status;
+  if (std::filesystem::is_regular_file(name, status)) {
+    return load_scenario(name);
+  }
+  for (const EmbeddedFile& file : embedded_scenarios()) {
+    if (file.name == name || file.name == name + ".toml") {
+      return parse_scenario(file.text, std::string(file.name));
+    }
+  }
+  std::vector<std::string_view> names;
+  for (const EmbeddedFile& file : embedded_scenarios()) {
+    names.push_back(file.name.substr(0, file.name.rfind('.')));
+  }
+  return fail(Errc::kIo, fmt::format("load scenario '{}': there is no such file or built-in "
+                                     "scenario{}",
+                                     name, suggestion(name, names)));
+}
+
+Result<Detection> parse_detection(std::string_view text, Duration poll_period) {
+  const std::size_t colon = text.find(':');
+  const std::string_view kind = text.substr(0, colon);
+  const std::string_view rest =
+      colon == std::string_view::npos ? std::string_view{} : text.substr(colon + 1);
+  const bool bare = colon == std::string_view::npos;
+  if (kind == "oracle" && bare) {
+    return Detection{.kind = DetectionKind::kOracle, .value = {}};
+  }
+  if (kind != "hint" && kind != "poll") {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("detection '{}': unknown; write hint, hint:<delay>, poll, "
+                            "poll:<period> or oracle",
+                            text));
+  }
+  const bool poll = kind == "poll";
+  Detection detection{.kind = poll ? DetectionKind::kPoll : DetectionKind::kHint,
+                      .value = poll ? poll_period : Duration::zero()};
+  if (!bare) {
+    GPREEMPT_TRY(store(detection.value, parse_duration(rest)));
+  }
+  if (poll && detection.value <= Duration::zero()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("detection '{}': the period must be longer than 0", text));
+  }
+  return detection;
+}
+
+const EmbeddedFile* find_embedded(std::string_view name) {
+  for (const auto files : {embedded_scenarios(), embedded_profiles()}) {
+    for (const EmbeddedFile& file : files) {
+      if (file.name == name || file.name.substr(0, file.name.rfind('.')) == name) {
+        return &file;
+      }
+    }
+  }
+  return nullptr;
+}
+
+}  // namespace gpreempt

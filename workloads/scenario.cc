@@ -1,0 +1,34 @@
+#include "workloads/scenario.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "config/units.h"
+
+namespace gpreempt {
+
+std::string to_string(const Detection& detection) {
+  switch (detection.kind) {
+    case DetectionKind::kHint: return "hint:" + format_duration(detection.value);
+    case DetectionKind::kPoll: return "poll:" + format_duration(detection.value);
+    case DetectionKind::kOracle: return "oracle";
+  }
+  return "invalid";
+}
+
+std::string policy_with_options(const SchedulerScenario& scheduler, const std::string& policy) {
+  const auto found = scheduler.options.find(policy);
+  if (found == scheduler.options.end()) {
+    return policy;
+  }
+  std::string text = policy;
+  char separator = ':';
+  for (const auto& [key, value] : found->second) {
+    text += fmt::format("{}{}={}", separator, key, value);
+    separator = ',';
+  }
+  return text;
+}
+
+}  // namespace gpreempt

@@ -1,0 +1,151 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/program.h"
+#include "core/time.h"
+
+/// A scenario as written in its file, every default filled in and nothing drawn yet.
+namespace gpreempt {
+
+// ---- when requests arrive ----------------------------------------------------------------------
+
+/// Every 1/rate, the first one at `phase`.
+struct PeriodicArrivals {
+  double rate = 0;  ///< per second
+  Duration phase{};
+};
+/// Gamma distributed gaps with squared coefficient of variation `cv2`; 1 is a Poisson process.
+struct RandomArrivals {
+  double rate = 0;  ///< per second
+  double cv2 = 1;
+};
+enum class TraceErrors { kRefuse, kSkip };
+/// Recorded arrivals. The only format is "azure-llm-2023".
+struct TraceArrivals {
+  std::string format;
+  std::filesystem::path file;  ///< resolved; empty: must come with `CompileOptions::traces`
+  double rate_scale = 1;       ///< 2: twice the rate, half the gaps
+  TraceErrors on_error = TraceErrors::kRefuse;
+};
+using ArrivalSpec = std::variant<PeriodicArrivals, RandomArrivals, TraceArrivals>;
+
+// ---- what a request or a step runs -------------------------------------------------------------
+
+struct ConstantTokens {
+  std::uint32_t tokens = 1;
+};
+/// Fixed by its mean and 99th percentile; draws are held to 1..max.
+struct LognormalTokens {
+  double mean = 0;
+  double p99 = 0;
+  std::uint32_t max = 0;
+};
+/// Each request's own, from the trace that its arrivals come from.
+struct TraceTokens {};
+using TokenSpec = std::variant<ConstantTokens, LognormalTokens, TraceTokens>;
+
+/// layers x kernels_per_layer equal kernels; see `transformer_train` in workloads/work.h.
+struct TransformerWork {
+  double parameters = 0;
+  std::uint32_t layers = 0;
+  std::uint32_t kernels_per_layer = 0;
+  TokenSpec context_tokens;
+  KernelShape shape;
+};
+/// The kernels as listed.
+struct KernelsWork {
+  KernelTrain train;
+};
+/// The kernels of a recorded profile. The only format is "orion".
+struct ProfileWork {
+  std::string format;
+  std::string file;       ///< as written, for messages
+  std::string text;       ///< content of the file
+  double time_scale = 1;  ///< multiplies every duration
+  KernelShape shape;      ///< `workgroups` comes from the profile
+};
+enum class ServiceDistribution { kConstant, kExponential, kUniform };
+/// One kernel that fills the GPU, for comparison with queueing formulas.
+struct ServiceWork {
+  ServiceDistribution distribution = ServiceDistribution::kExponential;
+  Duration mean{};
+  std::optional<KernelShape> shape;  ///< nullopt: `HardwareFacts::whole_gpu`
+};
+using WorkSpec = std::variant<TransformerWork, KernelsWork, ProfileWork, ServiceWork>;
+
+// ---- tenants -----------------------------------------------------------------------------------
+
+struct TenantScenario {
+  std::string name;
+  bool offline = false;
+  std::uint32_t priority = 0;  ///< logical, 0..15
+  std::uint32_t hardware_priority = 7;
+  std::uint32_t queues = 1;
+  std::uint32_t gpu = 0;
+  /// Online: always set. Offline: nullopt runs steps for ever, set runs one step per arrival.
+  std::optional<ArrivalSpec> arrivals;
+  WorkSpec work;  ///< `request` of an Online tenant, `step` of an Offline one
+};
+
+// ---- the rest ----------------------------------------------------------------------------------
+
+struct RunScenario {
+  std::optional<Duration> duration;  ///< nullopt = "trace": until the last arrival
+  Duration drain = std::chrono::seconds(10);
+  Duration warmup{};
+  std::uint64_t seed = 1;
+};
+struct HardwareScenario {
+  std::string model = "mi308x";
+  std::uint32_t gpus = 1;
+  std::string personality = "dkms-6.12.12";
+  std::uint32_t num_kcq = 8;
+};
+struct SloScenario {
+  double quantile = 0.99;
+  std::vector<Duration> online_latency;  ///< limit, goal; may be empty
+  std::vector<double> offline_loss;      ///< fractions: limit, goals; may be empty
+};
+enum class DetectionKind { kHint, kPoll, kOracle };
+/// How the scheduler learns that an Online tenant has work.
+struct Detection {
+  DetectionKind kind = DetectionKind::kPoll;
+  Duration value{};  ///< kHint: delay of the hint; kPoll: period; kOracle: 0
+};
+[[nodiscard]] std::string to_string(const Detection& detection);
+
+using OptionTable = std::map<std::string, std::string>;
+struct SchedulerScenario {
+  std::string policy = "suspend";            ///< "name" or "name:key=value,..."
+  std::string mechanism = "suspend-queues";  ///< the same
+  std::optional<Duration> grace;             ///< nullopt = "default"
+  Duration lease = std::chrono::seconds(2);
+  Detection detection{.kind = DetectionKind::kPoll, .value = std::chrono::milliseconds(1)};
+  Duration rescan_period = std::chrono::milliseconds(100);
+  /// Per policy name; used when that policy is chosen without options of its own.
+  std::map<std::string, OptionTable> options;
+};
+
+struct Scenario {
+  std::string name;
+  std::string description;
+  RunScenario run;
+  HardwareScenario hardware;
+  SloScenario slo;
+  SchedulerScenario scheduler;
+  std::vector<TenantScenario> tenants;  ///< Online first, then Offline, each in file order
+};
+
+/// `policy` with the scenario's options for it ("slice" -> "slice:gap=5ms,slice=20ms"); unchanged
+/// if it has options of its own or the scenario has none.
+[[nodiscard]] std::string policy_with_options(const SchedulerScenario& scheduler,
+                                              const std::string& policy);
+
+}  // namespace gpreempt

@@ -1,0 +1,51 @@
+#include "workloads/work.h"
+
+#include <algorithm>
+#include <cmath>
+#include <cstdint>
+
+#include "core/program.h"
+#include "core/random.h"
+#include "core/time.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt {
+namespace {
+
+constexpr double kZ99 = 2.3263478740408408;  // standard normal quantile of 0.99
+constexpr double kNsPerSecond = 1e9;
+
+}  // namespace
+
+KernelTrain transformer_train(const TransformerWork& work, std::uint32_t tokens, double flops) {
+  const std::uint32_t kernels = work.layers * work.kernels_per_layer;
+  const double total_ns =
+      2 * work.parameters * static_cast<double>(tokens) / (kAchievedFlops * flops) * kNsPerSecond;
+  const Duration each(std::llround(total_ns / static_cast<double>(kernels)));
+  return {
+      KernelRun{.count = kernels, .duration = std::max(kKernelFloor, each), .shape = work.shape}};
+}
+
+Lognormal lognormal_from(double mean, double p99) {
+  const double sigma = kZ99 - std::sqrt(kZ99 * kZ99 - 2 * std::log(p99 / mean));
+  return {.mu = std::log(mean) - sigma * sigma / 2, .sigma = sigma};
+}
+
+std::uint32_t draw_tokens(const LognormalTokens& spec, RandomStream& random) {
+  const Lognormal law = lognormal_from(spec.mean, spec.p99);
+  const double drawn = std::round(std::exp(law.mu + law.sigma * random.normal()));
+  return static_cast<std::uint32_t>(std::clamp(drawn, 1.0, static_cast<double>(spec.max)));
+}
+
+Duration draw_service(const ServiceWork& spec, RandomStream& random) {
+  const auto mean = static_cast<double>(to_ns(spec.mean));
+  double drawn = mean;
+  switch (spec.distribution) {
+    case ServiceDistribution::kConstant: break;
+    case ServiceDistribution::kExponential: drawn = random.exponential(mean); break;
+    case ServiceDistribution::kUniform: drawn = 2 * mean * random.uniform(); break;
+  }
+  return std::max(Duration(1), Duration(std::llround(drawn)));
+}
+
+}  // namespace gpreempt
