@@ -1,0 +1,54 @@
+#pragma once
+
+#include <cstdint>
+#include <vector>
+
+#include "backends/sim/gpu/parameters.h"
+#include "core/program.h"
+#include "core/time.h"
+
+namespace gpreempt::sim {
+
+/// A kernel train as one GPU runs it when nothing else does: kernels back to back, each in rounds
+/// of as many workgroups as fit. Lets a position be found without visiting the kernels before it.
+class TrainPlan {
+ public:
+  /// One run of equal kernels.
+  struct Run {
+    KernelShape shape;
+    std::uint32_t count = 0;
+    std::uint32_t capacity = 0;  ///< workgroups resident at once
+    Duration
+        workgroup{};  ///< one round; the kernel's duration over its rounds, rounded up to whole ns
+    Duration kernel{};               ///< rounds x workgroup
+    Duration start{};                ///< of the run within the train
+    std::uint64_t first_kernel = 0;  ///< kernels of the train before this run
+  };
+  /// Where a train is: in kernel `index` of run `run`, `offset` into it.
+  struct Position {
+    std::uint32_t run = 0;
+    std::uint32_t index = 0;
+    Duration offset{};
+  };
+
+  /// Every shape must fit (`workgroups_per_cu` > 0) and every run have a kernel.
+  TrainPlan(const GpuParameters& gpu, const KernelTrain& train);
+
+  [[nodiscard]] const Run& run(std::uint32_t index) const { return runs_[index]; }
+  [[nodiscard]] Duration total() const { return total_; }
+  [[nodiscard]] std::uint64_t kernels() const { return kernels_; }
+  /// Time before `position` in a train that runs alone.
+  [[nodiscard]] Duration elapsed(Position position) const;
+  /// Inverse of `elapsed`, for 0 <= elapsed < total; at a boundary the next kernel has begun.
+  [[nodiscard]] Position locate(Duration elapsed) const;
+  [[nodiscard]] std::uint64_t kernels_before(Position position) const;
+  /// Moves to the next kernel; false at the end of the train.
+  [[nodiscard]] bool advance(Position& position) const;
+
+ private:
+  std::vector<Run> runs_;
+  Duration total_{};
+  std::uint64_t kernels_ = 0;
+};
+
+}  // namespace gpreempt::sim

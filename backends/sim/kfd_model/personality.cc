@@ -1,0 +1,39 @@
+#include "backends/sim/kfd_model/personality.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <span>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "core/nearest.h"
+
+namespace gpreempt::sim {
+namespace {
+
+constexpr std::array<Personality, 4> kPersonalities = {{
+    {.name = "dkms-6.12.12", .debugger_process_counts = false},
+    {.name = "upstream-6.12.95", .debugger_process_counts = false},
+    {.name = "upstream-6.12.107", .debugger_process_counts = true},
+    {.name = "upstream-7.3", .debugger_process_counts = true},
+}};
+
+}  // namespace
+
+std::span<const Personality> personalities() { return kPersonalities; }
+
+Result<Personality> find_personality(std::string_view name) {
+  std::vector<std::string_view> names;
+  for (const Personality& personality : kPersonalities) {
+    if (personality.name == name) {
+      return personality;
+    }
+    names.push_back(personality.name);
+  }
+  return fail(Errc::kInvalidArgument,
+              fmt::format("driver personality '{}': unknown{}", name, suggestion(name, names)));
+}
+
+}  // namespace gpreempt::sim

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "backends/sim/gpu/parameters.h"
+#include "config/parameter.h"
+#include "core/error.h"
+
+namespace gpreempt::sim {
+
+/// A hardware profile: `models/<name>.toml`.
+struct Model {
+  std::string name;
+  std::string product;
+  std::string gfx;
+  std::vector<Parameter> parameters;  ///< every one of the file, in its order
+  GpuParameters point;                ///< all at their values, KFD's share of the HQDs
+  std::string text;                   ///< the file, for the evidence bundle
+
+  /// The weakest evidence among parameters of the `cost` and `memory` tables: what every simulated
+  /// latency rests on.
+  [[nodiscard]] Evidence weakest_cost_evidence() const;
+};
+
+/// Loads the embedded model `name`, or the file of that name if there is none.
+/// `num_kcq` kernel compute queues are taken off the HQDs.
+/// Errors: kIo (neither exists; names the embedded ones), kParse (file:line:column).
+[[nodiscard]] Result<Model> find_model(const std::string& name, std::uint32_t num_kcq);
+
+/// The same from text. Errors: kParse.
+[[nodiscard]] Result<Model> parse_model(const std::string& text, const std::string& display_name,
+                                        std::uint32_t num_kcq);
+
+}  // namespace gpreempt::sim

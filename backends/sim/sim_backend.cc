@@ -1,0 +1,291 @@
+#include "backends/sim/sim_backend.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "backends/sim/gpu/parameters.h"
+#include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/sim_session.h"
+#include "backends/sim/system.h"
+#include "backends/sim/timeline.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt::sim {
+
+SimBackend::SimBackend(System& system)
+    : system_(system),
+      controller_(system.add_controller()),
+      waiter_(system.timeline().make_waiter("an event of the backend")) {
+  const GpuParameters& gpu = system.options().gpu;
+  info_.driver = std::string(system.options().personality.name);
+  for (std::uint32_t i = 0; i < system.options().gpus; ++i) {
+    gpu_ids_.push_back(gpu_id_of(i));
+    info_.gpus.push_back(GpuInfo{
+        .id = gpu_ids_.back(), .xccs = gpu.xccs, .cus = gpu.cus(), .hqd_slots = gpu.hqd_slots});
+  }
+  for (std::size_t i = 0; i < kControlKinds; ++i) {
+    const auto kind = static_cast<ControlKind>(i);
+    if (kind != ControlKind::kSuspend && kind != ControlKind::kResume) {
+      info_.controls.at(i) =
+          fmt::format("{} is not modelled in this version; use suspend-queues", to_string(kind));
+    }
+  }
+  system_.observe(this, this);
+  system_.on_exit([this](Pid pid) { exited(pid); });
+}
+
+SimBackend::~SimBackend() {
+  system_.observe(nullptr, nullptr);
+  system_.on_exit(nullptr);
+  for (auto& [id, target] : targets_) {
+    if (target.watch) {
+      system_.timeline().cancel(target.watch->tick);
+    }
+  }
+  targets_.clear();
+  // A process that ends without closing its sessions: the driver ends them.
+  system_.kfd().exit_process(controller_);
+}
+
+SimBackend::Target* SimBackend::find(TargetId id) {
+  const auto found = targets_.find(id);
+  return found == targets_.end() ? nullptr : &found->second;
+}
+
+std::optional<TargetId> SimBackend::target_of(Pid pid) const {
+  for (const auto& [id, target] : targets_) {
+    if (target.pid == pid) {
+      return id;
+    }
+  }
+  return std::nullopt;
+}
+
+void SimBackend::post(decltype(Event::what) what) {
+  events_.push_back(Event{.at = now(), .what = std::move(what)});
+  waiter_->wake();
+}
+
+Result<TargetId> SimBackend::attach(Pid pid, AttachMode mode) {
+  if (target_of(pid)) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("attach to process {}: it is attached already", pid));
+  }
+  const TargetId id(next_target_++);
+  Target& target = targets_[id];
+  target.pid = pid;
+  if (mode == AttachMode::kControl) {
+    // One tracer thread per target, as the KFD backend has.
+    const auto thread = static_cast<std::int32_t>(controller_.value() * 1000 +
+                                                  static_cast<std::int32_t>(id.value()));
+    target.session = std::make_unique<SimSession>(
+        SimSession::Host{.timeline = system_.timeline(),
+                         .kfd = system_.kfd(),
+                         .gpu_ids = gpu_ids_,
+                         .new_queue_id = [this] { return QueueId(next_queue_++); },
+                         .post = [this](auto what) { post(std::move(what)); }},
+        KfdModel::Caller{.process = controller_, .thread = thread}, id, pid);
+    target.session->attach();
+  } else if (system_.kfd().alive(pid)) {
+    post(AttachDone{.target = id, .error = std::nullopt});
+  } else {
+    post(AttachDone{
+        .target = id,
+        .error = Error{.code = Errc::kProcessExited,
+                       .sys_errno = 0,
+                       .what = fmt::format("attach to process {}: there is none", pid)}});
+  }
+  return id;
+}
+
+Result<void> SimBackend::detach(TargetId id) {
+  Target* target = find(id);
+  if (target == nullptr) {
+    return fail(Errc::kInvalidArgument, fmt::format("detach from target {}: there is none", id));
+  }
+  if (target->watch) {
+    system_.timeline().cancel(target->watch->tick);
+    target->watch.reset();
+  }
+  target->pid = Pid(-1);  // the process may be attached to again
+  if (target->session) {
+    target->session->detach([] {});
+  } else {
+    post(DetachDone{.target = id});
+  }
+  return {};
+}
+
+std::vector<QueueInfo> SimBackend::queues(TargetId id) const {
+  const auto found = targets_.find(id);
+  if (found == targets_.end() || !found->second.session) {
+    return {};
+  }
+  return found->second.session->queues();
+}
+
+Result<RequestId> SimBackend::control(TargetId id, std::span<const QueueId> ids,
+                                      const Control& control) {
+  Target* target = find(id);
+  if (target == nullptr || !target->session) {
+    return fail(Errc::kNotPermitted,
+                fmt::format("control target {}: it is not attached for control", id));
+  }
+  std::vector<QueueId> copy(ids.begin(), ids.end());
+  const RequestId request(next_request_);
+  if (const auto* suspend = std::get_if<Suspend>(&control)) {
+    std::optional<Duration> grace = suspend->grace;
+    if (grace) {
+      const Result<Duration> representable =
+          representable_grace(*grace, system_.options().gpu.clock_hz);
+      if (!representable) {
+        return tl::unexpected<Error>(representable.error());
+      }
+      grace = *representable;
+    }
+    target->session->suspend(request, std::move(copy), grace, suspend->lease);
+  } else if (std::holds_alternative<Resume>(control)) {
+    target->session->resume(request, std::move(copy));
+  } else {
+    return fail(Errc::kUnsupported, info_.missing(kind_of(control)));
+  }
+  ++next_request_;
+  return request;
+}
+
+Result<RequestId> SimBackend::inspect(InspectView /*view*/) {
+  return fail(Errc::kUnsupported,
+              "inspect hardware: the simulator prints no debugfs views in this version");
+}
+
+Result<std::optional<Event>> SimBackend::next_event(Instant deadline) {
+  while (events_.empty()) {
+    const Result<bool> woken = waiter_->wait(deadline);
+    if (!woken) {
+      return tl::unexpected<Error>(woken.error());
+    }
+    if (events_.empty() && now() >= deadline) {
+      return std::optional<Event>{};
+    }
+  }
+  std::optional<Event> event = std::move(events_.front());
+  events_.pop_front();
+  return event;
+}
+
+Result<void> SimBackend::close() {
+  std::size_t left = 0;
+  for (auto& [id, target] : targets_) {
+    if (target.session) {
+      ++left;
+      target.session->detach([this, &left] {
+        --left;
+        waiter_->wake();
+      });
+    }
+  }
+  while (left > 0) {
+    const Result<bool> woken = waiter_->wait(kForever);
+    if (!woken) {
+      return tl::unexpected<Error>(woken.error());
+    }
+  }
+  for (auto& [id, target] : targets_) {
+    if (target.watch) {
+      system_.timeline().cancel(target.watch->tick);
+    }
+  }
+  targets_.clear();
+  return {};
+}
+
+void SimBackend::exited(Pid pid) {
+  if (const std::optional<TargetId> id = target_of(pid)) {
+    Target& target = targets_.at(*id);
+    if (target.session) {
+      target.session->target_exited();
+    }
+    if (target.watch) {
+      system_.timeline().cancel(target.watch->tick);
+      target.watch.reset();
+    }
+    post(TargetExited{.target = *id});
+  }
+}
+
+// ---- what the applications do
+// ---------------------------------------------------------------------------
+
+void SimBackend::work_arrived(Pid pid, std::uint64_t request) {
+  if (const std::optional<TargetId> id = target_of(pid)) {
+    post(WorkArrived{.target = *id, .request = request});
+  }
+}
+
+void SimBackend::work_finished(Pid pid, std::uint64_t request) {
+  if (const std::optional<TargetId> id = target_of(pid)) {
+    post(WorkFinished{.target = *id, .request = request});
+  }
+}
+
+Result<void> SimBackend::watch(TargetId id, Duration period) {
+  Target* target = find(id);
+  if (target == nullptr || period <= Duration::zero()) {
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("watch target {}: unknown target, or a period of {} ns", id, to_ns(period)));
+  }
+  target->watch = Watch{.period = period, .zero = now(), .busy = target->busy};
+  arm_tick(id, *target->watch);
+  return {};
+}
+
+void SimBackend::activity(Pid pid, bool busy) {
+  const std::optional<TargetId> id = target_of(pid);
+  if (!id) {
+    return;
+  }
+  Target& target = targets_.at(*id);
+  target.busy = busy;
+  if (target.watch) {
+    target.watch->busy = busy;
+    target.watch->idle_ticks = 0;
+    arm_tick(*id, *target.watch);
+  }
+}
+
+void SimBackend::arm_tick(TargetId id, Watch& watch) {
+  if (watch.tick == 0 && watch.busy != watch.reported) {
+    const std::int64_t ticks = (now() - watch.zero) / watch.period + 1;
+    watch.tick = system_.timeline().at(watch.zero + ticks * watch.period, [this, id] { tick(id); });
+  }
+}
+
+void SimBackend::tick(TargetId id) {
+  Watch& watch = *targets_.at(id).watch;
+  watch.tick = 0;
+  // read == write is not proof of completion: idle takes two polls that agree.
+  constexpr int kIdlePolls = 2;
+  watch.idle_ticks = watch.busy ? 0 : watch.idle_ticks + 1;
+  if (watch.busy != watch.reported && (watch.busy || watch.idle_ticks >= kIdlePolls)) {
+    watch.reported = watch.busy;
+    post(ActivityEdge{.target = id, .busy = watch.busy});
+  }
+  arm_tick(id, watch);
+}
+
+}  // namespace gpreempt::sim

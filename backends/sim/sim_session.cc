@@ -1,0 +1,302 @@
+#include "backends/sim/sim_session.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/reply.h"
+#include "backends/sim/task.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt::sim {
+namespace {
+
+constexpr std::size_t kSpareEntries = 16;
+
+Error driver_error(const char* operation, Pid pid, long result) {
+  const int number = static_cast<int>(-result);
+  const Errc code = number == ESRCH      ? Errc::kProcessExited
+                    : number == EALREADY ? Errc::kBusy
+                                         : Errc::kNotPermitted;
+  const char* reason = number == ESRCH      ? "it has exited"
+                       : number == EALREADY ? "another debugger holds it"
+                                            : "the driver refuses; it is traced by somebody else";
+  return Error{.code = code,
+               .sys_errno = number,
+               .what = fmt::format("{} process {}: {}", operation, pid, reason)};
+}
+
+}  // namespace
+
+SimSession::SimSession(Host host, KfdModel::Caller caller, TargetId target, Pid pid)
+    : host_(std::move(host)), caller_(caller), target_(target), pid_(pid) {}
+
+SimSession::~SimSession() { host_.timeline.cancel(lease_event_); }
+
+void SimSession::attach() { tasks_.start(do_attach()); }
+
+void SimSession::suspend(RequestId request, std::vector<QueueId> ids, std::optional<Duration> grace,
+                         Duration lease) {
+  in_flight_ = true;
+  tasks_.start(do_control(ControlKind::kSuspend, request, std::move(ids), grace, lease));
+}
+
+void SimSession::resume(RequestId request, std::vector<QueueId> ids) {
+  in_flight_ = true;
+  tasks_.start(do_control(ControlKind::kResume, request, std::move(ids), std::nullopt, {}));
+}
+
+void SimSession::detach(std::function<void()> done) { tasks_.start(do_detach(std::move(done))); }
+
+void SimSession::target_exited() {
+  alive_ = false;
+  queues_.clear();
+  arm_lease();
+}
+
+std::vector<QueueInfo> SimSession::queues() const {
+  std::vector<QueueInfo> result;
+  for (const auto& [id, known] : queues_) {
+    result.push_back(known.info);
+  }
+  return result;
+}
+
+SimSession::Known* SimSession::known(QueueId id) {
+  const auto found = queues_.find(id);
+  return found == queues_.end() ? nullptr : &found->second;
+}
+
+Task SimSession::do_attach() {
+  co_await serial_.acquire();
+  long result = host_.kfd.seize(caller_, pid_);
+  if (result == 0) {
+    Reply<long> enabled;
+    host_.kfd.enable(
+        caller_, pid_, KfdModel::kQueueNew | KfdModel::kProcessRuntime,
+        [this] { tasks_.start(rescan()); }, enabled.sink());
+    result = co_await enabled;
+  }
+  if (result != 0) {
+    alive_ = false;
+    host_.post(AttachDone{.target = target_, .error = driver_error("attach to", pid_, result)});
+  } else {
+    co_await rescan();
+    host_.post(AttachDone{.target = target_, .error = std::nullopt});
+  }
+  serial_.release();
+}
+
+Task SimSession::rescan() {
+  std::size_t capacity = queues_.size() + kSpareEntries;
+  for (;;) {
+    Reply<Snapshot> reply;
+    host_.kfd.snapshot(caller_, pid_, KfdModel::kQueueNew, capacity,
+                       [sink = reply.sink()](long result, const auto& entries) {
+                         sink(Snapshot{.result = result, .entries = entries});
+                       });
+    const Snapshot snapshot = co_await reply;
+    if (snapshot.result != 0 || !alive_) {
+      co_return;
+    }
+    merge(snapshot.entries);
+    if (snapshot.entries.size() <= capacity) {
+      co_return;
+    }
+    capacity = snapshot.entries.size() + kSpareEntries;
+  }
+}
+
+void SimSession::merge(const std::vector<KfdModel::QueueEntry>& entries) {
+  const auto same = [](const Known& known, const KfdModel::QueueEntry& entry) {
+    return known.info.kernel_id == entry.id && known.ring_base == entry.ring_base;
+  };
+  for (auto each = queues_.begin(); each != queues_.end();) {
+    const bool there = std::any_of(entries.begin(), entries.end(),
+                                   [&](const auto& entry) { return same(each->second, entry); });
+    if (there) {
+      ++each;
+      continue;
+    }
+    host_.post(QueueGone{.target = target_, .queue = each->first});
+    each = queues_.erase(each);
+  }
+  // The snapshot lists the newest first.
+  for (auto entry = entries.rbegin(); entry != entries.rend(); ++entry) {
+    const bool old = std::any_of(queues_.begin(), queues_.end(),
+                                 [&](const auto& each) { return same(each.second, *entry); });
+    if (old) {
+      continue;
+    }
+    const QueueInfo info{
+        .id = host_.new_queue_id(),
+        .target = target_,
+        .gpu = host_.gpu_ids[entry->gpu],
+        .kernel_id = entry->id,
+        .type = entry->type,
+        .role = entry->type == QueueType::kSdma ? QueueRole::kSdma : QueueRole::kUser,
+        .ring_bytes = entry->ring_bytes,
+        .state = QueueState::kRunning};
+    queues_.emplace(info.id, Known{.info = info, .ring_base = entry->ring_base});
+    host_.post(QueueBorn{info});
+  }
+}
+
+Task SimSession::do_control(ControlKind kind, RequestId request, std::vector<QueueId> ids,
+                            std::optional<Duration> grace, Duration lease) {
+  const Instant issued = host_.timeline.now();
+  co_await serial_.acquire();
+  std::vector<QueueOutcome> outcomes;
+  for (const QueueId id : ids) {
+    outcomes.push_back(QueueOutcome{.id = id, .outcome = Outcome::kInvalid});
+  }
+  long result = 0;
+  if (kind == ControlKind::kSuspend) {
+    co_await rescan();
+  }
+  co_await call(kind, grace, outcomes, result);
+  const auto invalid = [](const QueueOutcome& each) { return each.outcome == Outcome::kInvalid; };
+  if (result >= 0 && kind == ControlKind::kSuspend &&
+      std::any_of(outcomes.begin(), outcomes.end(), invalid)) {
+    co_await rescan();
+    co_await call(kind, grace, outcomes, result);
+  }
+  note(kind, outcomes, saturating_add(issued, lease));
+  in_flight_ = false;
+  std::optional<Error> error;
+  if (!alive_ || result < 0) {
+    error = driver_error("control", pid_, alive_ ? result : -ESRCH);
+  }
+  host_.post(ControlDone{.request = request,
+                         .target = target_,
+                         .kind = kind,
+                         .issued = issued,
+                         .done = host_.timeline.now(),
+                         .outcomes = std::move(outcomes),
+                         .error = std::move(error)});
+  serial_.release();
+}
+
+Task SimSession::call(ControlKind kind, std::optional<Duration> grace,
+                      std::vector<QueueOutcome>& outcomes, long& result) {
+  std::vector<std::uint32_t> kernel_ids;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < outcomes.size(); ++i) {
+    const Known* queue = known(outcomes[i].id);
+    if (outcomes[i].outcome == Outcome::kInvalid && queue != nullptr) {
+      kernel_ids.push_back(queue->info.kernel_id);
+      places.push_back(i);
+    }
+  }
+  if (kernel_ids.empty() || !alive_) {
+    co_return;
+  }
+  Reply<Answer> reply;
+  const auto sink = [sink = reply.sink()](long answer, const std::vector<std::uint32_t>& ids) {
+    sink(Answer{.result = answer, .ids = ids});
+  };
+  if (kind == ControlKind::kSuspend) {
+    host_.kfd.suspend(caller_, pid_, std::move(kernel_ids), grace, sink);
+  } else {
+    host_.kfd.resume(caller_, pid_, std::move(kernel_ids), sink);
+  }
+  const Answer answer = co_await reply;
+  result = answer.result;
+  for (std::size_t i = 0; i < places.size() && answer.result >= 0; ++i) {
+    const std::uint32_t id = answer.ids[i];
+    outcomes[places[i]].outcome = (id & KfdModel::kQueueInvalid) != 0 ? Outcome::kInvalid
+                                  : (id & KfdModel::kQueueError) != 0 ? Outcome::kError
+                                                                      : Outcome::kOk;
+  }
+}
+
+void SimSession::note(ControlKind kind, const std::vector<QueueOutcome>& outcomes,
+                      Instant lease_end) {
+  for (const QueueOutcome& each : outcomes) {
+    Known* queue = known(each.id);
+    if (queue == nullptr || each.outcome == Outcome::kInvalid) {
+      continue;
+    }
+    // A suspend that failed in hardware is off all the same.
+    const bool suspended = kind == ControlKind::kSuspend || each.outcome == Outcome::kError;
+    queue->info.state = suspended ? QueueState::kSuspended : QueueState::kRunning;
+    if (kind == ControlKind::kSuspend) {
+      queue->lease_end = lease_end;
+    } else if (!suspended) {
+      queue->lease_end = kForever;
+    }
+  }
+  arm_lease();
+}
+
+void SimSession::arm_lease() {
+  Instant first = kForever;
+  for (const auto& [id, queue] : queues_) {
+    first = std::min(first, queue.lease_end);
+  }
+  host_.timeline.cancel(std::exchange(lease_event_, 0));
+  if (first != kForever) {
+    lease_event_ = host_.timeline.at(first, [this] {
+      lease_event_ = 0;
+      tasks_.start(end_leases());
+    });
+  }
+}
+
+Task SimSession::end_leases() {
+  co_await serial_.acquire();
+  std::vector<QueueOutcome> due;
+  for (const auto& [id, queue] : queues_) {
+    if (queue.lease_end <= host_.timeline.now()) {
+      due.push_back(QueueOutcome{.id = id, .outcome = Outcome::kInvalid});
+    }
+  }
+  if (!due.empty() && alive_) {
+    long result = 0;
+    co_await call(ControlKind::kResume, std::nullopt, due, result);
+    note(ControlKind::kResume, due, kForever);
+    LeaseExpired expired{.target = target_, .queues = {}};
+    for (const QueueOutcome& each : due) {
+      expired.queues.push_back(each.id);
+    }
+    host_.post(std::move(expired));
+  }
+  serial_.release();
+}
+
+Task SimSession::do_detach(std::function<void()> done) {
+  co_await serial_.acquire();
+  std::vector<QueueOutcome> suspended;
+  for (const auto& [id, queue] : queues_) {
+    if (queue.info.state == QueueState::kSuspended) {
+      suspended.push_back(QueueOutcome{.id = id, .outcome = Outcome::kInvalid});
+    }
+  }
+  long result = 0;
+  co_await call(ControlKind::kResume, std::nullopt, suspended, result);
+  if (alive_) {
+    Reply<long> disabled;
+    host_.kfd.disable(caller_, pid_, disabled.sink());
+    static_cast<void>(co_await disabled);
+    static_cast<void>(host_.kfd.let_go(caller_, pid_));
+  }
+  queues_.clear();
+  arm_lease();
+  host_.post(DetachDone{.target = target_});
+  serial_.release();
+  done();
+}
+
+}  // namespace gpreempt::sim

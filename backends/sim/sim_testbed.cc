@@ -1,0 +1,59 @@
+#include "backends/sim/sim_testbed.h"
+
+#include <memory>
+
+#include "backends/sim/model_probe.h"
+#include "backends/sim/sim_backend.h"
+#include "backends/sim/system.h"
+#include "backends/sim/timeline.h"
+#include "core/backend.h"
+#include "core/checked_backend.h"
+#include "core/error.h"
+#include "core/testbed.h"
+#include "core/time.h"
+
+namespace gpreempt::sim {
+namespace {
+
+Timeline& restarted(Timeline& timeline) {
+  timeline.restart();
+  return timeline;
+}
+
+class SimTestbed final : public SystemTestbed {
+ public:
+  SimTestbed(Timeline& timeline, const SystemOptions& options)
+      : SystemTestbed(timeline, options),
+        backend_(make_checked_backend(std::make_unique<SimBackend>(system()))),
+        probe_(system()) {}
+
+  [[nodiscard]] Backend& backend() override {
+    GPREEMPT_CHECK(backend_ != nullptr);
+    return *backend_;
+  }
+  [[nodiscard]] DriverProbe& probe() override { return probe_; }
+  void kill_controller() override { backend_.reset(); }
+
+ private:
+  std::unique_ptr<Backend> backend_;
+  ModelProbe probe_;
+};
+
+}  // namespace
+
+SystemTestbed::SystemTestbed(Timeline& timeline, const SystemOptions& options)
+    : timeline_(restarted(timeline)), system_(timeline_, options) {}
+
+SystemTestbed::~SystemTestbed() = default;
+
+Result<void> SystemTestbed::wait(Duration duration) {
+  const std::unique_ptr<Waiter> waiter = timeline_.make_waiter("time to pass");
+  const Result<bool> woken = waiter->wait(saturating_add(timeline_.now(), duration));
+  return woken ? Result<void>{} : tl::unexpected<Error>(woken.error());
+}
+
+std::unique_ptr<Testbed> open_sim_testbed(Timeline& timeline, const SystemOptions& options) {
+  return std::make_unique<SimTestbed>(timeline, options);
+}
+
+}  // namespace gpreempt::sim

@@ -1,0 +1,51 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "backends/sim/system.h"
+#include "backends/sim/timeline.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/program.h"
+#include "core/testbed.h"
+
+namespace gpreempt::sim {
+
+/// Everything of a testbed that does not depend on which backend runs on the simulated machine.
+class SystemTestbed : public Testbed {
+ public:
+  [[nodiscard]] Result<Pid> launch(Program program) override {
+    return system_.launch(std::move(program));
+  }
+  Instant start() override { return system_.start(); }
+  [[nodiscard]] Result<void> create_queue(Pid pid) override { return system_.create_queue(pid); }
+  void exit(Pid pid) override { system_.exit(pid); }
+  [[nodiscard]] Result<void> wait(Duration duration) override;
+  [[nodiscard]] ProgramProgress progress(Pid pid) override { return system_.progress(pid); }
+  [[nodiscard]] const std::vector<RequestRecord>& requests(Pid pid) override {
+    return system_.requests(pid);
+  }
+  [[nodiscard]] const std::vector<DriverCall>& driver_calls() override {
+    return system_.kfd().calls();
+  }
+  [[nodiscard]] std::uint64_t engine_events() const override { return timeline_.fired(); }
+
+ protected:
+  /// Starts the timeline anew: one testbed at a time on it.
+  SystemTestbed(Timeline& timeline, const SystemOptions& options);
+  ~SystemTestbed() override;
+  [[nodiscard]] System& system() { return system_; }
+
+ private:
+  Timeline& timeline_;
+  System system_;
+};
+
+/// A simulated machine with the sim backend on it. `timeline` must outlive it and have nothing else
+/// on it.
+[[nodiscard]] std::unique_ptr<Testbed> open_sim_testbed(Timeline& timeline,
+                                                        const SystemOptions& options);
+
+}  // namespace gpreempt::sim

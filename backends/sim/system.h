@@ -1,0 +1,78 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/parameters.h"
+#include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/kfd_model/personality.h"
+#include "backends/sim/program_runner.h"
+#include "backends/sim/timeline.h"
+#include "core/error.h"
+#include "core/hints.h"
+#include "core/ids.h"
+#include "core/program.h"
+#include "core/testbed.h"
+
+namespace gpreempt::sim {
+
+struct SystemOptions {
+  GpuParameters gpu;
+  std::uint32_t gpus = 1;
+  Personality personality;
+  std::uint64_t seed = 1;
+  bool skip_ahead = true;  ///< see `WaveDispatcher::Options`
+};
+
+/// A simulated machine: GPUs, the driver, and the processes that use them. What runs against it
+/// (the sim backend, or the KFD backend on the virtual KFD) is not part of it.
+class System {
+ public:
+  System(Timeline& timeline, const SystemOptions& options);
+  System(const System&) = delete;
+  System& operator=(const System&) = delete;
+  ~System();
+
+  [[nodiscard]] Timeline& timeline() { return timeline_; }
+  [[nodiscard]] KfdModel& kfd() { return *kfd_; }
+  [[nodiscard]] const SystemOptions& options() const { return options_; }
+
+  /// A new process that only talks to the driver: a controller.
+  Pid add_controller();
+  /// Where processes report their work from now on; null for nowhere.
+  void observe(HintSink* hints, WorkObserver* observer);
+
+  // What `Testbed` asks for, see there. `launch` and `create_queue` block.
+  [[nodiscard]] Result<Pid> launch(Program program);
+  Instant start();
+  [[nodiscard]] Result<void> create_queue(Pid pid);
+  void exit(Pid pid);
+  [[nodiscard]] ProgramProgress progress(Pid pid) const;
+  [[nodiscard]] const std::vector<RequestRecord>& requests(Pid pid) const;
+  [[nodiscard]] bool exited(Pid pid) const { return !kfd_->alive(pid); }
+  /// Called once for a process that ends.
+  void on_exit(std::function<void(Pid)> callback) { on_exit_ = std::move(callback); }
+
+ private:
+  class Listener;
+  [[nodiscard]] Result<void> check(const Program& program) const;
+  [[nodiscard]] ProgramRunner& runner(Pid pid) const;
+
+  Timeline& timeline_;
+  SystemOptions options_;
+  std::vector<std::unique_ptr<Listener>> listeners_;  ///< one per GPU
+  std::vector<std::unique_ptr<Gpu>> gpus_;
+  std::unique_ptr<KfdModel> kfd_;
+  std::map<Pid, std::unique_ptr<ProgramRunner>> runners_;
+  HintSink* hints_ = nullptr;
+  WorkObserver* observer_ = nullptr;
+  std::function<void(Pid)> on_exit_;
+  std::int32_t next_pid_ = 1000;
+};
+
+}  // namespace gpreempt::sim

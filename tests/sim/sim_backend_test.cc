@@ -1,0 +1,103 @@
+// Goal: what the contract suite cannot see because it is the simulator's own: polled detection and
+// the engine's counts.
+#include "backends/sim/sim_backend.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "backends/sim/sim_testbed.h"
+#include "backends/sim/timeline.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/program.h"
+#include "core/testbed.h"
+#include "core/time.h"
+#include "tests/sim/test_gpu.h"
+
+namespace gpreempt::sim {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+
+/// One request of `length` at each of `arrivals`.
+Program online(Duration length, const std::vector<Duration>& arrivals) {
+  Program program{.name = "online",
+                  .trains = {{{.count = 1, .duration = length, .shape = small_workgroups(1)}}}};
+  for (const Duration at : arrivals) {
+    program.arrivals.push_back(Arrival{.at = at});
+  }
+  return program;
+}
+
+struct Edge {
+  Duration at;
+  bool busy = false;
+  friend bool operator==(const Edge&, const Edge&) = default;
+};
+
+std::vector<Edge> edges(Program program, Duration period) {
+  PlainTimeline timeline;
+  const std::unique_ptr<Testbed> testbed = open_sim_testbed(timeline, free_system());
+  Backend& backend = testbed->backend();
+  const Pid pid = testbed->launch(std::move(program)).value();
+  const TargetId target = backend.attach(pid, AttachMode::kObserve).value();
+  const Instant begin = testbed->start();
+  EXPECT_TRUE(backend.next_event(kForever).value().has_value());  // AttachDone
+  EXPECT_TRUE(backend.watch(target, period).has_value());
+  std::vector<Edge> result;
+  for (;;) {
+    const std::optional<Event> event = backend.next_event(begin + milliseconds(100)).value();
+    if (!event) {
+      break;
+    }
+    if (const auto* edge = std::get_if<ActivityEdge>(&event->what)) {
+      result.push_back(Edge{.at = event->at - begin, .busy = edge->busy});
+    }
+  }
+  EXPECT_TRUE(backend.close().has_value());
+  return result;
+}
+
+TEST(WatchTest, BusyIsSeenAtTheNextPollAndIdleAtTheSecondOne) {
+  EXPECT_EQ(edges(online(microseconds(2500), {microseconds(1200)}), milliseconds(1)),
+            (std::vector<Edge>{{milliseconds(2), true}, {milliseconds(5), false}}));
+}
+
+TEST(WatchTest, WorkBetweenTwoPollsIsNotSeen) {
+  EXPECT_EQ(edges(online(microseconds(100), {microseconds(1200)}), milliseconds(1)),
+            (std::vector<Edge>{}));
+}
+
+TEST(WatchTest, GapShorterThanTwoPollsIsNotIdle) {
+  EXPECT_EQ(
+      edges(online(microseconds(1000), {microseconds(500), microseconds(2200)}), milliseconds(1)),
+      (std::vector<Edge>{{milliseconds(1), true}, {milliseconds(5), false}}));
+}
+
+TEST(LaunchTest, ProgramThatCannotRunIsRefusedWithTheReason) {
+  PlainTimeline timeline;
+  const std::unique_ptr<Testbed> testbed = open_sim_testbed(timeline, free_system());
+  Program many = online(microseconds(1), {});
+  many.queues = 25;
+  const Result<Pid> oversubscribed = testbed->launch(many);
+  ASSERT_FALSE(oversubscribed.has_value());
+  EXPECT_NE(oversubscribed.error().what.find("25 queues on 24"), std::string::npos);
+  Program huge = online(microseconds(1), {});
+  huge.trains[0][0].shape.lds_bytes = 1U << 20U;
+  EXPECT_FALSE(testbed->launch(huge).has_value());
+  Program elsewhere = online(microseconds(1), {});
+  elsewhere.gpu = 1;
+  EXPECT_FALSE(testbed->launch(elsewhere).has_value());
+}
+
+}  // namespace
+}  // namespace gpreempt::sim
