@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
@@ -220,21 +219,20 @@ void EventLog::end_line() {
   line_.push_back('\n');
   if (text_ != nullptr) {
     text_->append(line_.data(), line_.size());
-  } else if (write_errno_ == 0 &&
+  } else if (!failed_ &&
              std::fwrite(line_.data(), 1, line_.size(), file_) != line_.size()) {
-    write_errno_ = errno != 0 ? errno : EIO;
+    failed_ = true;
   }
   line_.clear();
 }
 
 Result<void> EventLog::finish() {
-  if (file_ != nullptr && std::fflush(file_) != 0 && write_errno_ == 0) {
-    write_errno_ = errno != 0 ? errno : EIO;
+  if (file_ != nullptr && std::fflush(file_) != 0) {
+    failed_ = true;
   }
-  if (write_errno_ != 0) {
+  if (failed_) {
     return fail(Errc::kIo,
-                "writing the event log: the file system refused it; free some space and run again",
-                write_errno_);
+                "writing the event log: the file system refused it; free some space and run again");
   }
   return {};
 }

@@ -50,7 +50,7 @@ class EventLog final : public EventSink {
   std::FILE* file_ = nullptr;
   std::string* text_ = nullptr;
   EventLogContent content_;
-  int write_errno_ = 0;
+  bool failed_ = false;
   fmt::memory_buffer line_;
 };
 

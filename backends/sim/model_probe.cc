@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/time.h"
 
 namespace gpreempt::sim {
 namespace {
@@ -48,7 +49,7 @@ Result<void> ModelProbe::enable(Pid target) {
   const KfdModel::Caller me = caller();
   GPREEMPT_TRY(as_result(system_.kfd().seize(me, target), "seize", target));
   long result = 0;
-  GPREEMPT_TRY(wait_for(system_.timeline(), [&](std::function<void()> done) {
+  GPREEMPT_TRY(wait_for(system_.timeline(), [&](const std::function<void()>& done) {
     system_.kfd().enable(
         me, target, KfdModel::kQueueNew, [] {},
         [&result, done](long answer) {
@@ -63,13 +64,16 @@ Result<std::vector<std::uint32_t>> ModelProbe::snapshot(Pid target, bool clear_n
   const KfdModel::Caller me = caller();
   long result = 0;
   std::vector<std::uint32_t> ids;
-  GPREEMPT_TRY(wait_for(system_.timeline(), [&](std::function<void()> done) {
+  const auto note = [&](long answer, const std::vector<KfdModel::QueueEntry>& entries) {
+    result = answer;
+    for (const KfdModel::QueueEntry& entry : entries) {
+      ids.push_back(entry.id);
+    }
+  };
+  GPREEMPT_TRY(wait_for(system_.timeline(), [&](const std::function<void()>& done) {
     system_.kfd().snapshot(me, target, clear_new ? KfdModel::kQueueNew : 0, KfdModel::kMaxIds,
-                           [&result, &ids, done](long answer, const auto& entries) {
-                             result = answer;
-                             for (const KfdModel::QueueEntry& entry : entries) {
-                               ids.push_back(entry.id);
-                             }
+                           [note, done](long answer, const auto& entries) {
+                             note(answer, entries);
                              done();
                            });
   }));
@@ -81,16 +85,11 @@ Result<std::vector<Outcome>> ModelProbe::control(bool suspends, Pid target,
                                                  std::vector<std::uint32_t> ids) {
   const KfdModel::Caller me = caller();
   long result = 0;
-  std::vector<Outcome> outcomes;
-  GPREEMPT_TRY(wait_for(system_.timeline(), [&](std::function<void()> done) {
-    const KfdModel::IdsReply reply = [&result, &outcomes, done](
-                                         long answer, const std::vector<std::uint32_t>& after) {
+  std::vector<std::uint32_t> after;
+  GPREEMPT_TRY(wait_for(system_.timeline(), [&](const std::function<void()>& done) {
+    const KfdModel::IdsReply reply = [&, done](long answer, const auto& answered) {
       result = answer;
-      for (const std::uint32_t id : after) {
-        outcomes.push_back((id & KfdModel::kQueueInvalid) != 0 ? Outcome::kInvalid
-                           : (id & KfdModel::kQueueError) != 0 ? Outcome::kError
-                                                               : Outcome::kOk);
-      }
+      after = answered;
       done();
     };
     if (suspends) {
@@ -100,6 +99,11 @@ Result<std::vector<Outcome>> ModelProbe::control(bool suspends, Pid target,
     }
   }));
   GPREEMPT_TRY(as_result(result, suspends ? "suspend queues of" : "resume queues of", target));
+  std::vector<Outcome> outcomes;
+  outcomes.reserve(after.size());
+  for (const std::uint32_t id : after) {
+    outcomes.push_back(KfdModel::outcome_of(id));
+  }
   return outcomes;
 }
 
@@ -114,7 +118,7 @@ Result<std::vector<Outcome>> ModelProbe::resume(Pid target, std::vector<std::uin
 Result<void> ModelProbe::disable(Pid target) {
   const KfdModel::Caller me = caller();
   long result = 0;
-  GPREEMPT_TRY(wait_for(system_.timeline(), [&](std::function<void()> done) {
+  GPREEMPT_TRY(wait_for(system_.timeline(), [&](const std::function<void()>& done) {
     system_.kfd().disable(me, target, [&result, done](long answer) {
       result = answer;
       done();

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/phase_clock.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/timeline.h"
@@ -73,23 +74,29 @@ void ProgramRunner::arrive() {
   record.end = kForever;
   record.phases = gpu_.phases().until(timeline_.now());
   ++outstanding_;
-  if (program_.hints && hints_ != nullptr) {
-    if (program_.hint_delay == Duration::zero()) {
-      hints_->work_arrived(pid_, tag);
-    } else {
-      timeline_.after(program_.hint_delay, [this, tag] {
-        if (hints_ != nullptr) {
-          hints_->work_arrived(pid_, tag);
-        }
-      });
-    }
-  }
+  hint(tag, &HintSink::work_arrived);
   if (outstanding_ == 1 && !program_.endless && observer_ != nullptr) {
     observer_->activity(pid_, true);
   }
   const KernelTrain& train = program_.trains[program_.arrivals[tag].train];
   gpu_.waves().submit(queues_[tag % queues_.size()], {.plan = plan(train), .tag = tag});
   schedule_next();
+}
+
+void ProgramRunner::hint(std::uint64_t tag, void (HintSink::*tell)(Pid, std::uint64_t)) {
+  if (!program_.hints) {
+    return;
+  }
+  const auto now = [this, tag, tell] {
+    if (hints_ != nullptr) {
+      (hints_->*tell)(pid_, tag);
+    }
+  };
+  if (program_.hint_delay == Duration::zero()) {
+    now();
+  } else {
+    timeline_.after(program_.hint_delay, now);
+  }
 }
 
 void ProgramRunner::first_wave(std::uint64_t tag) {
@@ -110,17 +117,7 @@ void ProgramRunner::job_done(std::uint64_t tag) {
   if (stopped_) {
     return;
   }
-  if (program_.hints && hints_ != nullptr) {
-    if (program_.hint_delay == Duration::zero()) {
-      hints_->work_finished(pid_, tag);
-    } else {
-      timeline_.after(program_.hint_delay, [this, tag] {
-        if (hints_ != nullptr) {
-          hints_->work_finished(pid_, tag);
-        }
-      });
-    }
-  }
+  hint(tag, &HintSink::work_finished);
   if (outstanding_ == 0 && !program_.endless && observer_ != nullptr) {
     observer_->activity(pid_, false);
   }

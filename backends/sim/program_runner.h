@@ -57,6 +57,8 @@ class ProgramRunner {
  private:
   void schedule_next();
   void arrive();
+  /// Tells the hint sink, after the hint's delay.
+  void hint(std::uint64_t tag, void (HintSink::*tell)(Pid, std::uint64_t));
   [[nodiscard]] std::shared_ptr<const TrainPlan> plan(const KernelTrain& train) const;
 
   static constexpr std::uint64_t kEndless = ~std::uint64_t{0};

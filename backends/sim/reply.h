@@ -3,7 +3,6 @@
 #include <coroutine>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <utility>
 
 namespace gpreempt::sim {
@@ -21,19 +20,21 @@ class Reply {
   [[nodiscard]] std::function<void(T)> sink() const {
     return [state = state_](T value) {
       state->value = std::move(value);
+      state->answered = true;
       if (state->waiter) {
         std::exchange(state->waiter, {}).resume();
       }
     };
   }
 
-  [[nodiscard]] bool await_ready() const noexcept { return state_->value.has_value(); }
-  void await_suspend(std::coroutine_handle<> waiter) noexcept { state_->waiter = waiter; }
-  [[nodiscard]] T await_resume() { return *std::move(state_->value); }
+  [[nodiscard]] bool await_ready() const noexcept { return state_->answered; }
+  void await_suspend(std::coroutine_handle<> waiter) const noexcept { state_->waiter = waiter; }
+  [[nodiscard]] T await_resume() const { return std::move(state_->value); }
 
  private:
   struct State {
-    std::optional<T> value;
+    T value{};
+    bool answered = false;
     std::coroutine_handle<> waiter;
   };
   std::shared_ptr<State> state_;

@@ -25,6 +25,12 @@
 #include "core/time.h"
 
 namespace gpreempt::sim {
+namespace {
+
+/// No process has this id: the target's is not followed any more.
+constexpr Pid kNobody{-1};
+
+}  // namespace
 
 SimBackend::SimBackend(System& system)
     : system_(system),
@@ -76,6 +82,9 @@ std::optional<TargetId> SimBackend::target_of(Pid pid) const {
 }
 
 void SimBackend::post(decltype(Event::what) what) {
+  if (const auto* attached = std::get_if<AttachDone>(&what); attached && attached->error) {
+    targets_.at(attached->target).pid = kNobody;  // another attach may try again
+  }
   events_.push_back(Event{.at = now(), .what = std::move(what)});
   waiter_->wake();
 }
@@ -121,7 +130,7 @@ Result<void> SimBackend::detach(TargetId id) {
     system_.timeline().cancel(target->watch->tick);
     target->watch.reset();
   }
-  target->pid = Pid(-1);  // the process may be attached to again
+  target->pid = kNobody;  // the process may be attached to again
   if (target->session) {
     target->session->detach([] {});
   } else {
@@ -276,7 +285,9 @@ void SimBackend::arm_tick(TargetId id, Watch& watch) {
 }
 
 void SimBackend::tick(TargetId id) {
-  Watch& watch = *targets_.at(id).watch;
+  Target& target = targets_.at(id);
+  GPREEMPT_CHECK(target.watch.has_value());
+  Watch& watch = *target.watch;
   watch.tick = 0;
   // read == write is not proof of completion: idle takes two polls that agree.
   constexpr int kIdlePolls = 2;

@@ -26,6 +26,8 @@ namespace gpreempt::sim {
 class SimBackend final : public Backend, public HintSink, public WorkObserver {
  public:
   explicit SimBackend(System& system);
+  SimBackend(const SimBackend&) = delete;
+  SimBackend& operator=(const SimBackend&) = delete;
   ~SimBackend() override;
 
   [[nodiscard]] const BackendInfo& info() const override { return info_; }
@@ -76,9 +78,9 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
   std::map<TargetId, Target> targets_;
   std::deque<Event> events_;
   std::unique_ptr<Waiter> waiter_;
-  std::uint32_t next_target_ = 1;
-  std::uint32_t next_queue_ = 1;
-  std::uint64_t next_request_ = 1;
+  std::uint32_t next_target_ = 0;
+  std::uint32_t next_queue_ = 0;
+  std::uint64_t next_request_ = 0;
 };
 
 }  // namespace gpreempt::sim

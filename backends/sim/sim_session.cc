@@ -14,7 +14,6 @@
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/reply.h"
 #include "backends/sim/task.h"
-#include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
@@ -68,6 +67,7 @@ void SimSession::target_exited() {
 
 std::vector<QueueInfo> SimSession::queues() const {
   std::vector<QueueInfo> result;
+  result.reserve(queues_.size());
   for (const auto& [id, known] : queues_) {
     result.push_back(known.info);
   }
@@ -83,10 +83,10 @@ Task SimSession::do_attach() {
   co_await serial_.acquire();
   long result = host_.kfd.seize(caller_, pid_);
   if (result == 0) {
-    Reply<long> enabled;
+    const Reply<long> enabled;
     host_.kfd.enable(
         caller_, pid_, KfdModel::kQueueNew | KfdModel::kProcessRuntime,
-        [this] { tasks_.start(rescan()); }, enabled.sink());
+        [this] { tasks_.start(serve_news()); }, enabled.sink());
     result = co_await enabled;
   }
   if (result != 0) {
@@ -99,10 +99,24 @@ Task SimSession::do_attach() {
   serial_.release();
 }
 
+/// One call at a time, as the one tracer thread makes them.
+Task SimSession::serve_news() {
+  co_await serial_.acquire();
+  KfdModel::DebugEvent event;
+  bool has_new_queue = false;
+  while (alive_ && host_.kfd.query_event(caller_, pid_, ~std::uint64_t{0}, event) == 0) {
+    has_new_queue = has_new_queue || (event.exceptions & KfdModel::kQueueNew) != 0;
+  }
+  if (has_new_queue) {
+    co_await rescan();
+  }
+  serial_.release();
+}
+
 Task SimSession::rescan() {
   std::size_t capacity = queues_.size() + kSpareEntries;
   for (;;) {
-    Reply<Snapshot> reply;
+    const Reply<Snapshot> reply;
     host_.kfd.snapshot(caller_, pid_, KfdModel::kQueueNew, capacity,
                        [sink = reply.sink()](long result, const auto& entries) {
                          sink(Snapshot{.result = result, .entries = entries});
@@ -159,6 +173,7 @@ Task SimSession::do_control(ControlKind kind, RequestId request, std::vector<Que
   const Instant issued = host_.timeline.now();
   co_await serial_.acquire();
   std::vector<QueueOutcome> outcomes;
+  outcomes.reserve(ids.size());
   for (const QueueId id : ids) {
     outcomes.push_back(QueueOutcome{.id = id, .outcome = Outcome::kInvalid});
   }
@@ -203,7 +218,7 @@ Task SimSession::call(ControlKind kind, std::optional<Duration> grace,
   if (kernel_ids.empty() || !alive_) {
     co_return;
   }
-  Reply<Answer> reply;
+  const Reply<Answer> reply;
   const auto sink = [sink = reply.sink()](long answer, const std::vector<std::uint32_t>& ids) {
     sink(Answer{.result = answer, .ids = ids});
   };
@@ -215,10 +230,7 @@ Task SimSession::call(ControlKind kind, std::optional<Duration> grace,
   const Answer answer = co_await reply;
   result = answer.result;
   for (std::size_t i = 0; i < places.size() && answer.result >= 0; ++i) {
-    const std::uint32_t id = answer.ids[i];
-    outcomes[places[i]].outcome = (id & KfdModel::kQueueInvalid) != 0 ? Outcome::kInvalid
-                                  : (id & KfdModel::kQueueError) != 0 ? Outcome::kError
-                                                                      : Outcome::kOk;
+    outcomes[places[i]].outcome = KfdModel::outcome_of(answer.ids[i]);
   }
 }
 
@@ -287,7 +299,7 @@ Task SimSession::do_detach(std::function<void()> done) {
   long result = 0;
   co_await call(ControlKind::kResume, std::nullopt, suspended, result);
   if (alive_) {
-    Reply<long> disabled;
+    const Reply<long> disabled;
     host_.kfd.disable(caller_, pid_, disabled.sink());
     static_cast<void>(co_await disabled);
     static_cast<void>(host_.kfd.let_go(caller_, pid_));

@@ -72,6 +72,7 @@ class SimSession {
                   std::optional<Duration> grace, Duration lease);
   Task do_detach(std::function<void()> done);
   Task end_leases();
+  Task serve_news();
   Task rescan();
   /// Asks the driver for those of `outcomes` that are still invalid and known; fills them in.
   Task call(ControlKind kind, std::optional<Duration> grace, std::vector<QueueOutcome>& outcomes,

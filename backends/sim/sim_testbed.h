@@ -16,6 +16,9 @@ namespace gpreempt::sim {
 /// Everything of a testbed that does not depend on which backend runs on the simulated machine.
 class SystemTestbed : public Testbed {
  public:
+  SystemTestbed(const SystemTestbed&) = delete;
+  SystemTestbed& operator=(const SystemTestbed&) = delete;
+  ~SystemTestbed() override;
   [[nodiscard]] Result<Pid> launch(Program program) override {
     return system_.launch(std::move(program));
   }
@@ -35,7 +38,6 @@ class SystemTestbed : public Testbed {
  protected:
   /// Starts the timeline anew: one testbed at a time on it.
   SystemTestbed(Timeline& timeline, const SystemOptions& options);
-  ~SystemTestbed() override;
   [[nodiscard]] System& system() { return system_; }
 
  private:

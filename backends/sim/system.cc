@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cerrno>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -18,6 +17,7 @@
 #include "backends/sim/program_runner.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
+#include "core/event.h"
 #include "core/hints.h"
 #include "core/ids.h"
 #include "core/program.h"

@@ -22,7 +22,7 @@ class [[nodiscard]] Task {
 
     struct FinalAwaiter {
       [[nodiscard]] bool await_ready() const noexcept { return false; }
-      std::coroutine_handle<> await_suspend(
+      [[nodiscard]] std::coroutine_handle<> await_suspend(
           std::coroutine_handle<promise_type> handle) const noexcept {
         return handle.promise().continuation;
       }
@@ -58,7 +58,8 @@ class [[nodiscard]] Task {
   struct Awaiter {
     std::coroutine_handle<promise_type> handle;
     [[nodiscard]] bool await_ready() const noexcept { return handle.done(); }
-    std::coroutine_handle<> await_suspend(std::coroutine_handle<> continuation) const noexcept {
+    [[nodiscard]] std::coroutine_handle<> await_suspend(
+        std::coroutine_handle<> continuation) const noexcept {
       handle.promise().continuation = continuation;
       return handle;
     }

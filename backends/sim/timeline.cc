@@ -121,27 +121,28 @@ class ScopedEvent {
 
 TimelineWaiter::~TimelineWaiter() { timeline_.cancel(pending_wake_); }
 
+Timeline::EventId TimelineWaiter::arm(Instant deadline) {
+  if (deadline == kForever) {
+    return 0;
+  }
+  return timeline_.at(
+      deadline,
+      [this] {
+        expired_ = true;
+        release();
+      },
+      Timeline::kWakeUp);
+}
+
 Result<bool> TimelineWaiter::wait(Instant deadline) {
   if (woken_ || timeline_.now() >= deadline) {
     return std::exchange(woken_, false);
   }
   expired_ = false;
   blocked_ = true;
-  {
-    Timeline::EventId alarm = 0;
-    if (deadline != kForever) {
-      alarm = timeline_.at(
-          deadline,
-          [this] {
-            expired_ = true;
-            release();
-          },
-          Timeline::kWakeUp);
-    }
-    const ScopedEvent scoped(timeline_, alarm);
-    while (!woken_ && !expired_) {
-      GPREEMPT_TRY(block());
-    }
+  const ScopedEvent alarm(timeline_, arm(deadline));
+  while (!woken_ && !expired_) {
+    GPREEMPT_TRY(block());
   }
   blocked_ = false;
   return std::exchange(woken_, false);

@@ -119,6 +119,8 @@ class TimelineWaiter : public Waiter {
   virtual void release() = 0;
 
  private:
+  [[nodiscard]] Timeline::EventId arm(Instant deadline);
+
   Timeline& timeline_;
   Timeline::EventId pending_wake_ = 0;
   bool blocked_ = false;

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cstdint>
 #include <functional>
 #include <list>
 #include <memory>
@@ -107,7 +106,7 @@ class World::Impl final : public Timeline {
   void block(Party& party, std::string what) {
     party.waits_for = std::move(what);
     party.sleeping = true;
-    --running_;
+    running_ -= party.ended ? 0 : 1;  // a killed one may get here before its stack is unwound
     simgrid::s4u::this_actor::suspend();
     party.waits_for.clear();
   }
@@ -164,9 +163,14 @@ class World::Impl final : public Timeline {
     party.actor = compat::add_actor(host_, party.name,
                                     [this, &party, body = std::exchange(party.body, nullptr)] {
                                       by_actor_[simgrid::s4u::Actor::self()] = &party;
+                                      if (party.ended) {
+                                        return;  // killed before its first step
+                                      }
                                       body();
-                                      --running_;
-                                      finish(party);
+                                      if (!party.ended) {
+                                        --running_;
+                                        finish(party);
+                                      }
                                     });
   }
 

@@ -15,8 +15,8 @@ struct GpuParameters {
   std::uint32_t xccs = 1;
   std::uint32_t cus_per_xcc = 1;
   std::uint32_t waves_per_cu = 32;
-  std::uint64_t vgpr_bytes_per_cu = 512 * 1024;
-  std::uint64_t lds_bytes_per_cu = 64 * 1024;
+  std::uint64_t vgpr_bytes_per_cu = std::uint64_t{512} * 1024;
+  std::uint64_t lds_bytes_per_cu = std::uint64_t{64} * 1024;
   std::uint32_t hqd_slots = 24;
   std::uint32_t vmids = 13;
   double clock_hz = 1e9;

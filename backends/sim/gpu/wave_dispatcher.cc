@@ -1,6 +1,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -167,11 +168,10 @@ void WaveDispatcher::serve_class(std::uint32_t pipe_priority) {
     }
   }
   // First an equal share of the room for each, then what the others left.
-  auto left = static_cast<std::uint32_t>(contenders.size());
-  for (const QueueIndex index : contenders) {
-    const std::uint32_t room = fit(queues_[index]);
-    place(index, (room + left - 1) / left);
-    --left;
+  for (std::size_t i = 0; i < contenders.size(); ++i) {
+    const auto left = static_cast<std::uint32_t>(contenders.size() - i);
+    const std::uint32_t room = fit(queues_[contenders[i]]);
+    place(contenders[i], (room + left - 1) / left);
   }
   for (const QueueIndex index : contenders) {
     place(index, fit(queues_[index]));
@@ -354,7 +354,8 @@ void WaveDispatcher::stop_alone() {
   if (!alone_) {
     return;
   }
-  const Alone alone = *std::exchange(alone_, std::nullopt);
+  const Alone alone = *alone_;
+  alone_.reset();
   timeline_.cancel(alone.end);
   Queue& queue = queues_[alone.queue];
   const TrainPlan& plan = queue.plan();

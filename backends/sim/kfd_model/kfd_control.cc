@@ -1,14 +1,15 @@
 // SUSPEND_QUEUES, RESUME_QUEUES and what they have in common with every other change of a runlist.
 #include <algorithm>
 #include <cerrno>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/phase_clock.h"
+#include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/task.h"
@@ -21,22 +22,26 @@ namespace gpreempt::sim {
 
 void KfdModel::suspend(Caller caller, Pid target, std::vector<std::uint32_t> ids,
                        std::optional<Duration> grace, IdsReply reply) {
-  const Duration wait = grace.value_or(parameters(0).t_grace);
-  tasks_.start(
-      control(ControlKind::kSuspend, caller, target, std::move(ids), wait, std::move(reply)));
+  tasks_.start(control({.kind = ControlKind::kSuspend,
+                        .caller = caller,
+                        .target = target,
+                        .grace = grace.value_or(parameters(0).t_grace)},
+                       std::move(ids), std::move(reply)));
 }
 
 void KfdModel::resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply) {
   // RESUME names no grace period: the register keeps the driver's default.
-  tasks_.start(control(ControlKind::kResume, caller, target, std::move(ids), parameters(0).t_grace,
-                       std::move(reply)));
+  tasks_.start(control({.kind = ControlKind::kResume,
+                        .caller = caller,
+                        .target = target,
+                        .grace = parameters(0).t_grace},
+                       std::move(ids), std::move(reply)));
 }
 
-Task KfdModel::control(ControlKind kind, Caller caller, Pid target, std::vector<std::uint32_t> ids,
-                       Duration grace, IdsReply reply) {
+Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply reply) {
   CallRecord call;
-  call.call.target = target;
-  call.call.kind = kind;
+  call.call.target = request.target;
+  call.call.kind = request.kind;
   call.call.called = timeline_.now();
   call.mark = timeline_.now();
   for (const auto& node : nodes_) {
@@ -47,7 +52,7 @@ Task KfdModel::control(ControlKind kind, Caller caller, Pid target, std::vector<
     node->gpu->phases().call_leaves(DriverPhase::kIssue, timeline_.now());
   }
   call.book(DriverPhase::kIssue, timeline_.now());
-  long error = check(caller, target, true, true);
+  long error = check(request.caller, request.target, true, true);
   if (error == 0 && ids.size() > kMaxIds) {
     error = -EINVAL;
   }
@@ -55,18 +60,25 @@ Task KfdModel::control(ControlKind kind, Caller caller, Pid target, std::vector<
     reply(error, ids);
     co_return;
   }
-  Process& process = *find(target);
+  Process& process = *find(request.target);
   co_await process.mutex.acquire();
   call.book(DriverPhase::kLock, timeline_.now());
+  // The session may have ended while this call waited, with its target or by its debugger's death.
+  error = check(request.caller, request.target, true, true);
+  if (error != 0) {
+    process.mutex.release();
+    reply(error, ids);
+    co_return;
+  }
   for (std::uint32_t& id : ids) {
     id |= kQueueInvalid;
   }
   for (std::uint32_t gpu = 0; gpu < gpus(); ++gpu) {
-    co_await control_gpu(process, gpu, grace, ids, call);
+    co_await control_gpu(process, gpu, request.grace, ids, call);
   }
   const auto count = std::count_if(ids.begin(), ids.end(),
                                    [](std::uint32_t id) { return (id & kQueueInvalid) == 0; });
-  if (kind == ControlKind::kSuspend && count > 0) {
+  if (request.kind == ControlKind::kSuspend && count > 0) {
     co_await copy_headers(process, call);
   }
   process.mutex.release();

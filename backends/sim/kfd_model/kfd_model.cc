@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -10,18 +11,19 @@
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/parameters.h"
+#include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
-#include "core/event.h"
 #include "core/ids.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
 
-KfdModel::KfdModel(Timeline& timeline, std::vector<Gpu*> gpus, Personality personality,
+KfdModel::KfdModel(Timeline& timeline, const std::vector<Gpu*>& gpus, Personality personality,
                    std::uint64_t seed)
     : timeline_(timeline), personality_(personality), random_(seed, "save-area placement") {
   for (Gpu* gpu : gpus) {
@@ -62,16 +64,17 @@ void KfdModel::exit_process(Pid pid) {
 
 Task KfdModel::end(Process& process) {
   // Its own sessions end first (kfd_process_notifier_release_internal), its queues after.
-  for (const auto& [pid, target] : processes_) {
-    if (target->debugger == process.pid) {
-      co_await target->mutex.acquire();
-      if (target->debugger == process.pid) {
-        co_await close_session(*target);
+  for (const auto& [pid, owned] : processes_) {
+    Process& target = *owned;
+    if (target.debugger == process.pid) {
+      co_await target.mutex.acquire();
+      if (target.debugger == process.pid) {
+        co_await close_session(target);
       }
-      target->mutex.release();
+      target.mutex.release();
     }
-    if (target->tracer && target->tracer->process == process.pid) {
-      target->tracer.reset();
+    if (target.tracer.has_value() && target.tracer->process == process.pid) {
+      target.tracer.reset();
     }
   }
   co_await process.mutex.acquire();

@@ -65,7 +65,16 @@ class KfdModel {
   static constexpr std::uint32_t kQueueInvalid = 1U << 31;
   static constexpr std::size_t kMaxIds = 1024;
 
-  KfdModel(Timeline& timeline, std::vector<Gpu*> gpus, Personality personality, std::uint64_t seed);
+  /// What the bits the driver left in an id mean.
+  [[nodiscard]] static constexpr Outcome outcome_of(std::uint32_t id) {
+    if ((id & kQueueInvalid) != 0) {
+      return Outcome::kInvalid;
+    }
+    return (id & kQueueError) != 0 ? Outcome::kError : Outcome::kOk;
+  }
+
+  KfdModel(Timeline& timeline, const std::vector<Gpu*>& gpus, Personality personality,
+           std::uint64_t seed);
   KfdModel(const KfdModel&) = delete;
   KfdModel& operator=(const KfdModel&) = delete;
   ~KfdModel();
@@ -120,6 +129,12 @@ class KfdModel {
   struct Process;
   struct Node;
   struct CallRecord;
+  struct Request {
+    ControlKind kind = ControlKind::kSuspend;
+    Caller caller;
+    Pid target;
+    Duration grace{};
+  };
 
   [[nodiscard]] Process* find(Pid pid) const;
   [[nodiscard]] long check(Caller caller, Pid target, bool enabled, bool runtime) const;
@@ -133,8 +148,7 @@ class KfdModel {
   Task do_disable(Caller caller, Pid target, Reply reply);
   Task do_snapshot(Caller caller, Pid target, std::uint64_t clear, std::size_t capacity,
                    SnapshotReply reply);
-  Task control(ControlKind kind, Caller caller, Pid target, std::vector<std::uint32_t> ids,
-               Duration grace, IdsReply reply);
+  Task control(Request request, std::vector<std::uint32_t> ids, IdsReply reply);
   Task control_gpu(Process& process, std::uint32_t gpu, Duration grace,
                    std::vector<std::uint32_t>& ids, CallRecord& call);
   Task close_session(Process& process);
