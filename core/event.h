@@ -45,7 +45,7 @@ struct QueueOutcome {
   Outcome outcome = Outcome::kOk;
 };
 
-/// Kinds of `Control`, in the order of the variant in `core/control.h`.
+/// Kinds of `Control`, in the order of the variant in `core/backend.h`.
 enum class ControlKind {
   kSuspend,
   kResume,
@@ -75,7 +75,7 @@ struct ControlDone {
   Instant issued;  ///< when `control` was called
   Instant done;
   std::vector<QueueOutcome> outcomes;  ///< one per id asked for, in the order asked
-  std::optional<Error> error;          ///< the whole call failed; `outcomes` is still complete
+  std::optional<Error> error;          ///< the call was refused: what is not kOk was not done
 };
 
 /// The backend itself ended suspensions whose lease ran out: these queues run again.

@@ -219,8 +219,7 @@ void EventLog::end_line() {
   line_.push_back('\n');
   if (text_ != nullptr) {
     text_->append(line_.data(), line_.size());
-  } else if (!failed_ &&
-             std::fwrite(line_.data(), 1, line_.size(), file_) != line_.size()) {
+  } else if (!failed_ && std::fwrite(line_.data(), 1, line_.size(), file_) != line_.size()) {
     failed_ = true;
   }
   line_.clear();

@@ -66,6 +66,8 @@ struct Actions {
 class Scheduler {
  public:
   Scheduler(std::unique_ptr<const Policy> policy, SchedulerOptions options);
+  Scheduler(const Scheduler&) = delete;
+  Scheduler& operator=(const Scheduler&) = delete;
   ~Scheduler();
   Scheduler(Scheduler&&) noexcept;
   Scheduler& operator=(Scheduler&&) noexcept;

@@ -108,16 +108,24 @@ void Scheduler::State::finished(const ControlDone& event, StepContext& step) {
   if (target == nullptr) {
     return;
   }
-  mark_dirty(*target);
   Flight& flight = target->flight;
   if (!flight.active || flight.kind != event.kind) {
+    mark_dirty(*target);
     return;  // somebody else's request
+  }
+  // A call that was refused says nothing about queues that are not ok, and asking again at once
+  // would only be refused again: as with `refused`, the next change of the target tries again.
+  const bool refused = event.error && event.error->code != Errc::kProcessExited;
+  if (!refused) {
+    mark_dirty(*target);
   }
   GPREEMPT_CHECK(event.outcomes.size() == flight.items.size());
   std::size_t position = 0;
   for (std::size_t i = 0; i < event.outcomes.size(); ++i) {
     GPREEMPT_CHECK(event.outcomes[i].id == flight.items[i].id);
-    position = settle(*target, i, event.outcomes[i].outcome, position);
+    const Outcome outcome = event.outcomes[i].outcome;
+    position = refused && outcome != Outcome::kOk ? restore(*target, i, position)
+                                                  : settle(*target, i, outcome, position);
   }
   flight.active = false;
   for (std::uint32_t slot = 0; slot < target->members.size(); ++slot) {
@@ -152,6 +160,18 @@ std::size_t Scheduler::State::settle(TrackedTarget& target, std::size_t item, Ou
     case Outcome::kInvalid: drop_queue(target, position); return position;
     case Outcome::kError: failed(target, queue, kind); break;
   }
+  return position + 1;
+}
+
+/// Takes an item of a refused call back. Returns where to look for the next item's queue.
+std::size_t Scheduler::State::restore(TrackedTarget& target, std::size_t item, std::size_t hint) {
+  const FlightItem& asked = target.flight.items[item];
+  ++members[target.members[asked.slot]].flying.failed;
+  const std::size_t position = position_of(target.queues, asked.id, hint);
+  if (position == target.queues.size()) {
+    return hint;  // it went away meanwhile
+  }
+  target.queues[position].phase = asked.before;
   return position + 1;
 }
 

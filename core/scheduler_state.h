@@ -160,6 +160,7 @@ struct Scheduler::State {
   void board(TrackedTarget& target, TrackedQueue& queue, ControlKind kind);
   void finished(const ControlDone& event, StepContext& step);
   std::size_t settle(TrackedTarget& target, std::size_t item, Outcome outcome, std::size_t hint);
+  [[nodiscard]] std::size_t restore(TrackedTarget& target, std::size_t item, std::size_t hint);
   void failed(TrackedTarget& target, TrackedQueue& queue, ControlKind kind);
   void land(TrackedTarget& target, std::uint32_t slot, const ControlDone& event, StepContext& step);
   void lease_expired(const LeaseExpired& event);

@@ -136,6 +136,13 @@ Result<Traced> read_traces(const Scenario& scenario, const CompileOptions& optio
     GPREEMPT_TRY(store(requests, traced_requests(tenant, *spec, files.at(tenant.name), notes)));
     last = std::max(last, requests.times.back());
   }
+  if (!scenario.run.duration && last == Duration::zero()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("take the duration of scenario '{}' from its trace: the first request "
+                            "is also the last, or all come at one instant; say with --duration "
+                            "how long the run is",
+                            scenario.name));
+  }
   // One more nanosecond, so that the last request is before the end.
   traced.duration = scenario.run.duration.value_or(last + Duration(1));
   return traced;

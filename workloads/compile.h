@@ -52,7 +52,7 @@ struct Workload {
 /// random streams of its own, so adding a tenant changes no other's draws. Arrivals at or after the
 /// duration are dropped.
 /// Errors: kInvalidArgument (a tenant wants a GPU the hardware lacks, a trace for an unknown
-/// tenant, no trace file), kIo, kParse (a trace).
+/// tenant, no trace file, a duration from a trace that spans no time), kIo, kParse (a trace).
 [[nodiscard]] Result<Workload> compile(const Scenario& scenario, const HardwareFacts& facts,
                                        const CompileOptions& options);
 

@@ -3,10 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -100,6 +103,37 @@ Result<OptionTable> read_options(const TomlTable& table) {
   return options;
 }
 
+/// Every policy of the catalogue. This version lacks most of them; their options are kept.
+constexpr std::array<std::string_view, 15> kCatalogue = {
+    "none",      "priority",    "suspend",   "linger",     "slice",
+    "timeshare", "loss-budget", "deadline",  "break-even", "coalesce",
+    "k-edf",     "laxity",      "partition", "fair",       "mlfq"};
+
+Result<std::map<std::string, OptionTable>> read_policy_options(const TomlTable& table) {
+  std::map<std::string, OptionTable> options;
+  for (const std::string& policy : table.keys()) {
+    if (std::ranges::find(kCatalogue, policy) == kCatalogue.end()) {
+      return tl::unexpected<Error>(table.error(
+          policy, fmt::format("there is no such policy{}", suggestion(policy, kCatalogue))));
+    }
+    GPREEMPT_TRY(store(options[policy], table.table(policy).and_then(read_options)));
+  }
+  return options;
+}
+
+Result<Duration> read_lease(const TomlTable& table, Duration fallback) {
+  constexpr Duration kMinLease = std::chrono::milliseconds(1);
+  Duration lease{};
+  GPREEMPT_TRY(store(lease, table.positive_duration("lease", fallback)));
+  if (lease < kMinLease) {
+    return tl::unexpected<Error>(table.error(
+        "lease", fmt::format("{} is about as long as a suspension takes to begin, so queues would "
+                             "come and go all the time; the least is {}",
+                             format_duration(lease), format_duration(kMinLease))));
+  }
+  return lease;
+}
+
 Result<SchedulerScenario> read_scheduler(const TomlTable& table) {
   SchedulerScenario scheduler;
   std::string grace;
@@ -113,7 +147,7 @@ Result<SchedulerScenario> read_scheduler(const TomlTable& table) {
     GPREEMPT_TRY(store(fixed, table.duration("grace")));
     scheduler.grace = fixed;
   }
-  GPREEMPT_TRY(store(scheduler.lease, table.positive_duration("lease", scheduler.lease)));
+  GPREEMPT_TRY(store(scheduler.lease, read_lease(table, scheduler.lease)));
   GPREEMPT_TRY(
       store(poll_period, table.positive_duration("poll_period", scheduler.detection.value)));
   GPREEMPT_TRY(store(detection, table.string("detection", "poll")));
@@ -124,11 +158,8 @@ Result<SchedulerScenario> read_scheduler(const TomlTable& table) {
   scheduler.detection = *parsed;
   GPREEMPT_TRY(store(scheduler.rescan_period,
                      table.positive_duration("rescan_period", scheduler.rescan_period)));
-  TomlTable options = table;
-  GPREEMPT_TRY(store(options, table.table_or_empty("options")));
-  for (const std::string& policy : options.keys()) {
-    GPREEMPT_TRY(store(scheduler.options[policy], options.table(policy).and_then(read_options)));
-  }
+  GPREEMPT_TRY(
+      store(scheduler.options, table.table_or_empty("options").and_then(read_policy_options)));
   return scheduler;
 }
 
@@ -218,6 +249,10 @@ Result<Scenario> find_scenario(const std::string& name) {
     if (file.name == name || file.name == name + ".toml") {
       return parse_scenario(file.text, std::string(file.name));
     }
+  }
+  if (std::filesystem::is_directory(name, status)) {
+    return fail(Errc::kIo,
+                fmt::format("load scenario '{}': it is a folder; name a TOML file", name));
   }
   std::vector<std::string_view> names;
   for (const EmbeddedFile& file : embedded_scenarios()) {

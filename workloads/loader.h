@@ -21,7 +21,8 @@ namespace gpreempt {
                                               const std::filesystem::path& folder = {});
 
 /// Reads `name` as a file if there is one, otherwise as an embedded scenario ("default").
-/// Errors: as `load_scenario`; kIo names the nearest embedded scenario when there is neither.
+/// Errors: as `load_scenario`; kIo names the nearest embedded scenario when there is neither, and
+/// says so when it is a folder.
 [[nodiscard]] Result<Scenario> find_scenario(const std::string& name);
 
 /// Checks "hint", "hint:<delay>", "poll", "poll:<period>", "oracle". `poll_period` is used for a

@@ -3,8 +3,10 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 
 #include "config/units.h"
+#include "core/time.h"
 
 namespace gpreempt {
 
@@ -15,6 +17,11 @@ std::string to_string(const Detection& detection) {
     case DetectionKind::kOracle: return "oracle";
   }
   return "invalid";
+}
+
+std::string_view detection_note(const Detection& detection) {
+  const bool ideal = detection.kind == DetectionKind::kHint && detection.value == Duration::zero();
+  return ideal ? "ideal: no delay" : "";
 }
 
 std::string policy_with_options(const SchedulerScenario& scheduler, const std::string& policy) {

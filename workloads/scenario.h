@@ -5,6 +5,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -120,6 +121,9 @@ struct Detection {
   Duration value{};  ///< kHint: delay of the hint; kPoll: period; kOracle: 0
 };
 [[nodiscard]] std::string to_string(const Detection& detection);
+/// What to know of it before its numbers are compared: "ideal: no delay" for a hint that takes no
+/// time, otherwise empty.
+[[nodiscard]] std::string_view detection_note(const Detection& detection);
 
 using OptionTable = std::map<std::string, std::string>;
 struct SchedulerScenario {

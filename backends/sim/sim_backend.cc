@@ -197,17 +197,18 @@ Result<std::optional<Event>> SimBackend::next_event(Instant deadline) {
 }
 
 Result<void> SimBackend::close() {
-  std::size_t left = 0;
+  // Shared: a world that ends while this waits leaves sessions that still report.
+  const auto left = std::make_shared<std::size_t>(0);
   for (auto& [id, target] : targets_) {
     if (target.session) {
-      ++left;
-      target.session->detach([this, &left] {
-        --left;
+      ++*left;
+      target.session->detach([this, left] {
+        --*left;
         waiter_->wake();
       });
     }
   }
-  while (left > 0) {
+  while (*left > 0) {
     const Result<bool> woken = waiter_->wait(kForever);
     if (!woken) {
       return tl::unexpected<Error>(woken.error());
@@ -232,6 +233,7 @@ void SimBackend::exited(Pid pid) {
       system_.timeline().cancel(target.watch->tick);
       target.watch.reset();
     }
+    target.pid = kNobody;
     post(TargetExited{.target = *id});
   }
 }

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -23,6 +24,8 @@ namespace gpreempt::sim {
 namespace {
 
 constexpr std::size_t kSpareEntries = 16;
+/// When a lease that could not be ended is tried again, as the KFD session does.
+constexpr Duration kLeaseRetryAfter = std::chrono::milliseconds(100);
 
 Error driver_error(const char* operation, Pid pid, long result) {
   const int number = static_cast<int>(-result);
@@ -281,9 +284,17 @@ Task SimSession::end_leases() {
     note(ControlKind::kResume, due, kForever);
     LeaseExpired expired{.target = target_, .queues = {}};
     for (const QueueOutcome& each : due) {
-      expired.queues.push_back(each.id);
+      Known* queue = known(each.id);
+      if (each.outcome == Outcome::kOk) {
+        expired.queues.push_back(each.id);
+      } else if (queue != nullptr) {
+        queue->lease_end = saturating_add(host_.timeline.now(), kLeaseRetryAfter);
+      }
     }
-    host_.post(std::move(expired));
+    arm_lease();
+    if (!expired.queues.empty()) {
+      host_.post(std::move(expired));
+    }
   }
   serial_.release();
 }

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
@@ -221,7 +222,23 @@ TEST_F(KfdModelTest, DeathOfTheDebuggerResumesItsTargets) {
   EXPECT_EQ(system.progress(target).work, work + std::chrono::milliseconds(50));
 }
 
-TEST_F(KfdModelTest, DisableByAStrangerIsAllowedOnlyByOlderDrivers) {
+TEST_F(PricedKfdModelTest, EnableOfADebuggerThatDiesMeanwhileLeavesNoSession) {
+  const Pid target = launch(endless(1));
+  const KfdModel::Caller first{.process = system.add_controller(), .thread = 21};
+  ASSERT_EQ(kfd().seize(first, target), 0);
+  std::vector<long> answers;
+  const auto answer = [&](long result) { answers.push_back(result); };
+  kfd().enable(first, target, 0, [] {}, answer);  // holds the target's mutex for a refresh
+  kfd().enable(first, target, 0, [] {}, answer);  // waits for it
+  timeline.run_until(timeline.now() + microseconds(5));
+  kfd().exit_process(first.process);
+  settle();
+  std::sort(answers.begin(), answers.end());
+  EXPECT_EQ(answers, (std::vector<long>{-ESRCH, 0}));
+  EXPECT_EQ(enable(target), 0);  // nobody else holds it
+}
+
+TEST_F(KfdModelTest, OlderDriversLetAnybodyEndASession) {
   const KfdModel::Caller stranger{.process = system.add_controller(), .thread = 9};
   const Pid target = launch(endless(1));
   ASSERT_EQ(enable(target), 0);
@@ -229,6 +246,34 @@ TEST_F(KfdModelTest, DisableByAStrangerIsAllowedOnlyByOlderDrivers) {
   kfd().disable(stranger, target, [&](long answer) { result = answer; });
   settle();
   EXPECT_EQ(result, 0);
+}
+
+class NewerDriverTest : public KfdModelTest {
+ protected:
+  static SystemOptions options() {
+    SystemOptions system = free_system();
+    system.personality = find_personality("upstream-6.12.107").value();
+    return system;
+  }
+  NewerDriverTest() : KfdModelTest(options()) {}
+};
+
+TEST_F(NewerDriverTest, StrangerMayNotEndASession) {
+  const KfdModel::Caller stranger{.process = system.add_controller(), .thread = 9};
+  const Pid target = launch(endless(1));
+  ASSERT_EQ(enable(target), 0);
+  long result = 1;
+  kfd().disable(stranger, target, [&](long answer) { result = answer; });
+  settle();
+  EXPECT_EQ(result, -EPERM);
+}
+
+TEST_F(NewerDriverTest, AnyThreadOfTheDebuggersProcessMayCall) {
+  const Pid target = launch(endless(1));
+  ASSERT_EQ(enable(target), 0);
+  ASSERT_EQ(snapshot(target, KfdModel::kQueueNew), 0);
+  const KfdModel::Caller sibling{.process = me.process, .thread = 8};
+  EXPECT_EQ(control(true, target, {0}, sibling).first, 1);
 }
 
 TEST_F(PricedKfdModelTest, SuspendCostsTheDocumentedSumAndPreemptsTheBystander) {
@@ -259,9 +304,10 @@ TEST_F(PricedKfdModelTest, SuspendCostsTheDocumentedSumAndPreemptsTheBystander) 
   // Off from the fetched packet to its own restore: stop, save, fence, build, map of 2 processes
   // and 1 queue, relaunch, and its half of the bytes back at 1 TB/s.
   const Duration restore((bytes / 2 + 999) / 1000);
+  const Duration relaunch(10);  // 320 waves an XCC, 32 clocks of 1 ps each, rounded
   EXPECT_EQ(system.progress(bystander).bystander - before,
             microseconds(3) + save + microseconds(2 + 7) + microseconds(100 + 2 * 20 + 35) +
-                microseconds(7) + restore);
+                microseconds(7) + relaunch + restore);
 }
 
 TEST_F(PricedKfdModelTest, ResumeCopiesNoHeadersAndReturnsBeforeTheWavesRun) {

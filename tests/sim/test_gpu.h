@@ -15,6 +15,7 @@ inline GpuParameters free_gpu() {
   GpuParameters gpu;
   gpu.xccs = 4;
   gpu.cus_per_xcc = 20;
+  gpu.clock_hz = 1e18;
   gpu.save_bandwidth = std::numeric_limits<double>::infinity();
   gpu.xcc_bandwidth = std::numeric_limits<double>::infinity();
   gpu.cu_bytes_per_clock = std::numeric_limits<double>::infinity();

@@ -92,7 +92,7 @@ Task Gpu::map_and_restore(std::vector<QueueIndex> queues, std::uint32_t processe
   }
   if (!saved.empty()) {
     phases_.firmware(DriverPhase::kRestore, timeline_.now());
-    co_await Delay(timeline_, parameters_.t_relaunch + time_to_restore(saved));
+    co_await Delay(timeline_, time_to_restore(saved));
     for (const QueueIndex index : saved) {
       if (queues_[index].present) {
         turn_on(index);
@@ -124,10 +124,13 @@ Duration Gpu::time_to_save(const std::vector<WaveDispatcher::Frozen>& frozen) co
 Duration Gpu::time_to_restore(const std::vector<QueueIndex>& queues) const {
   std::uint64_t local = 0;
   std::uint64_t system = 0;
+  std::uint64_t waves = 0;
   for (const QueueIndex index : queues) {
     (queues_[index].save_in_system_memory ? system : local) += waves_.saved_bytes(index);
+    waves += waves_.saved_waves(index);
   }
-  return std::max(restore_time(parameters_, local, parameters_.save_bandwidth),
+  return parameters_.t_relaunch + relaunch_time(parameters_, waves) +
+         std::max(restore_time(parameters_, local, parameters_.save_bandwidth),
                   restore_time(parameters_, system, parameters_.system_bandwidth));
 }
 

@@ -68,6 +68,12 @@ Duration restore_time(const GpuParameters& gpu, std::uint64_t bytes, double band
   return seconds_up(std::max(total / gpu.xccs / gpu.xcc_bandwidth, total / bandwidth));
 }
 
+Duration relaunch_time(const GpuParameters& gpu, std::uint64_t waves) {
+  constexpr double kClocksPerWave = 32;
+  const double seconds = kClocksPerWave * static_cast<double>(waves) / gpu.xccs / gpu.clock_hz;
+  return Duration(std::llround(seconds * 1e9));
+}
+
 Result<Duration> representable_grace(Duration grace, double clock_hz) {
   constexpr double kUnitClocks = 1000;
   constexpr double kMaxUnits = 255;

@@ -66,6 +66,10 @@ struct GpuParameters {
 [[nodiscard]] Duration restore_time(const GpuParameters& gpu, std::uint64_t bytes,
                                     double bandwidth);
 
+/// Time the CP takes to launch `waves` saved ones again, beside `t_relaunch`: 32 clocks each, XCCs
+/// side by side. Source: calibration formula, a guess as t_relaunch is; see docs/model.md.
+[[nodiscard]] Duration relaunch_time(const GpuParameters& gpu, std::uint64_t waves);
+
 /// The grace period the hardware can hold that is at least `grace`: 1 to 255 units of 1000 clocks.
 /// Errors: kInvalidArgument (longer than 255 units; names the maximum). Source: SCH_WAVE of
 /// CP_IQ_WAIT_TIME2.

@@ -1,7 +1,6 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -34,7 +33,6 @@ constexpr std::int32_t kDispatch = Timeline::kCompletion + 1;
 WaveDispatcher::WaveDispatcher(Timeline& timeline, const GpuParameters& gpu, Listener& listener,
                                Options options)
     : timeline_(timeline),
-      gpu_(gpu),
       listener_(listener),
       options_(options),
       room_{.waves = std::uint64_t{gpu.waves_per_cu} * gpu.cus(),
@@ -158,8 +156,11 @@ void WaveDispatcher::dispatch() {
 }
 
 void WaveDispatcher::serve_class(std::uint32_t pipe_priority) {
-  std::vector<QueueIndex> contenders;
   const auto count = static_cast<QueueIndex>(queues_.size());
+  if (count == 0) {
+    return;
+  }
+  std::vector<QueueIndex> contenders;
   for (QueueIndex i = 0; i < count; ++i) {
     const QueueIndex index = (next_served_ + i) % count;
     const Queue& queue = queues_[index];
@@ -168,10 +169,11 @@ void WaveDispatcher::serve_class(std::uint32_t pipe_priority) {
     }
   }
   // First an equal share of the room for each, then what the others left.
-  for (std::size_t i = 0; i < contenders.size(); ++i) {
-    const auto left = static_cast<std::uint32_t>(contenders.size() - i);
-    const std::uint32_t room = fit(queues_[contenders[i]]);
-    place(contenders[i], (room + left - 1) / left);
+  auto left = static_cast<std::uint32_t>(contenders.size());
+  for (const QueueIndex index : contenders) {
+    const std::uint32_t room = fit(queues_[index]);
+    place(index, left > 1 ? (room + left - 1) / left : room);
+    --left;
   }
   for (const QueueIndex index : contenders) {
     place(index, fit(queues_[index]));
@@ -304,6 +306,15 @@ std::uint64_t WaveDispatcher::saved_bytes(QueueIndex index) const {
     bytes += wave_state_bytes(queue.run().shape, saved.count);
   }
   return bytes;
+}
+
+std::uint64_t WaveDispatcher::saved_waves(QueueIndex index) const {
+  const Queue& queue = queues_[index];
+  std::uint64_t waves = 0;
+  for (const Saved& saved : queue.saved) {
+    waves += std::uint64_t{saved.count} * queue.run().shape.waves;
+  }
+  return waves;
 }
 
 // ---- a queue that has the GPU to itself

@@ -77,6 +77,7 @@ class WaveDispatcher {
   };
   std::vector<Frozen> freeze();
   [[nodiscard]] std::uint64_t saved_bytes(QueueIndex queue) const;
+  [[nodiscard]] std::uint64_t saved_waves(QueueIndex queue) const;
   [[nodiscard]] Progress progress(QueueIndex queue) const;
 
  private:
@@ -143,7 +144,6 @@ class WaveDispatcher {
   [[nodiscard]] static Duration work_under_way(const Queue& queue, Instant now);
 
   Timeline& timeline_;
-  const GpuParameters& gpu_;
   Listener& listener_;
   Options options_;
   std::vector<Queue> queues_;

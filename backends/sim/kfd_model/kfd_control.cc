@@ -143,11 +143,11 @@ Task KfdModel::refresh(std::uint32_t gpu, Duration grace, Pid cause, CallRecord&
   call.book(DriverPhase::kMap, timeline_.now());
 }
 
-Task KfdModel::locked_refresh(std::uint32_t gpu, Pid cause) {
+Task KfdModel::locked_refresh(std::uint32_t gpu, Pid cause, Duration grace) {
   CallRecord unrecorded;
   unrecorded.mark = timeline_.now();
   co_await nodes_[gpu]->dqm_lock.acquire();
-  co_await refresh(gpu, Duration::zero(), cause, unrecorded);
+  co_await refresh(gpu, grace, cause, unrecorded);
   nodes_[gpu]->dqm_lock.release();
 }
 
@@ -160,7 +160,7 @@ Task KfdModel::close_session(Process& process) {
   process.process_exceptions = 0;
   for (std::uint32_t gpu = 0; gpu < gpus() && process.runtime_enabled; ++gpu) {
     for (int i = 0; i < kCleanUps; ++i) {
-      co_await locked_refresh(gpu, process.pid);
+      co_await locked_refresh(gpu, process.pid, parameters(gpu).t_grace);
     }
     bool suspended = false;
     for (auto& [id, queue] : process.queues) {
@@ -170,7 +170,7 @@ Task KfdModel::close_session(Process& process) {
       }
     }
     if (suspended) {
-      co_await locked_refresh(gpu, process.pid);
+      co_await locked_refresh(gpu, process.pid, parameters(gpu).t_grace);
     }
   }
 }

@@ -89,7 +89,7 @@ Task KfdModel::end(Process& process) {
     }
     std::erase_if(process.queues, [gpu](const auto& each) { return each.second.gpu == gpu; });
     if (had) {
-      co_await locked_refresh(gpu, process.pid);
+      co_await locked_refresh(gpu, process.pid, parameters(gpu).t_grace);
     }
   }
   process.mutex.release();
@@ -123,7 +123,7 @@ Task KfdModel::create(Process& process, NewQueue request, Reply reply) {
   queue.ring_bytes = request.ring_bytes;
   queue.ring_base = next_ring_++ << 21U;
   queue.hardware = nodes_[request.gpu]->gpu->add_queue(process.pid.value(), request.priority);
-  co_await locked_refresh(request.gpu, process.pid);
+  co_await locked_refresh(request.gpu, process.pid, parameters(request.gpu).t_grace);
   raise(process, queue, kQueueNew);
   process.mutex.release();
   reply(static_cast<long>(id));
@@ -197,7 +197,7 @@ long KfdModel::let_go(Caller caller, Pid target) {
 /// The errno ladder of kfd_ioctl_set_debug_trap, as far as it can fail here.
 long KfdModel::check(Caller caller, Pid target, bool enabled, bool runtime) const {
   const Process* process = find(target);
-  if (process == nullptr) {
+  if (process == nullptr || !alive(caller.process)) {
     return -ESRCH;
   }
   const bool traced = process->tracer && process->tracer->thread == caller.thread;
@@ -280,9 +280,11 @@ Task KfdModel::do_enable(Caller caller, Pid target, std::uint64_t mask,
   }
   Process& process = *find(target);
   co_await process.mutex.acquire();
-  if (process.debugger) {
+  // Either side may have gone while this call waited.
+  const long error = check(caller, target, false, false);
+  if (error != 0 || process.debugger) {
     process.mutex.release();
-    reply(-EALREADY);
+    reply(error != 0 ? error : -EALREADY);
     co_return;
   }
   process.debugger = caller.process;
@@ -290,7 +292,7 @@ Task KfdModel::do_enable(Caller caller, Pid target, std::uint64_t mask,
   process.notify = std::move(notify);
   if (process.runtime_enabled) {
     for (std::uint32_t gpu = 0; gpu < gpus(); ++gpu) {
-      co_await locked_refresh(gpu, process.pid);
+      co_await locked_refresh(gpu, process.pid, Duration::zero());  // debug_refresh_runlist
     }
   }
   process.mutex.release();
@@ -314,9 +316,12 @@ Task KfdModel::do_disable(Caller caller, Pid target, Reply reply) {
   }
   Process& process = *find(target);
   co_await process.mutex.acquire();
-  co_await close_session(process);
+  const bool open = process.debugger.has_value();
+  if (open) {
+    co_await close_session(process);
+  }
   process.mutex.release();
-  reply(0);
+  reply(open ? 0 : -EINVAL);
 }
 
 void KfdModel::snapshot(Caller caller, Pid target, std::uint64_t clear, std::size_t capacity,

@@ -153,7 +153,7 @@ class KfdModel {
                    std::vector<std::uint32_t>& ids, CallRecord& call);
   Task close_session(Process& process);
   Task refresh(std::uint32_t gpu, Duration grace, Pid cause, CallRecord& call);
-  Task locked_refresh(std::uint32_t gpu, Pid cause);
+  Task locked_refresh(std::uint32_t gpu, Pid cause, Duration grace);
   Task copy_headers(Process& process, CallRecord& call);
 
   Timeline& timeline_;

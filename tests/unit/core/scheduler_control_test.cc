@@ -122,6 +122,35 @@ TEST(SchedulerOutcomeTest, SplitsMoreQueuesThanTheBackendTakesAtOnce) {
   EXPECT_EQ(rig.out.realisations.at(0).queues_ok, 1500U);
 }
 
+TEST(SchedulerOutcomeTest, RefusedSuspendLeavesItsQueuesRunningAndUsable) {
+  for (const Outcome outcome : {Outcome::kError, Outcome::kInvalid}) {
+    SchedulerRig rig;
+    rig.small_world();
+    EXPECT_THAT(only_action(rig.busy(), ControlKind::kSuspend), ElementsAre(1));
+    rig.complete(kOffline, outcome, {}, Error{.code = Errc::kBusy, .sys_errno = 0, .what = "no"});
+    EXPECT_THAT(rig.out.items, IsEmpty());  // not again at once: it would be refused again
+    rig.idle();
+    EXPECT_THAT(rig.out.items, IsEmpty());
+    EXPECT_THAT(only_action(rig.busy(), ControlKind::kSuspend), ElementsAre(1));
+    rig.complete(kOffline);
+    EXPECT_EQ(rig.out.realisations.at(0).queues_ok, 1U);
+    EXPECT_THAT(only_action(rig.idle(), ControlKind::kResume), ElementsAre(1));
+  }
+}
+
+TEST(SchedulerOutcomeTest, RefusedResumeIsAskedAgainWhenTheTargetChanges) {
+  SchedulerRig rig;
+  rig.small_world();
+  rig.busy();
+  rig.complete(kOffline);
+  EXPECT_THAT(only_action(rig.idle(), ControlKind::kResume), ElementsAre(1));
+  rig.complete(kOffline, Outcome::kError, {},
+               Error{.code = Errc::kBusy, .sys_errno = 0, .what = "no"});
+  EXPECT_THAT(rig.out.items, IsEmpty());
+  EXPECT_FALSE(rig.scheduler.quiescent());
+  EXPECT_THAT(only_action(rig.born(2, kOffline), ControlKind::kResume), ElementsAre(1));
+}
+
 TEST(SchedulerOutcomeDeathTest, DiesWhenAnOutcomeIsMissing) {
   SchedulerRig rig;
   rig.small_world();

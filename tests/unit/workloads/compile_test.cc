@@ -4,11 +4,8 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <chrono>
-#include <cstddef>
-#include <cstdint>
-#include <set>
+#include <filesystem>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -192,6 +189,21 @@ TEST(Compile, ReportsSkippedTraceLines) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::kParse);
   EXPECT_THAT(refused.error().what, HasSubstr("t.csv:5: "));
+}
+
+TEST(Compile, RefusesADurationFromATraceThatSpansNoTime) {
+  const std::string head = "TIMESTAMP,ContextTokens,GeneratedTokens\n";
+  const std::string row = "2023-11-16 18:00:00.0000000,1155,44\n";
+  const TemporaryFolder folder;
+  for (const std::string& rows : {row, row + row}) {
+    const CompileOptions options{.seed = 1, .traces = {{"", folder.write("t.csv", head + rows)}}};
+    const auto refused = compile(parse("duration = \"trace\"", traced("guard")), kFacts, options);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::kInvalidArgument);
+    EXPECT_THAT(refused.error().what, HasSubstr("--duration"));
+    const Workload fixed = compiled(parse("duration = \"1s\"", traced("guard")), options);
+    EXPECT_EQ(fixed.duration, seconds(1));
+  }
 }
 
 TEST(Compile, RefusesTracesThatFitNoTenant) {

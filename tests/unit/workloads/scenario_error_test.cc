@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -31,6 +32,7 @@ online_latency = ["50ms"]
 offline_loss = ["20%"]
 [scheduler]
 grace = "default"
+lease = "1ms"
 detection = "hint"
 [scheduler.options]
 linger = { hold = "5ms", bins = 3, strict = true }
@@ -90,8 +92,11 @@ TEST(ScenarioErrors, OfValuesNamePlaceAndRemedy) {
       {"[\"50ms\"]", "[\"0ms\"]", "s.toml:10:", "longer than 0"},
       {"[\"20%\"]", "[\"120%\"]", "s.toml:11:", "at most 100%"},
       {"\"default\"", "\"soon\"", "s.toml:13:", "not a duration"},
-      {"\"hint\"", "\"telepathy\"", "s.toml:14:", "poll:<period> or oracle"},
-      {"hold = \"5ms\"", "hold = [1]", "s.toml:16:", "a string, a number or a boolean"},
+      {"lease = \"1ms\"", "lease = \"999us\"", "s.toml:14:9: ", "the least is 1ms"},
+      {"linger = {", "lingr = {", "s.toml:17:", "did you mean 'linger'?"},
+      {"linger = {", "slce = {", "s.toml:17:", "did you mean 'slice'?"},
+      {"\"hint\"", "\"telepathy\"", "s.toml:15:", "poll:<period> or oracle"},
+      {"hold = \"5ms\"", "hold = [1]", "s.toml:17:", "a string, a number or a boolean"},
   };
   for (const Slip& slip : slips) {
     const Error error = refusal(slip.from, slip.to);
@@ -103,39 +108,39 @@ TEST(ScenarioErrors, OfValuesNamePlaceAndRemedy) {
 
 TEST(ScenarioErrors, OfTenantsNamePlaceAndRemedy) {
   const std::vector<Slip> slips{
-      {"name = \"guard\"", "name = \"train\"", "s.toml:23:", "'train' is taken"},
-      {"name = \"guard\"", "name = \"a b\"", "s.toml:18:", "letters, digits"},
-      {"name = \"guard\"", "name = \"\"", "s.toml:18:", "letters, digits"},
-      {"priority = 15", "priority = 16", "s.toml:19:", "within 0..15"},
-      {"priority = 15", "priority = 15\ngpu = 1", "s.toml:20:", "[hardware] gpus is 1"},
-      {"priority = 15", "priority = 15\nhardware_priority = 99", "s.toml:20:", "0..15"},
-      {"priority = 15", "priority = 15\nqueues = 0", "s.toml:20:", "1..1024"},
-      {"priority = 15", "", "s.toml:17:", "'online.0.priority': missing"},
-      {"\"5/s\"", "\"-5/s\"", "s.toml:20:", "negative"},
-      {"\"5/s\"", "\"0/s\"", "s.toml:20:", "greater than 0"},
-      {"\"bursty\"", "\"brusty\"", "s.toml:20:", "did you mean 'bursty'?"},
-      {"cv2 = 1.2", "cv2 = 0", "s.toml:20:", "the least is 0.001"},
-      {"cv2 = 1.2", "cv = 1.2", "s.toml:20:", "did you mean 'cv2'?"},
+      {"name = \"guard\"", "name = \"train\"", "s.toml:24:", "'train' is taken"},
+      {"name = \"guard\"", "name = \"a b\"", "s.toml:19:", "letters, digits"},
+      {"name = \"guard\"", "name = \"\"", "s.toml:19:", "letters, digits"},
+      {"priority = 15", "priority = 16", "s.toml:20:", "within 0..15"},
+      {"priority = 15", "priority = 15\ngpu = 1", "s.toml:21:", "[hardware] gpus is 1"},
+      {"priority = 15", "priority = 15\nhardware_priority = 99", "s.toml:21:", "0..15"},
+      {"priority = 15", "priority = 15\nqueues = 0", "s.toml:21:", "1..1024"},
+      {"priority = 15", "", "s.toml:18:", "'online.0.priority': missing"},
+      {"\"5/s\"", "\"-5/s\"", "s.toml:21:", "negative"},
+      {"\"5/s\"", "\"0/s\"", "s.toml:21:", "greater than 0"},
+      {"\"bursty\"", "\"brusty\"", "s.toml:21:", "did you mean 'bursty'?"},
+      {"cv2 = 1.2", "cv2 = 0", "s.toml:21:", "the least is 0.001"},
+      {"cv2 = 1.2", "cv = 1.2", "s.toml:21:", "did you mean 'cv2'?"},
       {"{ kind = \"bursty\", rate = \"5/s\", cv2 = 1.2 }", "{ kind = \"trace\", format = \"csv\" }",
-       "s.toml:20:", "unknown value 'csv'"},
-      {"request = {", "step = {", "s.toml:21:", "an Online tenant has a `request` instead"},
-      {"step = {", "request = {", "s.toml:25:", "an Offline tenant has a `step` instead"},
-      {"step = {", "stepp = {", "s.toml:25:1: ", "did you mean 'step'?"},
-      {"\"transformer\"", "\"transfomer\"", "s.toml:21:", "did you mean 'transformer'?"},
-      {"\"prefill\"", "\"decode\"", "s.toml:21:", "unknown value 'decode'"},
-      {"layers = 2", "layers = 0", "s.toml:21:", "within 1..10000"},
-      {"p99 = 300", "p99 = 90", "s.toml:21:", "above the mean"},
-      {"p99 = 300", "p99 = 3000", "s.toml:21:", "lognormal"},
-      {"\"lognormal\"", "\"normal\"", "s.toml:21:", "unknown value 'normal'"},
+       "s.toml:21:", "unknown value 'csv'"},
+      {"request = {", "step = {", "s.toml:22:", "an Online tenant has a `request` instead"},
+      {"step = {", "request = {", "s.toml:26:", "an Offline tenant has a `step` instead"},
+      {"step = {", "stepp = {", "s.toml:26:1: ", "did you mean 'step'?"},
+      {"\"transformer\"", "\"transfomer\"", "s.toml:22:", "did you mean 'transformer'?"},
+      {"\"prefill\"", "\"decode\"", "s.toml:22:", "unknown value 'decode'"},
+      {"layers = 2", "layers = 0", "s.toml:22:", "within 1..10000"},
+      {"p99 = 300", "p99 = 90", "s.toml:22:", "above the mean"},
+      {"p99 = 300", "p99 = 3000", "s.toml:22:", "lognormal"},
+      {"\"lognormal\"", "\"normal\"", "s.toml:22:", "unknown value 'normal'"},
       {"{ kind = \"lognormal\", mean = 100, p99 = 300, max = 1000 }", "\"from-trace\"",
-       "s.toml:21:", "needs arrivals of kind \"trace\""},
+       "s.toml:22:", "needs arrivals of kind \"trace\""},
       {"{ kind = \"lognormal\", mean = 100, p99 = 300, max = 1000 }", "1.5",
-       "s.toml:21:", "write an integer"},
-      {"\"kernels\"", "\"graph\"", "s.toml:25:", "unknown value 'graph'"},
-      {"[{ count = 2, duration = \"6us\", lds = \"0KiB\" }]", "[]", "s.toml:25:", "no kernels"},
-      {"lds = \"0KiB\"", "lds = \"1MiB\"", "s.toml:25:", "at most 160 KiB"},
-      {"duration = \"6us\"", "duration = \"0us\"", "s.toml:25:", "must be longer"},
-      {"count = 2", "conut = 2", "s.toml:25:", "did you mean 'count'?"},
+       "s.toml:22:", "write an integer"},
+      {"\"kernels\"", "\"graph\"", "s.toml:26:", "unknown value 'graph'"},
+      {"[{ count = 2, duration = \"6us\", lds = \"0KiB\" }]", "[]", "s.toml:26:", "no kernels"},
+      {"lds = \"0KiB\"", "lds = \"1MiB\"", "s.toml:26:", "at most 160 KiB"},
+      {"duration = \"6us\"", "duration = \"0us\"", "s.toml:26:", "must be longer"},
+      {"count = 2", "conut = 2", "s.toml:26:", "did you mean 'count'?"},
   };
   for (const Slip& slip : slips) {
     const Error error = refusal(slip.from, slip.to);
@@ -168,6 +173,14 @@ TEST(ScenarioErrors, NameAMissingProfile) {
   ASSERT_FALSE(scenario);
   EXPECT_EQ(scenario.error().code, Errc::kIo);
   EXPECT_THAT(scenario.error().what, HasSubstr((folder.path() / "absent.csv").string()));
+}
+
+TEST(ScenarioErrors, SayThatAFolderIsNoScenario) {
+  const TemporaryFolder folder;
+  const auto scenario = find_scenario(folder.path().string());
+  ASSERT_FALSE(scenario);
+  EXPECT_EQ(scenario.error().code, Errc::kIo);
+  EXPECT_THAT(scenario.error().what, HasSubstr("it is a folder"));
 }
 
 TEST(ScenarioErrors, NameAMissingScenario) {

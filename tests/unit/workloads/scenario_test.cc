@@ -4,12 +4,10 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cstdint>
 #include <filesystem>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <variant>
 
 #include "core/error.h"
 #include "core/program.h"
@@ -69,9 +67,28 @@ TEST(Scenario, DefaultHasTheSchedulerAsWritten) {
   EXPECT_EQ(scheduler.detection.value, Duration(0));
   EXPECT_EQ(scheduler.rescan_period, milliseconds(100));
   EXPECT_EQ(policy_with_options(scheduler, "suspend"), "suspend");
-  EXPECT_EQ(policy_with_options(scheduler, "linger"), "linger:hold=5ms");
-  EXPECT_EQ(policy_with_options(scheduler, "slice"), "slice:gap=5ms,slice=20ms");
-  EXPECT_EQ(policy_with_options(scheduler, "slice:slice=1ms"), "slice:slice=1ms");
+  EXPECT_TRUE(scheduler.options.empty());
+}
+
+TEST(Scenario, OptionsBelongToThePolicyTheyAreNamedAfter) {
+  const auto scenario = parse_scenario(
+      std::string(kMinimal) + "[scheduler.options]\nslice = { slice = \"20ms\", gap = \"5ms\" }\n",
+      "options.toml");
+  ASSERT_TRUE(scenario) << scenario.error().what;
+  EXPECT_EQ(policy_with_options(scenario->scheduler, "slice"), "slice:gap=5ms,slice=20ms");
+  EXPECT_EQ(policy_with_options(scenario->scheduler, "slice:slice=1ms"), "slice:slice=1ms");
+  EXPECT_EQ(policy_with_options(scenario->scheduler, "linger"), "linger");
+}
+
+TEST(Scenario, OptionsOfEveryPolicyOfTheCatalogueAreKept) {
+  for (const std::string name :
+       {"none", "priority", "suspend", "linger", "slice", "timeshare", "loss-budget", "deadline",
+        "break-even", "coalesce", "k-edf", "laxity", "partition", "fair", "mlfq"}) {
+    const auto scenario = parse_scenario(
+        std::string(kMinimal) + "[scheduler.options]\n" + name + " = { k = 1 }\n", "options.toml");
+    ASSERT_TRUE(scenario) << scenario.error().what;
+    EXPECT_EQ(scenario->scheduler.options.at(name).at("k"), "1");
+  }
 }
 
 TEST(Scenario, DefaultHasTheTenantsAsWritten) {
@@ -190,6 +207,12 @@ TEST(Detection, IsReadInEveryForm) {
   EXPECT_THAT(read("poll:0s"), HasSubstr("longer than 0"));
   EXPECT_THAT(read("poll:"), HasSubstr("not a duration"));
   EXPECT_THAT(read("hint:fast"), HasSubstr("not a duration"));
+}
+
+TEST(Detection, IsCalledIdealWhenAHintTakesNoTime) {
+  EXPECT_EQ(detection_note({.kind = DetectionKind::kHint, .value = {}}), "ideal: no delay");
+  EXPECT_EQ(detection_note({.kind = DetectionKind::kHint, .value = Duration(1)}), "");
+  EXPECT_EQ(detection_note({.kind = DetectionKind::kPoll, .value = milliseconds(1)}), "");
 }
 
 TEST(EmbeddedFiles, AreFoundWithAndWithoutTheirEnding) {
