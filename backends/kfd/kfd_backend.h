@@ -1,0 +1,131 @@
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "backends/kfd/mailbox.h"
+#include "backends/kfd/messages.h"
+#include "backends/kfd/os.h"
+#include "backends/kfd/reaper.h"
+#include "backends/kfd/topology.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/hints.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt::kfd {
+
+struct BackendOptions {
+  std::string device = "/dev/kfd";
+  std::string sysfs_root = "/sys";
+  /// Late-born queues are reported by the driver; should a report be lost, a snapshot every so
+  /// often finds them. 0 = never.
+  Duration rescan_period = std::chrono::milliseconds(100);
+};
+
+/// The backend over the KFD debugger ABI. Relies on the argument checks of `make_checked_backend`.
+/// A controlled target has a `Session` on a worker of its own; an observed one has only a pidfd, so
+/// that its queues are not known and `queues` is empty.
+///
+/// A process that the launcher started as a child of this one is reaped by its session: after
+/// `TargetExited` its exit status is gone.
+class KfdBackend final : public Backend, public HintSink {
+ public:
+  [[nodiscard]] const BackendInfo& info() const override { return info_; }
+  [[nodiscard]] Instant now() const override { return os_.now(); }
+  [[nodiscard]] Result<TargetId> attach(Pid pid, AttachMode mode) override;
+  [[nodiscard]] Result<void> detach(TargetId target) override;
+  [[nodiscard]] std::vector<QueueInfo> queues(TargetId target) const override;
+  [[nodiscard]] Result<RequestId> control(TargetId target, std::span<const QueueId> ids,
+                                          const Control& control) override;
+  [[nodiscard]] Result<void> watch(TargetId target, Duration period) override;
+  [[nodiscard]] Result<RequestId> inspect(InspectView view) override;
+  [[nodiscard]] Result<std::optional<Event>> next_event(Instant deadline) override;
+  [[nodiscard]] Result<void> close() override;
+
+  void work_arrived(Pid pid, std::uint64_t request) override;
+  void work_finished(Pid pid, std::uint64_t request) override;
+
+ private:
+  friend Result<std::unique_ptr<KfdBackend>> open_backend(Os& os, BackendOptions options);
+
+  struct InFlight {
+    RequestId request;
+    ControlKind kind = ControlKind::kSuspend;
+    Instant issued;
+    std::vector<QueueId> ids;
+  };
+  struct Target {
+    Pid pid;
+    AttachMode mode = AttachMode::kControl;
+    std::shared_ptr<Mailbox<SessionRequest>> inbox;  ///< of its session; null when observed
+    WorkerId worker;
+    Fd pidfd = kNoFd;              ///< of an observed target
+    std::vector<QueueId> handles;  ///< by `QueueSerial`, those of gone queues too
+    std::optional<InFlight> in_flight;
+    bool detaching = false;
+  };
+  using Outbox = std::shared_ptr<Mailbox<BackendMessage>>;
+
+  KfdBackend(Os& os, BackendOptions options, BackendInfo info, std::vector<GpuNode> gpus,
+             Outbox outbox, std::unique_ptr<Reaper> reaper);
+
+  [[nodiscard]] Result<void> start_session(TargetId id, Target& target);
+  void start_observing(TargetId id, Target target);
+  [[nodiscard]] Result<QueueSerial> serial_of(const Target& target, QueueId id) const;
+  [[nodiscard]] std::uint32_t clock_of(std::span<const QueueId> ids) const;
+
+  /// Turns what the workers posted into events. Before each event of the backend's own making, so
+  /// that events come in the order of their instants.
+  void absorb();
+  void absorb(SessionReport& report);
+  void absorb_exits(std::span<const WaitFd> observed);
+  void translate(TargetId id, Instant at, SessionReady ready);
+  void translate(TargetId id, Instant at, const SessionQueueBorn& born);
+  void translate(TargetId id, Instant at, const SessionQueueGone& gone);
+  void translate(TargetId id, Instant at, SessionDone done);
+  void translate(TargetId id, Instant at, const SessionLeaseExpired& expired);
+  void translate(TargetId id, Instant at, const SessionException& exception);
+  void translate(TargetId id, Instant at, const SessionTargetExited& exited);
+  void translate(TargetId id, Instant at, const SessionClosed& closed);
+  void translate(const Hint& hint);
+  void set_state(QueueId id, QueueState state);
+  void forget(TargetId id);
+  /// `at`, or the instant of the last event if that is later.
+  [[nodiscard]] Instant in_order(Instant at);
+  void emit(Instant at, decltype(Event::what) what);
+
+  Os& os_;
+  BackendOptions options_;
+  BackendInfo info_;
+  std::vector<GpuNode> gpus_;
+  Outbox outbox_;
+  std::unique_ptr<Reaper> reaper_;
+  std::map<TargetId, Target> targets_;
+  std::map<QueueId, QueueInfo> queues_;
+  std::vector<WorkerId> ended_workers_;
+  std::deque<Event> ready_;
+  Instant last_at_ = Instant::min();
+  std::uint32_t next_target_ = 0;
+  std::uint32_t next_queue_ = 0;
+  std::uint64_t next_request_ = 0;
+  bool closed_ = false;
+};
+
+/// Checks driver, version and topology and starts the backend. Blocks: as reading a few small files
+/// does. The caller wraps it in `make_checked_backend`; `os` must outlive it. Errors:
+/// kNoSuchDevice, kNotPermitted, kUnsupported (driver too old), kParse (topology), kIo; each says
+/// what to do.
+[[nodiscard]] Result<std::unique_ptr<KfdBackend>> open_backend(Os& os, BackendOptions options);
+
+}  // namespace gpreempt::kfd

@@ -1,0 +1,65 @@
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <utility>
+
+#include "backends/kfd/os.h"
+
+namespace gpreempt::kfd {
+
+/// A first-in first-out queue between workers: the only thing they share, and the only lock, which
+/// is never held across a call of the port. `fd()` is readable while there may be something to
+/// take.
+template <class T>
+class Mailbox {
+ public:
+  /// Errors: those of `Os::make_waker`.
+  [[nodiscard]] static SysResult<std::shared_ptr<Mailbox>> open(Os& os) {
+    const auto waker = os.make_waker();
+    if (!waker) {
+      return tl::unexpected<SysError>(waker.error());
+    }
+    return std::shared_ptr<Mailbox>(new Mailbox(os, *waker));
+  }
+  Mailbox(const Mailbox&) = delete;
+  Mailbox& operator=(const Mailbox&) = delete;
+  ~Mailbox() { os_.close(waker_); }
+
+  /// Any worker. Never blocks.
+  void post(T message) {
+    {
+      const std::scoped_lock lock(mutex_);
+      messages_.push_back(std::move(message));
+    }
+    os_.wake(waker_);
+  }
+
+  /// The oldest message. Any worker. Never blocks.
+  [[nodiscard]] std::optional<T> take() {
+    std::optional<T> message;
+    const std::scoped_lock lock(mutex_);
+    if (!messages_.empty()) {
+      message.emplace(std::move(messages_.front()));
+      messages_.pop_front();
+    }
+    return message;
+  }
+
+  [[nodiscard]] Fd fd() const { return waker_; }
+
+  /// Makes `fd` unreadable. Before the takes, never after, or a message may wait unseen.
+  void drain() { os_.drain(waker_); }
+
+ private:
+  Mailbox(Os& os, Fd waker) : os_(os), waker_(waker) {}
+
+  Os& os_;
+  const Fd waker_;
+  std::mutex mutex_;
+  std::deque<T> messages_;
+};
+
+}  // namespace gpreempt::kfd

@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/abi.h"
+#include "backends/kfd/dbg_trap.h"
+#include "backends/kfd/messages.h"
+#include "backends/kfd/os.h"
+#include "backends/kfd/session.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+/// What a session does to queues: suspend, resume, and the way out.
+namespace gpreempt::kfd {
+namespace {
+
+/// How long a tracee may take to stop before the kernel is left to let go of it. It stops at once
+/// unless it is in an uninterruptible system call.
+constexpr Duration kDetachPatience = std::chrono::seconds(1);
+/// When a queue that could not be resumed is tried again.
+constexpr Duration kResumeRetryAfter = std::chrono::milliseconds(100);
+
+}  // namespace
+
+void Session::serve(const SuspendRequest& request) {
+  std::vector<Outcome> outcomes(request.queues.size(), Outcome::kInvalid);
+  auto error = suspend(request, outcomes);
+  report(SessionDone{.request = request.request,
+                     .kind = ControlKind::kSuspend,
+                     .issued = request.issued,
+                     .outcomes = std::move(outcomes),
+                     .error = std::move(error)});
+}
+
+std::optional<Error> Session::suspend(const SuspendRequest& request,
+                                      std::vector<Outcome>& outcomes) {
+  // INVALID also means "born since the snapshot": one more snapshot tells it from "gone".
+  constexpr int kAttempts = 2;
+  for (int attempt = 0; attempt < kAttempts; ++attempt) {
+    auto refused = std::optional<SysError>();
+    if (const auto scanned = rescan(); !scanned) {
+      refused = scanned.error();
+    } else {
+      refused = suspend_once(request, outcomes);
+    }
+    if (refused) {
+      auto error = explain_refusal("suspend queues", *refused);
+      if (error.code != Errc::kProcessExited) {
+        std::replace(outcomes.begin(), outcomes.end(), Outcome::kInvalid, Outcome::kError);
+      }
+      return error;
+    }
+    bool is_complete = true;
+    for (std::size_t i = 0; i < outcomes.size(); ++i) {
+      is_complete =
+          is_complete && (outcomes[i] != Outcome::kInvalid || !is_known(request.queues[i]));
+    }
+    if (is_complete) {
+      break;
+    }
+  }
+  return std::nullopt;
+}
+
+std::optional<SysError> Session::suspend_once(const SuspendRequest& request,
+                                              std::vector<Outcome>& outcomes) {
+  std::vector<std::uint32_t> ids;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < request.queues.size(); ++i) {
+    if (outcomes[i] != Outcome::kInvalid) {
+      continue;
+    }
+    if (const auto id = queues_.kernel_id(request.queues[i])) {
+      ids.push_back(*id);
+      places.push_back(i);
+    }
+  }
+  if (ids.empty()) {
+    return std::nullopt;
+  }
+  const auto result = trap_.suspend(ids, request.grace_period);
+  if (!result) {
+    return result.error();
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const Outcome outcome = (*result)[i];
+    outcomes[places[i]] = outcome;
+    // A queue with an error is off too, and its lease is what ends that at the latest.
+    if (outcome != Outcome::kInvalid) {
+      queues_.set_suspended(request.queues[places[i]], request.until);
+    }
+  }
+  return std::nullopt;
+}
+
+Error Session::explain_refusal(const std::string& operation, SysError error) {
+  note(error);
+  if (error.number == ESRCH && phase_ == Phase::kServing) {
+    return {.code = Errc::kBusy,
+            .sys_errno = error.number,
+            .what = fmt::format("{} on pid {}: it is executing a new program or ending; try again",
+                                operation, options_.pid)};
+  }
+  if (error.number == EPERM) {
+    // The runtime's state does not matter to a snapshot; being traced does.
+    const auto scanned = rescan();
+    if (scanned) {
+      return {.code = Errc::kBusy,
+              .sys_errno = error.number,
+              .what = fmt::format("{} on pid {}: its ROCm runtime is not enabled (EPERM); wait "
+                                  "until it has initialised",
+                                  operation, options_.pid)};
+    }
+    note(scanned.error());
+    return trap_error(operation, options_.pid, scanned.error());
+  }
+  return trap_error(operation, options_.pid, error);
+}
+
+void Session::serve(const ResumeRequest& request) {
+  SessionDone done{.request = request.request,
+                   .kind = ControlKind::kResume,
+                   .issued = request.issued,
+                   .outcomes = {},
+                   .error = std::nullopt};
+  auto outcomes = resume(request.queues);
+  if (outcomes) {
+    done.outcomes = *std::move(outcomes);
+  } else {
+    done.error = explain_refusal("resume queues", outcomes.error());
+    const bool exited = done.error->code == Errc::kProcessExited;
+    done.outcomes.assign(request.queues.size(), exited ? Outcome::kInvalid : Outcome::kError);
+  }
+  report(std::move(done));
+}
+
+SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> queues) {
+  std::vector<Outcome> outcomes(queues.size(), Outcome::kInvalid);
+  std::vector<std::uint32_t> ids;
+  std::vector<std::size_t> places;
+  const auto call = [&]() -> SysResult<void> {
+    const auto result = trap_.resume(ids);
+    if (!result) {
+      return tl::unexpected<SysError>(result.error());
+    }
+    for (std::size_t i = 0; i < places.size(); ++i) {
+      outcomes[places[i]] = (*result)[i];
+    }
+    ids.clear();
+    places.clear();
+    return {};
+  };
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    if (const auto id = queues_.kernel_id(queues[i])) {
+      ids.push_back(*id);
+      places.push_back(i);
+    }
+    const bool is_last = i + 1 == queues.size();
+    if (ids.size() == abi::kMaxQueues || (is_last && !ids.empty())) {
+      if (const auto called = call(); !called) {
+        return tl::unexpected<SysError>(called.error());
+      }
+    }
+  }
+  const Instant retry_at = saturating_add(os_.now(), kResumeRetryAfter);
+  for (std::size_t i = 0; i < queues.size(); ++i) {
+    if (outcomes[i] == Outcome::kError) {
+      queues_.set_suspended(queues[i], retry_at);
+    } else {
+      queues_.set_running(queues[i]);
+    }
+  }
+  return outcomes;
+}
+
+bool Session::is_known(QueueSerial serial) const { return queues_.kernel_id(serial).has_value(); }
+
+std::optional<Error> Session::shut_down() {
+  std::optional<Error> first;
+  // Also when the wait itself failed: what is suspended must not stay so while this process lives.
+  if (phase_ != Phase::kTargetExited && was_enabled_) {
+    // A target that waits inside its runtime's start or end would wait for ever without an answer.
+    std::array<std::byte, 1> told{};
+    if (os_.read(notify_.read, told)) {
+      serve_driver_events();
+    }
+    first = resume_all();
+    const auto disabled = trap_.disable();
+    if (!disabled && disabled.error().number != ESRCH && !first) {
+      first = trap_error("end the debug session", options_.pid, disabled.error());
+    }
+    enabled_ = false;
+  }
+  detach();
+  for (const Fd fd : {notify_.read, notify_.write, driver_}) {
+    if (fd != kNoFd) {
+      os_.close(fd);
+    }
+  }
+  return first;
+}
+
+std::optional<Error> Session::resume_all() {
+  const auto suspended = queues_.due(kForever);
+  if (suspended.empty()) {
+    return std::nullopt;
+  }
+  const auto outcomes = resume(suspended);
+  if (outcomes || outcomes.error().number == ESRCH) {
+    return std::nullopt;
+  }
+  return trap_error("resume queues", options_.pid, outcomes.error());
+}
+
+void Session::detach() {
+  const Instant patience_ends = saturating_add(os_.now(), kDetachPatience);
+  tracee_.detach([&] {
+    std::array<WaitFd, 1> fds{WaitFd{.fd = inbox_->fd()}};
+    const auto ready = os_.wait(fds, patience_ends);
+    if (!ready || *ready == 0) {
+      return false;
+    }
+    inbox_->drain();
+    while (inbox_->take()) {
+    }
+    return true;
+  });
+}
+
+}  // namespace gpreempt::kfd

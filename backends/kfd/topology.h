@@ -1,0 +1,26 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "backends/kfd/os.h"
+#include "core/backend.h"
+#include "core/error.h"
+
+namespace gpreempt::kfd {
+
+/// A GPU as the KFD topology in sysfs describes it.
+struct GpuNode {
+  GpuInfo info;
+  std::uint32_t max_clock_mhz = 0;  ///< of the compute engine; the unit of the grace period
+};
+
+/// The GPUs under `sysfs_root` ("/sys"), in order of node number. CPU nodes are left out, and so
+/// are GPUs that this process's device cgroup denies. Blocks: as reading a few small files does.
+/// Errors: kNoSuchDevice (no topology, or no GPU in it), kParse (a format it does not know: text
+/// starts with file:line:column), kIo.
+/// Source: drivers/gpu/drm/amd/amdkfd/kfd_topology.c, node_show.
+[[nodiscard]] Result<std::vector<GpuNode>> read_topology(Os& os, const std::string& sysfs_root);
+
+}  // namespace gpreempt::kfd

@@ -1,0 +1,89 @@
+#include "backends/vkfd/file_tree.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cmath>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/os.h"
+#include "backends/sim/gpu/parameters.h"
+#include "backends/sim/system.h"
+
+namespace gpreempt::vkfd {
+
+using kfd::sys_fail;
+using kfd::SysResult;
+
+void FileTree::put(const std::string& path, std::string text) {
+  texts_.insert_or_assign(path, std::move(text));
+}
+
+SysResult<std::string> FileTree::read(const std::string& path) const {
+  if (const auto found = texts_.find(path); found != texts_.end()) {
+    return found->second;
+  }
+  return sys_fail(list(path) ? EISDIR : ENOENT);
+}
+
+SysResult<std::vector<std::string>> FileTree::list(const std::string& path) const {
+  if (texts_.contains(path)) {
+    return sys_fail(ENOTDIR);
+  }
+  const std::string prefix = path.ends_with('/') ? path : path + "/";
+  std::vector<std::string> names;
+  for (auto each = texts_.lower_bound(prefix);
+       each != texts_.end() && each->first.starts_with(prefix); ++each) {
+    const std::string_view rest = std::string_view(each->first).substr(prefix.size());
+    names.emplace_back(rest.substr(0, rest.find('/')));
+  }
+  // "a/x" and "a-b" may stand between two files of one folder.
+  std::sort(names.begin(), names.end());
+  names.erase(std::unique(names.begin(), names.end()), names.end());
+  if (names.empty()) {
+    return sys_fail(ENOENT);
+  }
+  return names;
+}
+
+namespace {
+
+constexpr std::string_view kNodes = "/sys/class/kfd/kfd/topology/nodes";
+constexpr std::uint32_t kSimdPerCu = 4;
+constexpr std::uint32_t kGfx942 = 90402;
+/// Debugging with traps, launch override and launch mode, and firmware that supports it.
+constexpr std::uint32_t kDebugCapabilities = 0x20000000U | 0x00008000U | 0x00010000U | 0x00020000U;
+
+std::string properties_of(const sim::GpuParameters& gpu) {
+  constexpr double kHzPerMhz = 1e6;
+  return fmt::format(
+      "cpu_cores_count 0\nsimd_count {}\nmax_waves_per_simd {}\nsimd_per_cu {}\nwave_front_size "
+      "64\ngfx_target_version {}\nnum_xcc {}\nnum_cp_queues {}\ncapability "
+      "{}\nmax_engine_clk_fcompute {}\n",
+      gpu.cus() * kSimdPerCu, gpu.waves_per_cu / kSimdPerCu, kSimdPerCu, kGfx942, gpu.xccs,
+      gpu.hqd_slots, kDebugCapabilities, std::llround(gpu.clock_hz / kHzPerMhz));
+}
+
+}  // namespace
+
+void put_sysfs(FileTree& files, const sim::SystemOptions& options) {
+  files.put(fmt::format("{}/0/gpu_id", kNodes), "0\n");
+  files.put(fmt::format("{}/0/properties", kNodes), "cpu_cores_count 96\nsimd_count 0\n");
+  for (std::uint32_t gpu = 0; gpu < options.gpus; ++gpu) {
+    files.put(fmt::format("{}/{}/gpu_id", kNodes, gpu + 1),
+              fmt::format("{}\n", sim::gpu_id_of(gpu)));
+    files.put(fmt::format("{}/{}/properties", kNodes, gpu + 1), properties_of(options.gpu));
+  }
+  constexpr std::string_view kPackage = "dkms-";
+  if (options.personality.name.starts_with(kPackage)) {
+    files.put("/sys/module/amdgpu/version",
+              fmt::format("{}\n", options.personality.name.substr(kPackage.size())));
+  }
+}
+
+}  // namespace gpreempt::vkfd

@@ -1,0 +1,32 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "backends/kfd/os.h"
+#include "backends/sim/system.h"
+
+namespace gpreempt::vkfd {
+
+/// The files of a virtual machine: texts by absolute path. A folder is there as long as something
+/// is in it.
+class FileTree {
+ public:
+  void put(const std::string& path, std::string text);
+  /// Errors: ENOENT, EISDIR.
+  [[nodiscard]] kfd::SysResult<std::string> read(const std::string& path) const;
+  /// Names in a folder, sorted. Errors: ENOENT, ENOTDIR.
+  [[nodiscard]] kfd::SysResult<std::vector<std::string>> list(const std::string& path) const;
+
+ private:
+  std::map<std::string, std::string, std::less<>> texts_;
+};
+
+/// Puts what amdkfd shows of the machine's GPUs into sysfs: the topology, with one CPU node before
+/// the GPUs, and the module's version if AMD's package is modelled.
+/// Source: drivers/gpu/drm/amd/amdkfd/kfd_topology.c, node_show.
+void put_sysfs(FileTree& files, const sim::SystemOptions& options);
+
+}  // namespace gpreempt::vkfd

@@ -1,0 +1,240 @@
+#include "backends/vkfd/process_table.h"
+
+#include <signal.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <cstring>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "backends/kfd/os.h"
+#include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/system.h"
+#include "backends/sim/timeline.h"
+#include "backends/vkfd/process_state.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+/// Processes from outside: who may ask for them, and what a signal, a poll or a death does.
+namespace gpreempt::vkfd {
+
+using kfd::ChildStatus;
+using kfd::MemoryRange;
+using kfd::sys_fail;
+using kfd::SysResult;
+
+namespace {
+
+/// Above the pids that the simulated system gives, below Linux's largest.
+constexpr std::int32_t kFirstPid = 1'000'000;
+
+std::optional<int> parse_int(std::string_view text) {
+  int value = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc() || end != text.data() + text.size() || value < 0) {
+    return std::nullopt;
+  }
+  return value;
+}
+
+}  // namespace
+
+std::optional<BuiltIn> find_built_in(std::span<const std::string> argv) {
+  if (argv.empty()) {
+    return std::nullopt;
+  }
+  const std::string name = argv.front().substr(argv.front().rfind('/') + 1);
+  const std::string argument = argv.size() > 1 ? argv[1] : std::string();
+  if (name == "true" || name == "false") {
+    return BuiltIn{.code = name == "true" ? 0 : 1};
+  }
+  if (name == "sleep" && argument == "infinity") {
+    return BuiltIn{.runs = Duration::max()};
+  }
+  const auto number = parse_int(argument);
+  if (name == "exit" && number) {
+    return BuiltIn{.code = *number};
+  }
+  if (name == "sleep" && number) {
+    return BuiltIn{.runs = std::chrono::seconds(*number)};
+  }
+  return std::nullopt;
+}
+
+ProcessTable::ProcessTable(sim::System& system)
+    : system_(system), timeline_(system.timeline()), next_pid_(kFirstPid) {
+  system_.on_exit([this](Pid pid) { system_exited(pid); });
+}
+
+ProcessTable::~ProcessTable() {
+  system_.on_exit(nullptr);
+  for (const auto& [pid, process] : processes_) {
+    timeline_.cancel(process->next_step);
+    timeline_.cancel(process->alarm);
+  }
+}
+
+ProcessTable::Process* ProcessTable::find(Pid pid) {
+  if (const auto found = processes_.find(pid); found != processes_.end()) {
+    return found->second->reaped ? nullptr : found->second.get();
+  }
+  if (!system_.kfd().alive(pid)) {
+    return nullptr;
+  }
+  auto& process = processes_[pid];
+  process = std::make_unique<Process>();
+  process->pid = pid;
+  process->of_system = true;
+  return process.get();
+}
+
+Pid ProcessTable::start(Pid parent, std::optional<BuiltIn> program, bool stopped) {
+  const Pid pid(next_pid_++);
+  auto& process = processes_[pid];
+  process = std::make_unique<Process>();
+  process->pid = pid;
+  process->parent = parent;
+  process->program = program;
+  process->stage = stopped ? Stage::kExec : Stage::kRun;
+  process->group_stopped = stopped;
+  process->ends_at = saturating_add(timeline_.now(), program ? program->runs : Duration{});
+  go_on_soon(*process);
+  return pid;
+}
+
+SysResult<bool> ProcessTable::exited(Pid pid) {
+  const Process* const process = find(pid);
+  if (process == nullptr) {
+    return sys_fail(ESRCH);
+  }
+  return process->exited;
+}
+
+SysResult<void> ProcessTable::signal(Pid pid, int number) {
+  Process* const process = find(pid);
+  if (process == nullptr) {
+    return sys_fail(ESRCH);
+  }
+  if (process->exited || number == 0) {
+    return {};
+  }
+  if (number == SIGKILL) {
+    begin_exit(*process, ChildStatus::Kind::kKilled, SIGKILL);
+    process->exit_stop_made = true;
+    process->stop.reset();
+    process->group_stopped = false;
+    go_on_soon(*process);
+    return {};
+  }
+  if (number == SIGCONT && std::exchange(process->group_stopped, false) && process->listening) {
+    // The tracee reports the end of the group-stop, then SIGCONT itself.
+    process->listening = false;
+    process->stop.reset();
+    process->interrupt_due = true;
+  }
+  process->signals.push_back(number);
+  go_on_soon(*process);
+  return {};
+}
+
+SysResult<std::optional<ChildStatus>> ProcessTable::poll(Pid caller, Pid pid) {
+  Process* const process = find(pid);
+  const bool is_tracer =
+      process != nullptr && process->tracer && process->tracer->process == caller;
+  const bool is_parent = process != nullptr && process->parent == caller;
+  if (!is_tracer && !is_parent) {
+    return sys_fail(ECHILD);
+  }
+  if (!process->exited) {
+    return is_tracer ? std::exchange(process->report, std::nullopt) : std::nullopt;
+  }
+  if (!is_tracer && process->tracer) {
+    return std::optional<ChildStatus>();  // its tracer hears of it first
+  }
+  process->tracer.reset();
+  if (is_parent || !process->parent) {
+    process->reaped = true;
+  } else {
+    tell(*process->parent);
+  }
+  return process->death;
+}
+
+void ProcessTable::abandon(Pid pid) {
+  for (const auto& [each, entry] : processes_) {
+    Process& process = *entry;
+    if (process.tracer && process.tracer->process == pid) {
+      const bool in_signal_stop =
+          process.stop && process.stop->kind == ChildStatus::Kind::kSignalStop;
+      release(process, in_signal_stop ? process.stop->value : 0);
+    }
+    if (process.parent == pid) {
+      process.parent.reset();
+    }
+    process.reaped = process.reaped || (process.exited && !process.tracer && !process.parent);
+  }
+}
+
+void ProcessTable::system_exited(Pid pid) {
+  if (const auto found = processes_.find(pid); found != processes_.end()) {
+    Process& process = *found->second;
+    if (!process.death) {
+      process.death = ChildStatus{.tid = pid.value(), .kind = ChildStatus::Kind::kExited};
+    }
+    finish(process);
+  }
+}
+
+void ProcessTable::map_memory(Pid pid, std::uint64_t address, std::string content) {
+  if (Process* const process = find(pid)) {
+    process->memory.insert_or_assign(address, std::move(content));
+  }
+}
+
+SysResult<std::size_t> ProcessTable::read_memory(Pid pid, std::span<const MemoryRange> ranges) {
+  const Process* const process = find(pid);
+  if (process == nullptr || process->exited) {
+    return sys_fail(ESRCH);
+  }
+  std::size_t total = 0;
+  for (const MemoryRange& range : ranges) {
+    auto piece = process->memory.upper_bound(range.address);
+    std::size_t offset = 0;
+    std::size_t count = 0;
+    if (piece != process->memory.begin()) {
+      --piece;
+      offset = range.address - piece->first;
+      count = std::min(range.into.size(),
+                       piece->second.size() - std::min(offset, piece->second.size()));
+    }
+    if (count > 0) {
+      std::memcpy(range.into.data(), piece->second.data() + offset, count);
+    }
+    total += count;
+    if (count < range.into.size()) {
+      break;
+    }
+  }
+  if (total == 0 && !ranges.empty() && !ranges.front().into.empty()) {
+    return sys_fail(EFAULT);
+  }
+  return total;
+}
+
+void ProcessTable::tell(Pid listener) {
+  if (const auto found = listeners_.find(listener); found != listeners_.end()) {
+    found->second->child_changed();
+  }
+}
+
+}  // namespace gpreempt::vkfd

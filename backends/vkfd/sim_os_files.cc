@@ -1,0 +1,171 @@
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/os.h"
+#include "backends/vkfd/file_tree.h"
+#include "backends/vkfd/open_file.h"
+#include "backends/vkfd/process_table.h"
+#include "backends/vkfd/sim_os.h"
+#include "core/ids.h"
+
+/// Files and processes of the port.
+namespace gpreempt::vkfd {
+
+using kfd::Fd;
+using kfd::MemoryRange;
+using kfd::OpenMode;
+using kfd::PipeEnds;
+using kfd::PtraceOp;
+using kfd::sys_fail;
+using kfd::SysResult;
+using kfd::Tid;
+
+// ---- files
+
+SysResult<Fd> SimOs::open(const std::string& path, OpenMode mode) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  if (path == "/dev/kfd") {
+    return add(std::make_shared<DriverFile>());
+  }
+  auto text = machine_.files().read(path);
+  if (!text) {
+    return tl::unexpected<kfd::SysError>(text.error());
+  }
+  if (mode != OpenMode::kRead) {
+    return sys_fail(EACCES);
+  }
+  return add(std::make_shared<TextFile>(*std::move(text)));
+}
+
+void SimOs::close(Fd fd) {
+  if (find(fd) != nullptr) {
+    files_[static_cast<std::size_t>(fd)] = nullptr;
+  }
+}
+
+SysResult<std::size_t> SimOs::read(Fd fd, std::span<std::byte> into) {
+  OpenFile* const file = find(fd);
+  if (file == nullptr) {
+    return sys_fail(dead_ ? ECANCELED : EBADF);
+  }
+  return file->read(into);
+}
+
+SysResult<std::size_t> SimOs::write(Fd fd, std::span<const std::byte> from) {
+  OpenFile* const file = find(fd);
+  if (file == nullptr) {
+    return sys_fail(dead_ ? ECANCELED : EBADF);
+  }
+  return file->write(from);
+}
+
+SysResult<PipeEnds> SimOs::pipe() {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  const auto buffer = std::make_shared<PipeBuffer>();
+  const Fd reader = add(std::make_shared<PipeReader>(buffer));
+  return PipeEnds{.read = reader, .write = add(std::make_shared<PipeWriter>(buffer))};
+}
+
+SysResult<std::string> SimOs::read_file(const std::string& path) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  return machine_.files().read(path);
+}
+
+SysResult<std::vector<std::string>> SimOs::list_dir(const std::string& path) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  return machine_.files().list(path);
+}
+
+SysResult<std::string> SimOs::read_link(const std::string& path) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  // There are no links: what is there is something else.
+  const auto text = machine_.files().read(path);
+  return sys_fail(!text && text.error().number == ENOENT ? ENOENT : EINVAL);
+}
+
+// ---- processes
+
+SysResult<Pid> SimOs::start(std::span<const std::string> argv, std::span<const std::string> /*env*/,
+                            bool stopped) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  if (argv.empty()) {
+    return sys_fail(EINVAL);
+  }
+  const auto program = find_built_in(argv);
+  if (!program && !stopped) {
+    return sys_fail(ENOENT);
+  }
+  return machine_.processes().start(pid_, program, stopped);
+}
+
+SysResult<long> SimOs::ptrace(PtraceOp op, Tid tid, std::uint64_t arg) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  return machine_.processes().trace(caller(), op, Pid(tid), arg);
+}
+
+SysResult<std::optional<kfd::ChildStatus>> SimOs::poll_child(Tid tid) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  return machine_.processes().poll(pid_, Pid(tid));
+}
+
+SysResult<Fd> SimOs::open_pidfd(Pid pid) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  const auto exited = machine_.processes().exited(pid);
+  if (!exited) {
+    return tl::unexpected<kfd::SysError>(exited.error());
+  }
+  return add(std::make_shared<ProcessFile>(pid, *exited));
+}
+
+SysResult<void> SimOs::signal(Fd pidfd, int number) {
+  const auto file = find_as<ProcessFile>(pidfd);
+  if (file == nullptr) {
+    return sys_fail(dead_ ? ECANCELED : EBADF);
+  }
+  return machine_.processes().signal(file->pid(), number);
+}
+
+SysResult<std::size_t> SimOs::read_memory(Pid pid, std::span<const MemoryRange> ranges) {
+  if (dead_) {
+    return sys_fail(ECANCELED);
+  }
+  return machine_.processes().read_memory(pid, ranges);
+}
+
+void SimOs::child_changed() { wake(child_events_); }
+
+void SimOs::process_exited(Pid pid) {
+  for (const File& file : files_) {
+    if (auto* const process = dynamic_cast<ProcessFile*>(file.get());
+        process != nullptr && process->pid() == pid) {
+      process->process_exited();
+    }
+  }
+}
+
+}  // namespace gpreempt::vkfd

@@ -1,0 +1,85 @@
+#include "backends/vkfd/vkfd_testbed.h"
+
+#include <exception>
+#include <memory>
+#include <utility>
+
+#include "backends/kfd/kfd_backend.h"
+#include "backends/sim/sim_testbed.h"
+#include "backends/sim/system.h"
+#include "backends/sim/world.h"
+#include "backends/vkfd/ioctl_probe.h"
+#include "backends/vkfd/machine.h"
+#include "backends/vkfd/sim_os.h"
+#include "core/backend.h"
+#include "core/checked_backend.h"
+#include "core/error.h"
+#include "core/testbed.h"
+#include "core/time.h"
+
+namespace gpreempt::vkfd {
+namespace {
+
+class VkfdTestbed final : public sim::SystemTestbed {
+ public:
+  VkfdTestbed(sim::World& world, const sim::SystemOptions& options)
+      : SystemTestbed(world.timeline(), options),
+        machine_(world, system()),
+        os_(SimOs::open(machine_)),
+        probe_(machine_) {}
+  VkfdTestbed(const VkfdTestbed&) = delete;
+  VkfdTestbed& operator=(const VkfdTestbed&) = delete;
+
+  ~VkfdTestbed() override {
+    if (std::uncaught_exceptions() == 0) {
+      kill_controller();
+      return;
+    }
+    // The world is ending this party, and the workers after it: each unwinds its own stack.
+    os_->abandon();
+    drop_backend();
+  }
+
+  [[nodiscard]] Result<void> open_backend() {
+    auto backend = kfd::open_backend(*os_, {.rescan_period = Duration::zero()});
+    if (!backend) {
+      return tl::unexpected<Error>(std::move(backend).error());
+    }
+    system().observe(backend->get(), nullptr);
+    backend_ = make_checked_backend(*std::move(backend));
+    return {};
+  }
+
+  [[nodiscard]] Backend& backend() override {
+    GPREEMPT_CHECK(backend_ != nullptr);
+    return *backend_;
+  }
+  [[nodiscard]] DriverProbe& probe() override { return probe_; }
+
+  void kill_controller() override {
+    os_->kill();
+    drop_backend();
+  }
+
+ private:
+  void drop_backend() {
+    system().observe(nullptr, nullptr);
+    backend_.reset();
+  }
+
+  Machine machine_;
+  std::shared_ptr<SimOs> os_;
+  std::unique_ptr<Backend> backend_;
+  IoctlProbe probe_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<Testbed>> open_vkfd_testbed(sim::World& world,
+                                                   const sim::SystemOptions& options) {
+  auto testbed = std::make_unique<VkfdTestbed>(world, options);
+  GPREEMPT_TRY(testbed->open_backend());
+  return testbed;
+}
+
+}  // namespace gpreempt::vkfd
