@@ -1,0 +1,22 @@
+// The contract in the `kfd` world: this machine's first GPU, in real time. Without one the tests
+// are skipped with what is missing.
+#include <gtest/gtest.h>
+
+#include <cstdlib>
+#include <vector>
+
+#include "backends/kfd/testbed.h"
+#include "tests/contract/command_line.h"
+#include "tests/support/testbed_case.h"
+
+namespace gpreempt::contract {
+
+std::vector<TestbedCase> testbed_cases() {
+  return {{.name = "KfdGpu0", .open = [] { return kfd::open_testbed("kfd"); }}};
+}
+
+}  // namespace gpreempt::contract
+
+int main(int argc, char** argv) {
+  return gpreempt::contract::parse(argc, argv) ? RUN_ALL_TESTS() : EXIT_FAILURE;
+}

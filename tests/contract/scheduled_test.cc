@@ -1,0 +1,60 @@
+#include "tests/contract/scheduled_test.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string_view>
+#include <utility>
+
+#include "core/backend.h"
+#include "core/drive.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/policy.h"
+#include "core/program.h"
+#include "core/scheduler.h"
+#include "core/time.h"
+#include "tests/contract/backend_test.h"
+#include "tests/support/testbed_case.h"
+#include "tests/support/wait.h"
+
+namespace gpreempt::contract {
+
+void ScheduledTest::prepare(std::string_view policy, Program service) {
+  service_ = std::move(service);
+  online_ = launch(service_);
+  offline_ = launch(offline_training());
+  Result<std::unique_ptr<Policy>> made = make_policy(policy);
+  ASSERT_TRUE(made) << sentence(made);
+  scheduler_ = std::make_unique<Scheduler>(
+      std::move(*made), SchedulerOptions{.grace = std::nullopt, .lease = kLongLease});
+  const Result<TargetId> online = backend().attach(online_, AttachMode::kObserve);
+  ASSERT_TRUE(online) << sentence(online);
+  online_target_ = *online;
+  const Result<TargetId> offline = backend().attach(offline_, AttachMode::kControl);
+  ASSERT_TRUE(offline) << sentence(offline);
+  offline_target_ = *offline;
+  ASSERT_TRUE(scheduler_->add_tenant({.name = "service",
+                                      .cls = TenantClass::kOnline,
+                                      .priority = 15,
+                                      .targets = {online_target_}}));
+  ASSERT_TRUE(scheduler_->add_tenant({.name = "training",
+                                      .cls = TenantClass::kOffline,
+                                      .priority = 2,
+                                      .targets = {offline_target_}}));
+  EventSink nowhere;
+  drive_for(std::chrono::milliseconds(100), nowhere);
+  ASSERT_EQ(backend().queues(offline_target_).size(), 1U);
+}
+
+void ScheduledTest::drive_for(Duration duration, EventSink& sink,
+                              const std::function<bool()>& stop) {
+  const Result<void> driven =
+      drive(backend(), *scheduler_, sink, saturating_add(backend().now(), duration), stop);
+  EXPECT_TRUE(driven) << sentence(driven);
+}
+
+}  // namespace gpreempt::contract
