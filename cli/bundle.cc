@@ -1,0 +1,169 @@
+#include "cli/bundle.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <cstdio>
+#include <filesystem>
+#include <iterator>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "cli/run_help.h"
+#include "cli/run_options.h"
+#include "cli/run_setup.h"
+#include "cli/simulate.h"
+#include "config/document.h"
+#include "config/units.h"
+#include "core/error.h"
+#include "core/testbed.h"
+#include "core/time.h"
+
+namespace gpreempt::cli {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr std::string_view kTool = "gpreempt";
+
+Error write_error(const fs::path& file, std::string_view reason) {
+  return {.code = Errc::kIo,
+          .sys_errno = 0,
+          .what = fmt::format("write {}: {}; choose another --out", file.string(), reason)};
+}
+
+/// Whether the folder's `run.json` says that gpreempt made it.
+bool is_bundle(const fs::path& folder) {
+  const Result<std::string> text = read_text_file(folder / "run.json");
+  if (!text) {
+    return false;
+  }
+  const nlohmann::json run = nlohmann::json::parse(*text, nullptr, false);
+  return run.is_object() && run.contains("tool") && run["tool"] == std::string(kTool);
+}
+
+std::string instant_text(Instant instant) {
+  return instant == kForever ? std::string{} : fmt::format("{}", to_ns(instant));
+}
+
+}  // namespace
+
+Result<Bundle::File> Bundle::open(const fs::path& file) {
+  File opened(std::fopen(file.c_str(), "wb"));
+  if (opened == nullptr) {
+    return tl::unexpected<Error>(write_error(file, "it cannot be opened for writing"));
+  }
+  return opened;
+}
+
+Result<void> Bundle::close(File file, const fs::path& name) {
+  const bool failed = std::ferror(file.get()) != 0;
+  if (std::fclose(file.release()) != 0 || failed) {
+    return tl::unexpected<Error>(write_error(name, "the file system refused it"));
+  }
+  return {};
+}
+
+Result<Bundle> Bundle::create(const fs::path& folder) {
+  std::error_code error;
+  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("write a bundle to {}: it is a file; name a folder", folder.string()));
+  }
+  if (fs::is_directory(folder, error) && !fs::is_empty(folder, error) && !is_bundle(folder)) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("write a bundle to {}: the folder holds something else (no run.json of "
+                            "gpreempt); name an empty or a new one",
+                            folder.string()));
+  }
+  fs::create_directories(folder, error);
+  if (error) {
+    return tl::unexpected<Error>(write_error(folder, error.message()));
+  }
+  // A run that fails half-way must not leave the results of another one beside its events.
+  fs::remove(folder / "summary.json", error);
+  Bundle bundle;
+  bundle.folder_ = folder;
+  GPREEMPT_TRY(store(bundle.events_, open(folder / "events.jsonl")));
+  GPREEMPT_TRY(store(bundle.requests_, open(folder / "requests.csv")));
+  std::string header = "policy,tenant,request,arrival_ns,first_wave_ns,end_ns";
+  for (std::size_t i = 0; i < kDriverPhases; ++i) {
+    header += fmt::format(",{}_ns", to_string(static_cast<DriverPhase>(i)));
+  }
+  fmt::print(bundle.requests_.get(), "{}\n", header);
+  return bundle;
+}
+
+void Bundle::add_requests(std::string_view label, const RunRecord& run) {
+  for (const TenantRecord& tenant : run.tenants) {
+    for (const RequestRecord& request : tenant.requests) {
+      fmt::memory_buffer line;
+      auto out = std::back_inserter(line);
+      fmt::format_to(out, "\"{}\",{},{},{},{},{}", label, tenant.name, request.request,
+                     to_ns(request.arrival), instant_text(request.first_wave),
+                     instant_text(request.end));
+      for (const Duration phase : request.phases) {
+        // Until the end they are counters and not yet times of this request.
+        fmt::format_to(out, ",{}",
+                       request.end == kForever ? std::string{} : fmt::format("{}", to_ns(phase)));
+      }
+      line.push_back('\n');
+      (void)std::fwrite(line.data(), 1, line.size(), requests_.get());
+    }
+  }
+}
+
+Result<void> Bundle::write(std::string_view name, std::string_view text) const {
+  const fs::path path = folder_ / name;
+  File file;
+  GPREEMPT_TRY(store(file, open(path)));
+  (void)std::fwrite(text.data(), 1, text.size(), file.get());
+  return close(std::move(file), path);
+}
+
+Result<void> Bundle::finish() {
+  GPREEMPT_TRY(close(std::move(events_), folder_ / "events.jsonl"));
+  return close(std::move(requests_), folder_ / "requests.csv");
+}
+
+std::string describe_run(const RunOptions& options, const RunSetup& setup) {
+  nlohmann::ordered_json json;
+  json["schema"] = 1;
+  json["tool"] = std::string(kTool);
+  json["version"] = std::string(kVersion);
+  json["command"] = options.command;
+  json["scenario"] = setup.scenario.name;
+  json["backend"] = to_string(options.backend.kind);
+  json["model"] = setup.scenario.hardware.model;
+  json["personality"] = std::string(setup.system.personality.name);
+  json["seed"] = setup.scenario.run.seed;
+  json["policies"] = setup.policies;
+  json["mechanism"] = setup.mechanism;
+  nlohmann::ordered_json overrides = nlohmann::ordered_json::object();
+  if (options.seed) {
+    overrides["seed"] = *options.seed;
+  }
+  if (options.duration) {
+    overrides["duration"] = format_duration(*options.duration);
+  }
+  if (!options.backend.model.empty()) {
+    overrides["model"] = options.backend.model;
+  }
+  if (!options.backend.personality.empty()) {
+    overrides["personality"] = options.backend.personality;
+  }
+  if (options.mechanism) {
+    overrides["mechanism"] = *options.mechanism;
+  }
+  for (const auto& [tenant, file] : options.traces) {
+    overrides["traces"][tenant] = file.string();
+  }
+  json["overrides"] = overrides;
+  constexpr int kIndent = 2;
+  return json.dump(kIndent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace gpreempt::cli

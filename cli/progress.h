@@ -1,0 +1,35 @@
+#pragma once
+
+#include <string>
+
+#include "cli/wall_clock.h"
+
+namespace gpreempt::cli {
+
+/// Says on stderr what is going on: one line that is overwritten on a terminal, otherwise a line
+/// per phase.
+class Progress {
+ public:
+  explicit Progress(bool quiet);
+  ~Progress();
+  Progress(const Progress&) = delete;
+  Progress& operator=(const Progress&) = delete;
+
+  void phase(std::string name);
+  /// `done` is 0..1. Shown on a terminal only, a few times a second at most.
+  void update(double done);
+  /// Removes the line that is overwritten.
+  void finish();
+
+ private:
+  void show(const std::string& text);
+
+  bool quiet_;
+  bool terminal_;
+  bool shown_ = false;
+  double last_ = -1;
+  std::string phase_;
+  Stopwatch watch_;
+};
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,183 @@
+#include "cli/report_json.h"
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "cli/metrics.h"
+#include "cli/run_options.h"
+#include "cli/run_setup.h"
+#include "cli/summary.h"
+#include "config/parameter.h"
+#include "core/stats.h"
+#include "core/time.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+template <class T>
+Json or_null(const std::optional<T>& value) {
+  return value ? Json(*value) : Json(nullptr);
+}
+
+Json value_of(const std::optional<Quantile>& quantile) {
+  return quantile ? Json(quantile->value) : Json(nullptr);
+}
+
+Json band_of(const std::optional<Quantile>& quantile) {
+  return quantile ? Json::array({quantile->lo, quantile->hi}) : Json(nullptr);
+}
+
+Json json_of(const Spread& spread) {
+  Json json;
+  json["p50"] = value_of(spread.p50);
+  json["p95"] = value_of(spread.p95);
+  json["p99"] = value_of(spread.p99);
+  json["max"] = or_null(spread.max);
+  return json;
+}
+
+Json bands_of(const Spread& spread) {
+  Json json;
+  json["p50"] = band_of(spread.p50);
+  json["p95"] = band_of(spread.p95);
+  json["p99"] = band_of(spread.p99);
+  return json;
+}
+
+Json json_of(const Decomposition& decomposition) {
+  Json json;
+  const bool any = decomposition.requests != 0;
+  json["mean"] = any ? Json(decomposition.mean_ns) : Json(nullptr);
+  for (std::size_t i = 0; i < kParts; ++i) {
+    json[std::string(to_string(static_cast<Part>(i)))] =
+        any ? Json(decomposition.parts_ns.at(i)) : Json(nullptr);
+  }
+  return json;
+}
+
+Json json_of(const std::vector<LatencyVerdict>& verdicts, double quantile) {
+  Json json;
+  const bool any = !verdicts.empty();
+  json["limit_ns"] = any ? Json(to_ns(verdicts.front().limit)) : Json(nullptr);
+  json["met"] = any ? or_null(verdicts.front().met) : Json(nullptr);
+  json["quantile"] = quantile;
+  json["goals"] = Json::array();
+  for (std::size_t i = 1; i < verdicts.size(); ++i) {
+    Json goal;
+    goal["limit_ns"] = to_ns(verdicts[i].limit);
+    goal["met"] = or_null(verdicts[i].met);
+    json["goals"].push_back(goal);
+  }
+  return json;
+}
+
+Json json_of(const OnlineMetrics& online, const SloScenario& slo) {
+  Json json;
+  json["requests"] = online.requests;
+  json["completed"] = online.completed;
+  json["unfinished"] = online.unfinished;
+  json["latency_ns"] = json_of(online.latency);
+  json["slo"] = json_of(online.slo, slo.quantile);
+  json["added_latency_ns"] = json_of(online.added);
+  json["dispatch_delay_ns"] = json_of(online.dispatch_delay);
+  json["decomposition_mean_ns"] = json_of(online.decomposition);
+  return json;
+}
+
+Json json_of(const std::optional<OfflineMetrics>& offline, const SloScenario& slo) {
+  Json json;
+  json["loss"] = offline ? or_null(offline->loss) : Json(nullptr);
+  json["loss_floor"] = offline ? or_null(offline->loss_floor) : Json(nullptr);
+  json["overhead"] = offline ? or_null(offline->overhead) : Json(nullptr);
+  json["work_done"] = offline ? Json(to_ns(offline->work)) : Json(nullptr);
+  json["work_alone"] = offline ? Json(to_ns(offline->baseline_work)) : Json(nullptr);
+  json["kernels"] = offline ? Json(offline->kernels) : Json(nullptr);
+  json["slo"] = Json::array();
+  for (std::size_t i = 0; i < slo.offline_loss.size(); ++i) {
+    const bool judged = offline && i < offline->verdicts.size();
+    Json verdict;
+    verdict["limit"] = slo.offline_loss[i];
+    verdict["met"] = judged ? Json(offline->verdicts[i].met) : Json(nullptr);
+    json["slo"].push_back(verdict);
+  }
+  return json;
+}
+
+Json json_of(const PreemptionMetrics& preemptions) {
+  Json json;
+  json["suspend"] = preemptions.suspends;
+  json["resume"] = preemptions.resumes;
+  json["first_suspend"] = preemptions.first.count;
+  json["first_suspend_latency_ns"] = json_of(preemptions.first);
+  json["steady_suspend_latency_ns"] = json_of(preemptions.steady);
+  json["saved_bytes_mean"] = or_null(preemptions.saved_bytes_mean);
+  json["bystander_per_call_ns"] =
+      preemptions.bystander_per_call ? Json(to_ns(*preemptions.bystander_per_call)) : Json(nullptr);
+  return json;
+}
+
+Json json_of(const PolicyMetrics& result, const RunSummary& summary) {
+  const SloScenario& slo = summary.setup.scenario.slo;
+  Json json;
+  json["policy"] = result.policy;
+  json["mechanism"] = summary.setup.mechanism;
+  json["online"] = json_of(result.online, slo);
+  if (result.tenants.size() > 1) {
+    for (const TenantMetrics& tenant : result.tenants) {
+      json["online"]["tenants"][tenant.name] = json_of(tenant.online, slo);
+    }
+  }
+  json["offline"] = json_of(result.offline, slo);
+  json["preemptions"] = json_of(result.preemptions);
+  json["bystander_ns"] = to_ns(result.preemptions.bystander);
+  json["decisions"] = result.decisions;
+  json["refusals"] = result.refusals;
+  json["leases_expired"] = result.leases_expired;
+  json["sim"]["simulated_s"] = result.simulated_s;
+  json["sim"]["wall_s"] = result.wall_s;
+  json["sim"]["events"] = result.engine_events;
+  json["band"] = bands_of(result.online.latency);
+  return json;
+}
+
+}  // namespace
+
+std::string report_json(const RunSummary& summary) {
+  const RunSetup& setup = summary.setup;
+  Json json;
+  json["schema"] = 1;
+  json["scenario"] = setup.scenario.name;
+  json["backend"] = to_string(summary.backend);
+  json["seed"] = setup.scenario.run.seed;
+  json["evidence"] = std::string(to_string(setup.model.weakest_cost_evidence()));
+  json["statement"] = "simulated";
+  json["model"] = setup.model.name;
+  json["personality"] = std::string(setup.system.personality.name);
+  json["gpus"] = setup.system.gpus;
+  json["detection"] = to_string(setup.scenario.scheduler.detection);
+  const std::string_view note = detection_note(setup.scenario.scheduler.detection);
+  json["detection_note"] = note.empty() ? Json(nullptr) : Json(std::string(note));
+  json["duration_ns"] = to_ns(setup.workload.duration);
+  json["warmup_ns"] = to_ns(setup.workload.warmup);
+  json["online_alone_utilisation"] = setup.utilisation;
+  json["warnings"] = summary.warnings;
+  if (summary.gated) {
+    json["gate"]["passed"] = summary.missed.empty();
+    json["gate"]["missed"] = summary.missed;
+  }
+  json["results"] = Json::array();
+  for (const PolicyMetrics& result : summary.results) {
+    json["results"].push_back(json_of(result, summary));
+  }
+  constexpr int kIndent = 2;
+  return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,313 @@
+#include "cli/report_text.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/metrics.h"
+#include "cli/run_options.h"
+#include "cli/run_setup.h"
+#include "cli/summary.h"
+#include "cli/table.h"
+#include "config/parameter.h"
+#include "config/units.h"
+#include "core/policy.h"
+#include "core/stats.h"
+#include "core/time.h"
+#include "workloads/compile.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt::cli {
+namespace {
+
+constexpr std::size_t kIndent = 2;
+constexpr std::string_view kNone = "-";
+
+template <std::size_t N>
+std::string human(double value, const std::array<std::string_view, N>& units) {
+  std::size_t unit = 0;
+  // What would print as 1000 belongs to the next unit.
+  constexpr double kNext = 999.5;
+  while (std::abs(value) >= kNext && unit + 1 < N) {
+    value /= 1000;
+    ++unit;
+  }
+  const double size = std::abs(value);
+  if (unit == 0 || size >= 99.95) {
+    return fmt::format("{:.0f} {}", value, units.at(unit));
+  }
+  return size >= 9.995 ? fmt::format("{:.1f} {}", value, units.at(unit))
+                       : fmt::format("{:.2f} {}", value, units.at(unit));
+}
+
+std::string time_or_none(const std::optional<Quantile>& quantile) {
+  return quantile ? human_time(Duration(quantile->value)) : std::string(kNone);
+}
+
+std::string time_or_none(const std::optional<std::int64_t>& value) {
+  return value ? human_time(Duration(*value)) : std::string(kNone);
+}
+
+std::string band(const std::optional<Quantile>& quantile) {
+  if (!quantile) {
+    return std::string(kNone);
+  }
+  return fmt::format("{} .. {}{}", human_time(Duration(quantile->lo)),
+                     human_time(Duration(quantile->hi)), quantile->bounded ? "" : "*");
+}
+
+std::string percent(const std::optional<double>& fraction) {
+  return fraction ? fmt::format("{:.2f} %", 100 * *fraction) : std::string(kNone);
+}
+
+// ---- blocks ------------------------------------------------------------------------------------
+
+std::string head(const RunSummary& summary) {
+  const RunSetup& setup = summary.setup;
+  const Scenario& scenario = setup.scenario;
+  std::string load;
+  for (std::size_t gpu = 0; gpu < setup.utilisation.size(); ++gpu) {
+    load +=
+        fmt::format("{}{:.2f} %{}", gpu == 0 ? "" : ", ", 100 * setup.utilisation[gpu],
+                    setup.utilisation.size() > 1 ? fmt::format(" of GPU {}", gpu) : " of the GPU");
+  }
+  std::uint64_t arrivals = 0;
+  for (const TenantMeta& tenant : setup.workload.tenants) {
+    arrivals += tenant.cls == TenantClass::kOnline ? tenant.arrivals : 0;
+  }
+  const std::string_view note = detection_note(scenario.scheduler.detection);
+  std::string text;
+  const auto line = [&text](std::string_view key, const std::string& value) {
+    text += fmt::format("{:<10} {}\n", key, value);
+  };
+  line("scenario", scenario.description.empty()
+                       ? scenario.name
+                       : fmt::format("{}: {}", scenario.name, scenario.description));
+  line("hardware",
+       fmt::format("{} x {} ({}), driver {}, backend {}", setup.system.gpus, setup.model.name,
+                   setup.model.product, setup.system.personality.name, to_string(summary.backend)));
+  line("load",
+       fmt::format("{} Online requests in {} (warm-up {}); Online alone needs {}", arrivals,
+                   human_time(setup.workload.duration), human_time(setup.workload.warmup), load));
+  line("detection",
+       fmt::format("{}{}, mechanism {}, seed {}", to_string(scenario.scheduler.detection),
+                   note.empty() ? std::string{} : fmt::format(" ({})", note), setup.mechanism,
+                   scenario.run.seed));
+  line("evidence", fmt::format("simulated; every cost is a prior, weakest evidence: {}",
+                               to_string(setup.model.weakest_cost_evidence())));
+  for (const std::string& each : setup.workload.notes) {
+    line("note", each);
+  }
+  return text;
+}
+
+void add_online_row(Table& table, std::string name, const OnlineMetrics& online) {
+  table.add_row({std::move(name), fmt::format("{}", online.requests),
+                 fmt::format("{}", online.unfinished), time_or_none(online.latency.p50),
+                 time_or_none(online.latency.p95), time_or_none(online.latency.p99),
+                 band(online.latency.p99), time_or_none(online.latency.max)});
+}
+
+using AddOnlineRow = std::function<void(Table&, std::string, const OnlineMetrics&)>;
+
+/// A row per policy and, where there are several, per Online tenant.
+std::string online_table(const RunSummary& summary, std::vector<std::string> titles,
+                         const AddOnlineRow& add_row) {
+  Table table(std::move(titles));
+  for (const PolicyMetrics& result : summary.results) {
+    if (!result.has_online) {
+      continue;
+    }
+    add_row(table, result.policy, result.online);
+    if (result.tenants.size() > 1) {
+      for (const TenantMetrics& tenant : result.tenants) {
+        add_row(table, fmt::format("  {}", tenant.name), tenant.online);
+      }
+    }
+  }
+  return table.empty() ? std::string{} : table.render(kIndent);
+}
+
+std::string titled(const std::string& title, const std::string& table) {
+  return table.empty() ? std::string{} : fmt::format("\n{}\n{}", title, table);
+}
+
+std::string latency_block(const RunSummary& summary) {
+  const bool unbounded = std::ranges::any_of(summary.results, [](const PolicyMetrics& result) {
+    return result.online.latency.p99 && !result.online.latency.p99->bounded;
+  });
+  const std::string legend = unbounded ? "  * too few requests for 95 %; the band is wider\n" : "";
+  const std::string table = online_table(
+      summary, {"policy", "requests", "unfinished", "p50", "p95", "p99", "p99, 95 % band", "max"},
+      add_online_row);
+  return table.empty() ? table : table + legend;
+}
+
+std::string added_block(const RunSummary& summary) {
+  return online_table(
+      summary, {"policy", "added p50", "p95", "p99", "max", "to first wave p50", "p99"},
+      [](Table& table, std::string name, const OnlineMetrics& online) {
+        table.add_row({std::move(name), time_or_none(online.added.p50),
+                       time_or_none(online.added.p95), time_or_none(online.added.p99),
+                       time_or_none(online.added.max), time_or_none(online.dispatch_delay.p50),
+                       time_or_none(online.dispatch_delay.p99)});
+      });
+}
+
+std::string decomposition_block(const RunSummary& summary) {
+  std::vector<std::string> titles = {"policy", "mean"};
+  for (std::size_t i = 0; i < kParts; ++i) {
+    titles.emplace_back(to_string(static_cast<Part>(i)));
+  }
+  return online_table(summary, titles,
+                      [](Table& table, std::string name, const OnlineMetrics& online) {
+                        const Decomposition& parts = online.decomposition;
+                        const bool any = parts.requests != 0;
+                        std::vector<std::string> row = {
+                            std::move(name), any ? human_time(Duration(parts.mean_ns)) : "-"};
+                        for (const std::int64_t part : parts.parts_ns) {
+                          row.push_back(any ? human_time(Duration(part)) : "-");
+                        }
+                        table.add_row(std::move(row));
+                      });
+}
+
+std::string offline_block(const RunSummary& summary) {
+  Table table({"policy", "work done", "alone", "kernels", "loss", "floor", "overhead"});
+  for (const PolicyMetrics& result : summary.results) {
+    if (result.offline) {
+      const OfflineMetrics& offline = *result.offline;
+      table.add_row({result.policy, human_time(offline.work), human_time(offline.baseline_work),
+                     fmt::format("{}", offline.kernels), percent(offline.loss),
+                     percent(offline.loss_floor), percent(offline.overhead)});
+    }
+  }
+  return table.empty() ? std::string{} : table.render(kIndent);
+}
+
+std::string preemption_block(const RunSummary& summary) {
+  Table table({"policy", "suspends", "resumes", "first max", "steady p50", "p99", "max",
+               "saved mean", "bystander", "per call"});
+  for (const PolicyMetrics& result : summary.results) {
+    const PreemptionMetrics& preemptions = result.preemptions;
+    table.add_row(
+        {result.policy, fmt::format("{}", preemptions.suspends),
+         fmt::format("{}", preemptions.resumes), time_or_none(preemptions.first.max),
+         time_or_none(preemptions.steady.p50), time_or_none(preemptions.steady.p99),
+         time_or_none(preemptions.steady.max),
+         preemptions.saved_bytes_mean ? human_bytes(*preemptions.saved_bytes_mean) : "-",
+         human_time(preemptions.bystander),
+         preemptions.bystander_per_call ? human_time(*preemptions.bystander_per_call) : "-"});
+  }
+  return table.render(kIndent);
+}
+
+/// Exact, unlike a measured time, but spaced as one.
+std::string limit_text(Duration limit) {
+  const std::string text = format_duration(limit);
+  const std::string_view all = text;
+  const std::size_t unit = std::min(all.find_first_of("nums"), all.size());
+  return fmt::format("{} {}", all.substr(0, unit), all.substr(unit));
+}
+
+std::string verdict_word(const std::optional<bool>& met) {
+  if (!met) {
+    return "not judged";
+  }
+  return *met ? "met" : "MISSED";
+}
+
+std::string verdicts_of(const PolicyMetrics& result, const SloScenario& slo) {
+  std::string text;
+  if (result.has_online && !result.online.slo.empty()) {
+    text += fmt::format("Online p{:g} {}:", 100 * slo.quantile,
+                        time_or_none(result.online.at_slo_quantile));
+    for (std::size_t i = 0; i < result.online.slo.size(); ++i) {
+      const LatencyVerdict& verdict = result.online.slo[i];
+      text += fmt::format("{} {} {}", i == 0 ? "" : ",", limit_text(verdict.limit),
+                          verdict_word(verdict.met));
+    }
+  }
+  if (result.offline && !result.offline->verdicts.empty()) {
+    text += fmt::format("{}Offline overhead {}:", text.empty() ? "" : "; ",
+                        percent(result.offline->overhead));
+    for (std::size_t i = 0; i < result.offline->verdicts.size(); ++i) {
+      const LossVerdict& verdict = result.offline->verdicts[i];
+      text += fmt::format("{} {:g} % {}", i == 0 ? "" : ",", 100 * verdict.limit,
+                          verdict_word(verdict.met));
+    }
+  }
+  return text;
+}
+
+std::string tail(const RunSummary& summary) {
+  std::string text;
+  std::size_t width = 0;
+  for (const PolicyMetrics& result : summary.results) {
+    width = std::max(width, result.policy.size());
+  }
+  for (const PolicyMetrics& result : summary.results) {
+    const std::string verdict = verdicts_of(result, summary.setup.scenario.slo);
+    text += verdict.empty() ? "" : fmt::format("  {:<{}}  {}\n", result.policy, width, verdict);
+  }
+  text = titled("Verdicts", text);
+  std::string speed;
+  for (const PolicyMetrics& result : summary.results) {
+    speed += fmt::format("  {:<{}}  {:.1f} s simulated in {:.3f} s, {:.0f}x real time, {} events\n",
+                         result.policy, width, result.simulated_s, result.wall_s,
+                         result.wall_s > 0 ? result.simulated_s / result.wall_s : 0.0,
+                         result.engine_events);
+  }
+  text += titled("Speed", speed);
+  for (const std::string& warning : summary.warnings) {
+    text += fmt::format("\nwarning: {}\n", warning);
+  }
+  if (summary.gated) {
+    text += fmt::format("\ngate: {}\n", summary.missed.empty() ? "passed" : "FAILED");
+    for (const std::string& miss : summary.missed) {
+      text += fmt::format("  {}\n", miss);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string human_time(Duration duration) {
+  static constexpr std::array<std::string_view, 4> kUnits = {"ns", "us", "ms", "s"};
+  if (duration == Duration::zero()) {
+    return "0";
+  }
+  return human(static_cast<double>(to_ns(duration)), kUnits);
+}
+
+std::string human_bytes(std::uint64_t bytes) {
+  static constexpr std::array<std::string_view, 5> kUnits = {"B", "kB", "MB", "GB", "TB"};
+  return human(static_cast<double>(bytes), kUnits);
+}
+
+std::string report_text(const RunSummary& summary) {
+  const bool oracle = summary.setup.scenario.scheduler.detection.kind == DetectionKind::kOracle;
+  const std::string label = oracle ? " [oracle detection: not attainable]" : "";
+  return head(summary) +
+         titled("Online latency (arrival to completion)" + label, latency_block(summary)) +
+         titled("Online latency added over Online alone" + label, added_block(summary)) +
+         titled("Where the mean Online latency goes" + label, decomposition_block(summary)) +
+         titled("Offline work between warm-up and end of arrivals" + label,
+                offline_block(summary)) +
+         titled("Preemptions; bystander: Online's own queues off for them" + label,
+                preemption_block(summary)) +
+         tail(summary);
+}
+
+}  // namespace gpreempt::cli

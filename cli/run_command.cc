@@ -1,0 +1,266 @@
+#include "cli/run_command.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdio>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/bundle.h"
+#include "cli/exit_code.h"
+#include "cli/mechanism.h"
+#include "cli/metrics.h"
+#include "cli/progress.h"
+#include "cli/report_json.h"
+#include "cli/report_text.h"
+#include "cli/run_options.h"
+#include "cli/run_setup.h"
+#include "cli/simulate.h"
+#include "cli/summary.h"
+#include "cli/wall_clock.h"
+#include "cli/worlds.h"
+#include "config/document.h"
+#include "core/drive.h"
+#include "core/error.h"
+#include "core/event_log.h"
+#include "core/policy.h"
+#include "core/testbed.h"
+#include "workloads/compile.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt::cli {
+namespace {
+
+/// All simulations of a command, one after another in one world.
+class Session {
+ public:
+  Session(const RunSetup& setup, Progress& progress, Bundle* bundle)
+      : setup_(setup), progress_(progress), bundle_(bundle) {}
+
+  Result<std::vector<PolicyMetrics>> operator()(const OpenTestbed& open) {
+    GPREEMPT_TRY(check_backend_offers(open));
+    Baselines baselines;
+    GPREEMPT_TRY(alone(open, TenantClass::kOnline, baselines.online));
+    GPREEMPT_TRY(alone(open, TenantClass::kOffline, baselines.offline));
+    std::vector<PolicyMetrics> results;
+    for (const std::string& policy : setup_.policies) {
+      RunRecord record;
+      GPREEMPT_TRY(store(record, under(open, policy)));
+      results.push_back(measure(record, baselines, setup_.scenario.slo));
+    }
+    return results;
+  }
+
+ private:
+  Result<void> check_backend_offers(const OpenTestbed& open) {
+    std::unique_ptr<Testbed> testbed;
+    GPREEMPT_TRY(store(testbed, open()));
+    Result<void> offered = check_mechanism(setup_.mechanism, testbed->backend().info());
+    const std::string& no_watch = testbed->backend().info().watch;
+    const Detection& detection = setup_.scenario.scheduler.detection;
+    if (offered && detection.kind == DetectionKind::kPoll && !no_watch.empty()) {
+      offered = fail(Errc::kUnsupported,
+                     fmt::format("use detection \"{}\": {}", to_string(detection), no_watch));
+    }
+    GPREEMPT_TRY(testbed->backend().close());
+    return offered;
+  }
+
+  Result<void> alone(const OpenTestbed& open, TenantClass cls, RunRecord& record) {
+    const bool online = cls == TenantClass::kOnline;
+    const Workload part = only(setup_.workload, cls);
+    record.warmup = part.warmup;
+    record.duration = part.duration;
+    if (part.programs.empty()) {
+      return {};
+    }
+    const std::string label = online ? "online-alone" : "offline-alone";
+    progress_.phase(fmt::format("{} (baseline)", label));
+    GPREEMPT_TRY(store(record, one(open, part, "none", nullptr)));
+    if (bundle_ != nullptr) {
+      bundle_->add_requests(label, record);
+    }
+    return {};
+  }
+
+  Result<RunRecord> under(const OpenTestbed& open, const std::string& policy) {
+    progress_.phase(fmt::format("policy {}", policy));
+    if (bundle_ == nullptr) {
+      return one(open, setup_.workload, policy, nullptr);
+    }
+    EventLog log(
+        bundle_->events(),
+        {.scenario = setup_.scenario.name, .policy = policy, .seed = setup_.scenario.run.seed});
+    RunRecord record;
+    GPREEMPT_TRY(store(record, one(open, setup_.workload, policy, &log)));
+    GPREEMPT_TRY(log.finish());
+    bundle_->add_requests(policy, record);
+    return record;
+  }
+
+  Result<RunRecord> one(const OpenTestbed& open, const Workload& workload,
+                        const std::string& policy, EventSink* log) {
+    const SchedulerScenario& scheduler = setup_.scenario.scheduler;
+    const Stopwatch watch;
+    std::unique_ptr<Testbed> testbed;
+    GPREEMPT_TRY(store(testbed, open()));
+    Result<RunRecord> record =
+        simulate(*testbed, workload,
+                 {.policy = policy,
+                  .scheduler = {.grace = scheduler.grace, .lease = scheduler.lease},
+                  .detection = scheduler.detection},
+                 {.log = log, .progress = [this](double done) { progress_.update(done); }});
+    if (record) {
+      record->wall_s = watch.seconds();
+    }
+    return record;
+  }
+
+  const RunSetup& setup_;
+  Progress& progress_;
+  Bundle* bundle_;
+};
+
+/// The lowest logical priority of the Offline tenants on its GPU, if there are any.
+std::optional<std::uint32_t> lowest_offline(const Workload& workload, std::size_t online) {
+  std::optional<std::uint32_t> lowest;
+  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
+    const TenantMeta& other = workload.tenants[i];
+    if (other.cls == TenantClass::kOffline &&
+        workload.programs.at(i).gpu == workload.programs.at(online).gpu) {
+      lowest = std::min(lowest.value_or(other.priority), other.priority);
+    }
+  }
+  return lowest;
+}
+
+/// Policies take nothing away for a tenant whose logical priority is not higher.
+void warn_of_ranks(const RunSetup& setup, std::vector<std::string>& warnings) {
+  const auto acts = [](const std::string& policy) { return policy != "none"; };
+  if (std::ranges::none_of(setup.policies, acts)) {
+    return;
+  }
+  const Workload& workload = setup.workload;
+  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
+    const TenantMeta& tenant = workload.tenants[i];
+    if (tenant.cls != TenantClass::kOnline) {
+      continue;
+    }
+    const std::optional<std::uint32_t> lowest = lowest_offline(workload, i);
+    if (lowest && tenant.priority <= *lowest) {
+      warnings.push_back(
+          fmt::format("the priority {} of Online tenant {} is not higher than that of any Offline "
+                      "tenant on its GPU (the lowest is {}), so nothing is ever suspended for it",
+                      tenant.priority, tenant.name, *lowest));
+    }
+  }
+}
+
+std::vector<std::string> warnings_of(const RunSetup& setup,
+                                     const std::vector<PolicyMetrics>& results) {
+  std::vector<std::string> warnings;
+  warn_of_ranks(setup, warnings);
+  for (const PolicyMetrics& result : results) {
+    if (result.refusals != 0) {
+      warnings.push_back(
+          fmt::format("policy {}: the backend refused {} requests of the scheduler; "
+                      "see refusals in events.jsonl",
+                      result.policy, result.refusals));
+    }
+    if (result.leases_expired != 0) {
+      warnings.push_back(
+          fmt::format("policy {}: {} suspensions were ended by their lease, while "
+                      "Online still had work",
+                      result.policy, result.leases_expired));
+    }
+  }
+  return warnings;
+}
+
+/// With "all", `none` is there to compare with and not to be judged.
+std::vector<std::string> judge(const RunOptions& options, const RunSummary& summary) {
+  std::vector<std::string> missed;
+  for (const PolicyMetrics& result : summary.results) {
+    if (options.all_policies && result.policy == "none") {
+      continue;
+    }
+    for (std::string& miss : missed_limits(result, summary.setup.scenario.slo)) {
+      missed.push_back(std::move(miss));
+    }
+  }
+  return missed;
+}
+
+Result<void> check_gate(const RunOptions& options, const SloScenario& slo) {
+  if (options.gate && slo.online_latency.empty() && slo.offline_loss.empty()) {
+    return fail(Errc::kInvalidArgument,
+                "apply --gate: the scenario has no limits to judge; write [slo] online_latency or "
+                "offline_loss");
+  }
+  return {};
+}
+
+/// Null without --out.
+Result<std::unique_ptr<Bundle>> start_bundle(const RunOptions& options, const RunSetup& setup) {
+  std::unique_ptr<Bundle> bundle;
+  if (options.out.empty()) {
+    return bundle;
+  }
+  Result<Bundle> created = Bundle::create(options.out);
+  if (!created) {
+    return tl::unexpected<Error>(std::move(created).error());
+  }
+  bundle = std::make_unique<Bundle>(*std::move(created));
+  GPREEMPT_TRY(bundle->write("run.json", describe_run(options, setup)));
+  GPREEMPT_TRY(bundle->write("scenario.toml", setup.scenario_text));
+  GPREEMPT_TRY(bundle->write("model.toml", setup.model.text));
+  return bundle;
+}
+
+Result<void> print(const std::string& text) {
+  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
+    return fail(Errc::kIo, "print the result: stdout cannot be written");
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<ExitCode> run_command(const RunOptions& options) {
+  GPREEMPT_TRY(check_backend(options.backend.kind));
+  RunSummary summary;
+  summary.backend = options.backend.kind;
+  RunSetup& setup = summary.setup;
+  GPREEMPT_TRY(store(setup, set_up(options)));
+  GPREEMPT_TRY(check_gate(options, setup.scenario.slo));
+  std::unique_ptr<Bundle> bundle;
+  GPREEMPT_TRY(store(bundle, start_bundle(options, setup)));
+  Progress progress(options.quiet);
+  Session session(setup, progress, bundle.get());
+  GPREEMPT_TRY(run_in_world(options.backend.kind, setup.system,
+                            [&](const OpenTestbed& open) -> Result<void> {
+                              return store(summary.results, session(open));
+                            }));
+  progress.finish();
+  summary.warnings = warnings_of(setup, summary.results);
+  summary.gated = options.gate;
+  if (options.gate) {
+    summary.missed = judge(options, summary);
+  }
+  if (bundle) {
+    GPREEMPT_TRY(bundle->finish());
+    GPREEMPT_TRY(bundle->write("summary.json", report_json(summary)));
+  }
+  GPREEMPT_TRY(
+      print(options.format == OutputFormat::kJson ? report_json(summary) : report_text(summary)));
+  return summary.missed.empty() ? ExitCode::kOk : ExitCode::kGateFailed;
+}
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,69 @@
+#include "cli/run_help.h"
+
+#include <string_view>
+
+namespace gpreempt::cli {
+
+const std::string_view kVersion = GPREEMPT_VERSION;
+const std::string_view kVersionLine = "gpreempt " GPREEMPT_VERSION;
+
+const std::string_view kToolSummary =
+    "gpreempt: an inference service (Online) and a training job (Offline) share one AMD GPU, and\n"
+    "a scheduler takes the GPU away from the training job while the service has work. What does\n"
+    "each of them pay? Runs on a simulated GPU and driver; no GPU is needed. Every cost in the\n"
+    "model is a prior, not a measurement, and results say so.\n";
+
+const std::string_view kToolFooter =
+    R"(
+Examples:
+  gpreempt run                          the default scenario, its own policy
+  gpreempt run --policy all             every policy, side by side
+  gpreempt run my.toml --out out/       a scenario of yours, with all records kept
+  gpreempt run --help                   everything about `run`
+
+Exit codes:
+  0  done        1  --gate: a limit was missed     2  usage, or input that was refused
+  3  the environment: no device, a file that cannot be written
+  4  a defect of gpreempt; please report it)";
+
+const std::string_view kRunSummary =
+    "Runs a scenario once per policy and reports what Online and Offline paid";
+
+const std::string_view kRunFooter =
+    R"(
+What it does:
+  Runs Online alone and Offline alone (no scheduler), then both together under each policy, with
+  the same seed and so the same requests. `added` latency is over Online alone; `loss` is Offline
+  work not done, over Offline alone; `floor` is the loss if preemption were free, since Online
+  needs the GPU for that long; `overhead` is the rest, and is judged against [slo] offline_loss.
+
+Backends:
+  sim     the scheduler on a model of the GPU and its driver, in virtual time
+  vkfd    the scheduler on the KFD client code, on the same model, in virtual time
+  kfd     this machine's GPU: refused here, with the reason (exit 3)
+  sim:MODEL or sim:model=MODEL,personality=NAME replaces the scenario's hardware; MODEL is a
+  built-in model or a TOML file.
+
+Policies:   none, suspend, all; options as NAME:key=value,...
+Mechanisms: suspend-queues; the other names are known and refused with the reason.
+
+Output:
+  The result on stdout, progress on stderr. --format json is the schema of summary.json:
+  schema, scenario, backend, seed, evidence, results[]. No sample is null. Times are integer
+  nanoseconds where the key ends in _ns.
+  --out DIR holds scenario.toml model.toml run.json summary.json requests.csv events.jsonl.
+  A folder that holds anything else is refused. The same seed gives the same bytes, but for
+  sim.wall_s in summary.json.
+
+Examples:
+  gpreempt run --policy none,suspend --seed 2 --duration 10s
+  gpreempt run --backend sim:mi308x,personality=upstream-6.12.107
+  gpreempt run azure-conv-mi308x --trace AzureLLMInferenceTrace_conv.csv --policy all
+  gpreempt run --gate --quiet --format json      for CI: exit 1 if a limit is missed
+
+Exit codes:
+  0  done        1  --gate: a limit was missed     2  usage, or input that was refused
+  3  the environment: no device, a file that cannot be written
+  4  a defect of gpreempt; please report it)";
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,175 @@
+#include "cli/run_setup.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <system_error>
+#include <vector>
+
+#include "backends/sim/gpu/parameters.h"
+#include "backends/sim/kfd_model/personality.h"
+#include "backends/sim/model_file.h"
+#include "cli/mechanism.h"
+#include "cli/run_options.h"
+#include "config/document.h"
+#include "config/units.h"
+#include "core/error.h"
+#include "core/policy.h"
+#include "core/program.h"
+#include "core/time.h"
+#include "workloads/compile.h"
+#include "workloads/loader.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt::cli {
+namespace {
+
+Result<std::string> scenario_text(const std::string& name) {
+  std::error_code ignored;
+  if (std::filesystem::is_regular_file(name, ignored)) {
+    return read_text_file(name);
+  }
+  const EmbeddedFile* file = find_embedded(name);
+  return file == nullptr ? std::string{} : std::string(file->text);
+}
+
+Result<void> apply(const RunOptions& options, Scenario& scenario) {
+  if (options.seed) {
+    scenario.run.seed = *options.seed;
+  }
+  if (options.duration) {
+    if (*options.duration <= scenario.run.warmup) {
+      return fail(
+          Errc::kInvalidArgument,
+          fmt::format("apply --duration {}: the warm-up of {} leaves nothing to count; it "
+                      "must be longer",
+                      format_duration(*options.duration), format_duration(scenario.run.warmup)));
+    }
+    scenario.run.duration = options.duration;
+  }
+  if (!options.backend.model.empty()) {
+    scenario.hardware.model = options.backend.model;
+  }
+  if (!options.backend.personality.empty()) {
+    scenario.hardware.personality = options.backend.personality;
+  }
+  if (options.mechanism) {
+    scenario.scheduler.mechanism = *options.mechanism;
+  }
+  return {};
+}
+
+/// Refused here, since a backend would refuse every suspend.
+Result<void> check_grace(const Scenario& scenario, const sim::GpuParameters& gpu) {
+  const std::optional<Duration>& grace = scenario.scheduler.grace;
+  if (!grace) {
+    return {};
+  }
+  const Result<Duration> held = sim::representable_grace(*grace, gpu.clock_hz);
+  if (!held) {
+    return fail(Errc::kInvalidArgument, fmt::format("check [scheduler] grace of scenario '{}': {}",
+                                                    scenario.name, held.error().what));
+  }
+  return {};
+}
+
+/// What fills one GPU: on every CU as many workgroups as its wave slots allow.
+KernelShape whole_gpu(const sim::GpuParameters& gpu) {
+  KernelShape shape = HardwareFacts{}.whole_gpu;
+  shape.workgroups = std::max(1U, gpu.cus() * sim::workgroups_per_cu(gpu, shape));
+  return shape;
+}
+
+Result<std::vector<std::string>> read_policies(const RunOptions& options,
+                                               const SchedulerScenario& scheduler) {
+  std::vector<std::string> names = options.policies;
+  if (names.empty()) {
+    names.push_back(scheduler.policy);
+  }
+  std::vector<std::string> policies;
+  for (const std::string& name : names) {
+    const std::string spec = policy_with_options(scheduler, name);
+    std::unique_ptr<Policy> policy;
+    GPREEMPT_TRY(store(policy, make_policy(spec)));
+    GPREEMPT_TRY(check_needs(spec, policy->needs(), scheduler.detection));
+    policies.push_back(spec);
+  }
+  return policies;
+}
+
+Result<void> check_load(const RunSetup& setup) {
+  for (std::size_t gpu = 0; gpu < setup.utilisation.size(); ++gpu) {
+    if (setup.utilisation[gpu] >= 1) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("check the load of scenario '{}': Online alone needs {:.1f} % of GPU "
+                              "{}, so its queue grows without bound whatever the policy; lower "
+                              "its rate or its work",
+                              setup.scenario.name, 100 * setup.utilisation[gpu], gpu));
+    }
+  }
+  if (setup.workload.warmup >= setup.workload.duration) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("check scenario '{}': its warm-up of {} is not shorter than the run of "
+                            "{}, so nothing would be counted",
+                            setup.scenario.name, format_duration(setup.workload.warmup),
+                            format_duration(setup.workload.duration)));
+  }
+  return {};
+}
+
+Result<RunSetup> read_setup(const RunOptions& options) {
+  RunSetup setup;
+  Scenario& scenario = setup.scenario;
+  GPREEMPT_TRY(store(scenario, find_scenario(options.scenario)));
+  GPREEMPT_TRY(store(setup.scenario_text, scenario_text(options.scenario)));
+  GPREEMPT_TRY(apply(options, scenario));
+  GPREEMPT_TRY(check_mechanism_name(scenario.scheduler.mechanism));
+  setup.mechanism = scenario.scheduler.mechanism;
+  GPREEMPT_TRY(store(setup.policies, read_policies(options, scenario.scheduler)));
+  const HardwareScenario& hardware = scenario.hardware;
+  GPREEMPT_TRY(store(setup.model, sim::find_model(hardware.model, hardware.num_kcq)));
+  GPREEMPT_TRY(store(setup.system.personality, sim::find_personality(hardware.personality)));
+  GPREEMPT_TRY(check_grace(scenario, setup.model.point));
+  setup.system.gpu = setup.model.point;
+  setup.system.gpus = hardware.gpus;
+  setup.system.seed = scenario.run.seed;
+  const HardwareFacts facts{.flops_fp16 = setup.model.point.flops_fp16,
+                            .gpus = hardware.gpus,
+                            .whole_gpu = whole_gpu(setup.model.point)};
+  GPREEMPT_TRY(
+      store(setup.workload,
+            compile(scenario, facts, {.seed = scenario.run.seed, .traces = options.traces})));
+  for (std::uint32_t gpu = 0; gpu < hardware.gpus; ++gpu) {
+    setup.utilisation.push_back(online_utilisation(setup.workload, gpu));
+  }
+  GPREEMPT_TRY(check_load(setup));
+  return setup;
+}
+
+}  // namespace
+
+Result<RunSetup> set_up(const RunOptions& options) {
+  Result<RunSetup> setup = read_setup(options);
+  if (!setup && setup.error().code == Errc::kIo) {
+    setup.error().code = Errc::kInvalidArgument;
+  }
+  return setup;
+}
+
+Result<void> check_needs(const std::string& policy, PolicyNeeds needs, const Detection& detection) {
+  if (detection.kind == DetectionKind::kPoll && (needs.requests || needs.deadlines)) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("check policy '{}': it must be told of each request, and detection "
+                            "\"{}\" only sees rings turn busy and idle; use \"hint\"",
+                            policy, to_string(detection)));
+  }
+  return {};
+}
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,36 @@
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "backends/sim/model_file.h"
+#include "backends/sim/system.h"
+#include "cli/run_options.h"
+#include "core/error.h"
+#include "core/policy.h"
+#include "workloads/compile.h"
+#include "workloads/scenario.h"
+
+/// Everything that can be refused before anything runs.
+namespace gpreempt::cli {
+
+struct RunSetup {
+  Scenario scenario;          ///< with the command line's overrides
+  std::string scenario_text;  ///< as loaded
+  sim::Model model;
+  sim::SystemOptions system;
+  Workload workload;
+  std::vector<std::string> policies;  ///< with the scenario's options filled in
+  std::string mechanism;
+  std::vector<double> utilisation;  ///< Online alone, per GPU
+};
+
+/// Errors: kInvalidArgument, kParse (each with the file and line where there is one), kUnsupported.
+/// A file that is missing is refused input, too.
+[[nodiscard]] Result<RunSetup> set_up(const RunOptions& options);
+
+/// Whether `detection` tells a policy what it needs. Errors: kInvalidArgument (what it lacks).
+[[nodiscard]] Result<void> check_needs(const std::string& policy, PolicyNeeds needs,
+                                       const Detection& detection);
+
+}  // namespace gpreempt::cli

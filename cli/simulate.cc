@@ -1,0 +1,267 @@
+#include "cli/simulate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/document.h"
+#include "core/backend.h"
+#include "core/decision.h"
+#include "core/drive.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/policy.h"
+#include "core/program.h"
+#include "core/scheduler.h"
+#include "core/testbed.h"
+#include "core/time.h"
+#include "workloads/compile.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt::cli {
+namespace {
+
+/// An attach asks for a stop of one thread and a few driver calls; this is far beyond.
+constexpr Duration kAttachLimit = std::chrono::seconds(30);
+/// A driver call that hangs ends after 9 s, and two may follow one another.
+constexpr Duration kRestLimit = std::chrono::seconds(30);
+constexpr Duration kStartGrid = std::chrono::seconds(1);
+
+/// Keeps of a run what reports need, and passes all of it on.
+class Recorder final : public EventSink {
+ public:
+  Recorder(RunRecord& record, const Onlookers& onlookers)
+      : record_(record), onlookers_(onlookers) {}
+
+  void expect_attached(std::size_t targets) { attaching_ = targets; }
+  [[nodiscard]] bool attached() const { return attaching_ == 0 || failed_attach_.has_value(); }
+  [[nodiscard]] const std::optional<Error>& failed_attach() const { return failed_attach_; }
+
+  void event(const Event& event) override {
+    if (const auto* attach = std::get_if<AttachDone>(&event.what)) {
+      attaching_ -= attaching_ > 0 ? 1U : 0U;
+      if (attach->error) {
+        failed_attach_ = attach->error;
+      }
+    } else if (std::holds_alternative<LeaseExpired>(event.what)) {
+      ++record_.leases_expired;
+    }
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->event(event);
+    }
+    report_progress(event.at);
+  }
+  void decision(const Decision& decision) override {
+    record_.decisions.push_back(decision);
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->decision(decision);
+    }
+  }
+  void realisation(const Realisation& realisation) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->realisation(realisation);
+    }
+  }
+  void refusal(const Action& action, const Error& error, Instant at) override {
+    ++record_.refusals;
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->refusal(action, error, at);
+    }
+  }
+
+ private:
+  void report_progress(Instant at) {
+    constexpr std::uint64_t kEvery = 1024;
+    if (++events_ % kEvery == 0 && onlookers_.progress) {
+      const double done = std::chrono::duration<double>(at - record_.start) /
+                          std::chrono::duration<double>(record_.duration);
+      onlookers_.progress(std::clamp(done, 0.0, 1.0));
+    }
+  }
+
+  RunRecord& record_;
+  const Onlookers& onlookers_;
+  std::size_t attaching_ = 0;
+  std::optional<Error> failed_attach_;
+  std::uint64_t events_ = 0;
+};
+
+class Run {
+ public:
+  Run(Testbed& testbed, const Workload& workload, const RunSettings& settings,
+      const Onlookers& onlookers)
+      : testbed_(testbed), workload_(workload), settings_(settings), recorder_(record_, onlookers) {
+    record_.policy = settings.policy;
+    record_.warmup = workload.warmup;
+    record_.duration = workload.duration;
+  }
+
+  Result<RunRecord> operator()() {
+    Result<void> ran = whole();
+    const Result<void> closed = testbed_.backend().close();
+    GPREEMPT_TRY(std::move(ran));
+    GPREEMPT_TRY(closed);
+    record_.engine_events = testbed_.engine_events();
+    return std::move(record_);
+  }
+
+ private:
+  Result<void> whole() {
+    std::unique_ptr<Policy> policy;
+    GPREEMPT_TRY(store(policy, make_policy(settings_.policy)));
+    scheduler_ = std::make_unique<Scheduler>(std::move(policy), settings_.scheduler);
+    GPREEMPT_TRY(launch());
+    GPREEMPT_TRY(attach());
+    GPREEMPT_TRY(watch());
+    sample(&TenantRecord::at_start);
+    record_.start = testbed_.start();
+    GPREEMPT_TRY(drive_until(record_.start + record_.warmup));
+    sample(&TenantRecord::at_warmup);
+    GPREEMPT_TRY(drive_until(record_.start + record_.duration));
+    sample(&TenantRecord::at_duration);
+    if (!all_requests_done()) {
+      GPREEMPT_TRY(drive(testbed_.backend(), *scheduler_, recorder_,
+                         record_.start + record_.duration + workload_.drain,
+                         [this] { return all_requests_done(); }));
+    }
+    const Instant limit = testbed_.backend().now() + kRestLimit;
+    GPREEMPT_TRY(drive_to_rest(testbed_.backend(), *scheduler_, recorder_, limit));
+    record_.end = testbed_.backend().now();
+    collect();
+    return {};
+  }
+
+  Result<void> launch() {
+    for (const Program& program : workload_.programs) {
+      Pid pid;
+      GPREEMPT_TRY(store(pid, testbed_.launch(program)));
+      pids_.push_back(pid);
+    }
+    return {};
+  }
+
+  Result<void> attach() {
+    Backend& backend = testbed_.backend();
+    for (std::size_t i = 0; i < pids_.size(); ++i) {
+      const TenantMeta& meta = workload_.tenants.at(i);
+      const bool offline = meta.cls == TenantClass::kOffline;
+      TargetId target;
+      TenantId tenant;
+      GPREEMPT_TRY(store(
+          target, backend.attach(pids_[i], offline ? AttachMode::kControl : AttachMode::kObserve)));
+      GPREEMPT_TRY(store(tenant, scheduler_->add_tenant({.name = meta.name,
+                                                         .cls = meta.cls,
+                                                         .priority = meta.priority,
+                                                         .targets = {target}})));
+      targets_.push_back(target);
+      TenantRecord& record = record_.tenants.emplace_back();
+      record.name = meta.name;
+      record.cls = meta.cls;
+      record.gpu = workload_.programs.at(i).gpu;
+      record.id = tenant;
+    }
+    recorder_.expect_attached(targets_.size());
+    GPREEMPT_TRY(drive(backend, *scheduler_, recorder_, backend.now() + kAttachLimit,
+                       [this] { return recorder_.attached(); }));
+    if (const std::optional<Error>& error = recorder_.failed_attach()) {
+      return tl::unexpected<Error>(*error);
+    }
+    if (!recorder_.attached()) {
+      return fail(Errc::kTimedOut, "attach to the workload's processes: no answer in 30 s");
+    }
+    const Duration since = backend.now().time_since_epoch();
+    return drive_until(Instant((since / kStartGrid + 1) * kStartGrid));
+  }
+
+  Result<void> watch() {
+    if (settings_.detection.kind != DetectionKind::kPoll) {
+      return {};
+    }
+    Result<void> watching;
+    for (std::size_t i = 0; i < targets_.size() && watching; ++i) {
+      if (record_.tenants[i].cls == TenantClass::kOnline) {
+        watching = testbed_.backend().watch(targets_[i], settings_.detection.value);
+      }
+    }
+    return watching;
+  }
+
+  Result<void> drive_until(Instant until) {
+    return drive(testbed_.backend(), *scheduler_, recorder_, until);
+  }
+
+  /// Looks only at what was not complete when it was asked last.
+  bool all_requests_done() {
+    first_open_.resize(pids_.size());
+    for (std::size_t i = 0; i < pids_.size(); ++i) {
+      if (record_.tenants[i].cls != TenantClass::kOnline) {
+        continue;
+      }
+      const std::vector<RequestRecord>& requests = testbed_.requests(pids_[i]);
+      std::size_t& open = first_open_[i];
+      while (open < requests.size() && requests[open].end != kForever) {
+        ++open;
+      }
+      if (open < workload_.programs[i].arrivals.size()) {
+        return false;
+      }
+    }
+    return true;
+  }
+
+  void sample(ProgramProgress TenantRecord::* where) {
+    for (std::size_t i = 0; i < pids_.size(); ++i) {
+      record_.tenants[i].*where = testbed_.progress(pids_[i]);
+    }
+  }
+
+  void collect() {
+    sample(&TenantRecord::at_end);
+    for (std::size_t i = 0; i < pids_.size(); ++i) {
+      record_.tenants[i].requests = testbed_.requests(pids_[i]);
+    }
+    record_.calls = testbed_.driver_calls();
+  }
+
+  Testbed& testbed_;
+  const Workload& workload_;
+  const RunSettings& settings_;
+  RunRecord record_;
+  Recorder recorder_;
+  std::unique_ptr<Scheduler> scheduler_;
+  std::vector<Pid> pids_;
+  std::vector<TargetId> targets_;
+  std::vector<std::size_t> first_open_;
+};
+
+}  // namespace
+
+Result<RunRecord> simulate(Testbed& testbed, const Workload& workload, const RunSettings& settings,
+                           const Onlookers& onlookers) {
+  return Run(testbed, workload, settings, onlookers)();
+}
+
+Workload only(const Workload& workload, TenantClass cls) {
+  Workload part = workload;
+  part.programs.clear();
+  part.tenants.clear();
+  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
+    if (workload.tenants[i].cls == cls) {
+      part.programs.push_back(workload.programs.at(i));
+      part.tenants.push_back(workload.tenants[i]);
+    }
+  }
+  return part;
+}
+
+}  // namespace gpreempt::cli

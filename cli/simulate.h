@@ -1,0 +1,76 @@
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "core/decision.h"
+#include "core/drive.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/policy.h"
+#include "core/scheduler.h"
+#include "core/testbed.h"
+#include "core/time.h"
+#include "workloads/compile.h"
+#include "workloads/scenario.h"
+
+/// One policy on one testbed, from launch to rest. Knows no backend.
+namespace gpreempt::cli {
+
+struct RunSettings {
+  std::string policy;  ///< "name" or "name:key=value,..."
+  SchedulerOptions scheduler;
+  Detection detection;
+};
+
+/// What one tenant did.
+struct TenantRecord {
+  std::string name;
+  TenantClass cls = TenantClass::kOffline;
+  std::uint32_t gpu = 0;
+  TenantId id;                          ///< as in decisions
+  std::vector<RequestRecord> requests;  ///< in order of arrival
+  ProgramProgress at_start;
+  ProgramProgress at_warmup;
+  ProgramProgress at_duration;
+  ProgramProgress at_end;  ///< with everything at rest again
+};
+
+/// What happened in one run. Instants are the backend's.
+struct RunRecord {
+  std::string policy;
+  Duration warmup{};
+  Duration duration{};
+  Instant start;  ///< zero of the arrivals
+  Instant end;    ///< at rest again
+  std::vector<TenantRecord> tenants;
+  std::vector<DriverCall> calls;
+  std::vector<Decision> decisions;
+  std::uint64_t refusals = 0;        ///< actions that the backend refused
+  std::uint64_t leases_expired = 0;  ///< suspensions that their lease ended
+  std::uint64_t engine_events = 0;
+  double wall_s = 0;  ///< filled in by the caller
+};
+
+/// Everybody who looks on. Both may be empty.
+struct Onlookers {
+  EventSink* log = nullptr;
+  std::function<void(double done)> progress;  ///< now and then; `done` is 0..1
+};
+
+/// Launches the workload on a fresh testbed, schedules it, and collects the records. Arrivals begin
+/// at the first whole second of the backend's clock after everybody is attached, so that worlds in
+/// which attaching takes longer or shorter begin at the same instant. The backend is closed on
+/// return, also on an error.
+/// Blocks: until duration and drain have passed, or all Online requests are complete after the
+/// duration. Errors: kInvalidArgument (policy, a program that this hardware cannot run),
+/// kUnsupported (detection), kTimedOut (attach, or coming to rest), those of `drive` and `close`.
+[[nodiscard]] Result<RunRecord> simulate(Testbed& testbed, const Workload& workload,
+                                         const RunSettings& settings, const Onlookers& onlookers);
+
+/// The workload without the tenants of the other class.
+[[nodiscard]] Workload only(const Workload& workload, TenantClass cls);
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,85 @@
+#include "cli/worlds.h"
+
+#include <exception>
+#include <functional>
+#include <memory>
+#include <utility>
+
+#include "backends/sim/sim_testbed.h"
+#include "backends/sim/system.h"
+#include "backends/sim/world.h"
+#include "cli/run_options.h"
+#include "core/error.h"
+#include "core/testbed.h"
+#ifdef GPREEMPT_CLI_HAS_KFD
+#include "backends/kfd/testbed.h"
+#endif
+#ifdef GPREEMPT_CLI_HAS_VKFD
+#include "backends/vkfd/vkfd_testbed.h"
+#endif
+
+namespace gpreempt::cli {
+namespace {
+
+Result<void> check_kfd() {
+#ifdef GPREEMPT_CLI_HAS_KFD
+  const Result<std::unique_ptr<Testbed>> testbed = kfd::open_testbed("kfd");
+  if (!testbed) {
+    // Whatever it is, it is not the command line that is wrong.
+    Error error = testbed.error();
+    error.code = error.code == Errc::kUnsupported ? Errc::kNoSuchDevice : error.code;
+    return tl::unexpected<Error>(std::move(error));
+  }
+  return fail(Errc::kNoSuchDevice, "backend kfd: running workloads on a GPU is not offered yet");
+#else
+  return fail(Errc::kNoSuchDevice,
+              "backend kfd: left out of this build; configure with GPREEMPT_WITH_KFD=ON on Linux");
+#endif
+}
+
+Result<std::unique_ptr<Testbed>> open(BackendKind kind, sim::World& world,
+                                      const sim::SystemOptions& options) {
+#ifdef GPREEMPT_CLI_HAS_VKFD
+  if (kind == BackendKind::kVkfd) {
+    return vkfd::open_vkfd_testbed(world, options);
+  }
+#endif
+  GPREEMPT_CHECK(kind == BackendKind::kSim);
+  return sim::open_sim_testbed(world.timeline(), options);
+}
+
+/// No exception may leave a party of the world; the one that ends a party is not a std::exception.
+Result<void> guarded(const std::function<Result<void>()>& body) {
+  try {
+    return body();
+  } catch (const std::exception& error) {
+    return fail(Errc::kInternal, std::string("running the simulation: ") + error.what());
+  }
+}
+
+}  // namespace
+
+Result<void> check_backend(BackendKind kind) {
+  switch (kind) {
+    case BackendKind::kSim: return {};
+    case BackendKind::kKfd: return check_kfd();
+    case BackendKind::kVkfd: break;
+  }
+#ifdef GPREEMPT_CLI_HAS_VKFD
+  return {};
+#else
+  return fail(Errc::kUnsupported,
+              "backend vkfd: left out of this build; configure with GPREEMPT_WITH_KFD=ON on Linux");
+#endif
+}
+
+Result<void> run_in_world(BackendKind kind, const sim::SystemOptions& options,
+                          const std::function<Result<void>(const OpenTestbed&)>& body) {
+  sim::World world;
+  const OpenTestbed opener = [&] { return open(kind, world, options); };
+  Result<void> result;
+  GPREEMPT_TRY(world.run([&] { result = guarded([&] { return body(opener); }); }));
+  return result;
+}
+
+}  // namespace gpreempt::cli

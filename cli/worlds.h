@@ -1,0 +1,29 @@
+#pragma once
+
+#include <functional>
+#include <memory>
+
+#include "backends/sim/system.h"
+#include "cli/run_options.h"
+#include "core/error.h"
+#include "core/testbed.h"
+
+/// Where runs take place: the only file that knows one backend from another.
+namespace gpreempt::cli {
+
+/// Opens fresh testbeds, one at a time: the one before must be gone.
+using OpenTestbed = std::function<Result<std::unique_ptr<Testbed>>()>;
+
+/// Whether this build and machine can run `kind`.
+/// Errors: kUnsupported (left out of this build), kNoSuchDevice, kNotPermitted, ... (kfd's
+/// preflight).
+[[nodiscard]] Result<void> check_backend(BackendKind kind);
+
+/// Makes the world and lets `body` run in it. Once per process. `body` must not throw.
+/// Blocks: until `body` returns. Errors: those of `body`; kInternal (a deadlock: who waits for
+/// what).
+[[nodiscard]] Result<void> run_in_world(
+    BackendKind kind, const sim::SystemOptions& options,
+    const std::function<Result<void>(const OpenTestbed&)>& body);
+
+}  // namespace gpreempt::cli
