@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string>
 #include <string_view>
 #include <unordered_map>
 #include <utility>
@@ -226,8 +227,10 @@ Result<RequestId> CheckedBackend::inspect(InspectView view) {
 Result<std::optional<Event>> CheckedBackend::next_event(Instant deadline) {
   GPREEMPT_TRY(check_open("next event"));
   Result<std::optional<Event>> event = inner_->next_event(deadline);
-  if (event && *event) {
-    learn(**event);
+  if (event) {
+    if (const std::optional<Event>& found = *event; found.has_value()) {
+      learn(*found);
+    }
   }
   return event;
 }

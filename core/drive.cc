@@ -5,12 +5,12 @@
 #include <algorithm>
 #include <functional>
 #include <optional>
-#include <utility>
 
 #include "core/backend.h"
 #include "core/decision.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/ids.h"
 #include "core/scheduler.h"
 #include "core/time.h"
 
