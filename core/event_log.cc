@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <cstdio>
 #include <iterator>
 #include <optional>
@@ -13,9 +12,9 @@
 #include <variant>
 
 #include "core/decision.h"
-#include "core/drive.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/ids.h"
 #include "core/scheduler.h"
 #include "core/time.h"
 
@@ -31,6 +30,7 @@ void put(Line& line, fmt::format_string<Args...> format, Args&&... args) {
 
 /// Bytes of the well-formed UTF-8 sequence at the start of `text`, 0 if there is none.
 /// Source: The Unicode Standard, table 3-7.
+// NOLINTNEXTLINE(readability-function-cognitive-complexity): one branch per row of the standard
 std::size_t utf8_length(std::string_view text) {
   const auto byte = [&](std::size_t i) {
     return i < text.size() ? static_cast<unsigned char>(text[i]) : 0U;
