@@ -61,7 +61,7 @@ TEST(PathRule, FindsFoldersOfOneMachine) {
 
 TEST(PathRule, LeavesSystemAndRelativePathsAlone) {
   const std::string text =
-      "/sys/class/kfd /dev/kfd core/work/x $HOME/work/x https://x.org/work/y /tmp/x\n";
+      "/sys/class/kfd /dev/kfd core/home/x $HOME/home/x https://x.org/home/y /tmp/x\n";
   EXPECT_TRUE(check_paths({.path = "docs/a.md", .text = text}).empty());
 }
 
