@@ -18,40 +18,70 @@ namespace gpreempt {
 
 // ---- controls
 // -------------------------------------------------------------------------------------------------
+//
+// A control that restricts queues carries a lease: `lease` after the call was issued the backend
+// itself undoes it, whatever its caller does. Those that stop work need a positive one; zero lets a
+// restriction that still lets work go on (a priority, a mask, a limit) stand until it is replaced.
 
-/// Takes queues off the GPU and saves their waves. The backend itself resumes them `lease` after
-/// the call was issued, whatever its caller does.
+/// Takes queues off the GPU and saves their waves (SUSPEND_QUEUES).
 struct Suspend {
   std::optional<Duration>
       grace;         ///< time waves may drain before they are saved; nullopt = the driver's default
   Duration lease{};  ///< must be positive
 };
+/// Undoes whatever restricts the queues: suspended, held or reset ones run again, percentages are
+/// 100, signals continued. Priorities, masks and launch limits stay.
 struct Resume {};
+/// UPDATE_QUEUE by the owning process; 0 takes the queue off, its waves saved. Needs a lease at 0.
 struct Percentage {
   std::uint32_t percent = 100;
+  Duration lease{};
 };
+/// UPDATE_QUEUE with another priority: arbitration of new workgroups, resident ones stay.
 struct Priority {
   std::uint32_t level = 7;  ///< KFD's 0..15
+  Duration lease{};
 };
+/// SET_CU_MASK. Bit b of the words belongs to XCC b modulo their number; no words = every CU.
 struct CuMask {
   std::vector<std::uint32_t> words;
+  Duration lease{};
 };
+/// Limits what the process' launcher has on the GPU at once (in-process): it launches `batch`
+/// kernels at a time while `in_flight` are not exceeded. 0 in flight: launches nothing, which needs
+/// a lease.
 struct Throttle {
   std::uint32_t in_flight = 1;
   std::uint32_t batch = 1;
+  Duration lease{};
 };
+/// A signal to the process; one that stops it needs a lease.
 struct Signal {
   int number = 0;
+  Duration lease{};
 };
-struct Reset {};
+/// Kills the resident waves and takes the queues off; their kernels start over when resumed.
+struct Reset {
+  Duration lease{};
+};
+/// Hypothetical: saves only the queues named, everybody else's stay mapped and run.
 struct SelectiveUnmap {
+  Duration lease{};
+};
+/// No kernel of the queues starts after the one that runs (in-process or in firmware).
+struct KernelBoundary {
   Duration lease{};
 };
 
 /// What can be done to queues; the order is that of `ControlKind`.
 using Control = std::variant<Suspend, Resume, Percentage, Priority, CuMask, Throttle, Signal, Reset,
-                             SelectiveUnmap>;
+                             SelectiveUnmap, KernelBoundary>;
 static_assert(std::variant_size_v<Control> == kControlKinds);
+
+/// The control's lease; zero for one without.
+[[nodiscard]] Duration lease_of(const Control& control);
+/// Whether it stops its queues' work (and so needs a positive lease).
+[[nodiscard]] bool stops_work(const Control& control);
 
 [[nodiscard]] inline ControlKind kind_of(const Control& control) {
   return static_cast<ControlKind>(control.index());

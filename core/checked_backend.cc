@@ -25,16 +25,6 @@ namespace {
 
 constexpr std::size_t kMaxIds = 1024;
 
-std::optional<Duration> lease_of(const Control& control) {
-  if (const auto* const suspend = std::get_if<Suspend>(&control)) {
-    return suspend->lease;
-  }
-  if (const auto* const unmap = std::get_if<SelectiveUnmap>(&control)) {
-    return unmap->lease;
-  }
-  return std::nullopt;
-}
-
 class CheckedBackend final : public Backend {
  public:
   explicit CheckedBackend(std::unique_ptr<Backend> inner) : inner_(std::move(inner)) {
@@ -142,12 +132,12 @@ Result<RequestId> CheckedBackend::control(TargetId target, std::span<const Queue
     return fail(Errc::kUnsupported, fmt::format("{} on target {}: {}", operation, target, reason));
   }
   GPREEMPT_TRY(check_ids(operation, target, ids));
-  if (const std::optional<Duration> lease = lease_of(control);
-      lease && *lease <= Duration::zero()) {
+  const Duration lease = lease_of(control);
+  if (lease < Duration::zero() || (stops_work(control) && lease == Duration::zero())) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("{} on target {}: a lease of {} ns is not positive; every suspension "
                             "needs an end",
-                            operation, target, to_ns(*lease)));
+                            operation, target, to_ns(lease)));
   }
   if ((*found)->in_flight) {
     return fail(Errc::kBusy, fmt::format("{} on target {}: a request is in flight; wait for it",

@@ -16,6 +16,7 @@ std::string_view to_string(ControlKind kind) {
     case ControlKind::kSignal: return "signal";
     case ControlKind::kReset: return "reset";
     case ControlKind::kSelectiveUnmap: return "selective-unmap";
+    case ControlKind::kKernelBoundary: return "kernel-boundary";
   }
   return "unknown";
 }

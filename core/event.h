@@ -56,8 +56,9 @@ enum class ControlKind {
   kSignal,
   kReset,
   kSelectiveUnmap,
+  kKernelBoundary,
 };
-inline constexpr std::size_t kControlKinds = 9;
+inline constexpr std::size_t kControlKinds = 10;
 
 struct AttachDone {
   TargetId target;

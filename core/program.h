@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -33,21 +34,64 @@ using KernelTrain = std::vector<KernelRun>;
 
 /// A train to start at `at` after the testbed's start.
 struct Arrival {
-  Duration at{};
-  std::uint32_t train = 0;  ///< index into `Program::trains`
+  Duration at{};            ///< closed loop: think time after the client's request before it
+  std::uint32_t train = 0;  ///< index into `Program::trains`; unused by a serving program
+  std::uint32_t prompt_tokens = 0;  ///< serving only
+  std::uint32_t output_tokens = 1;  ///< serving only; the first one ends the prefill
+};
+
+/// A time that depends on a size: linear between the points, and along the last two beyond them;
+/// at the first point's value below it. In rising order of size.
+struct SizedTime {
+  struct Point {
+    std::uint32_t size = 0;
+    Duration time{};
+  };
+  std::vector<Point> points;
+};
+
+/// An LLM engine with continuous batching. It works in iterations: as long as requests wait and the
+/// batch has room, an iteration prefills (first come first served, prompts up to
+/// `max_prefill_tokens` together, at least one); otherwise it decodes one token for each request of
+/// the batch. An iteration is one train of `kernels` equal kernels on queue 0.
+struct Serving {
+  std::uint32_t max_batch = 1;           ///< requests decoded together
+  std::uint32_t max_prefill_tokens = 1;  ///< in one iteration
+  SizedTime prefill;                     ///< by prompt tokens of the iteration
+  SizedTime decode;                      ///< by requests in the batch
+  std::uint32_t kernels = 1;             ///< per iteration
+  KernelShape shape;
+};
+
+/// Who makes the process' queues.
+enum class Runtime {
+  kBare,  ///< KFD calls of its own: exactly `queues` compute queues
+  /// ROCr and HIP: an internal queue of 64 packets first, then SDMA queues, then user queues as
+  /// streams need them, at most 4 per priority; a priority other than normal is set afterwards.
+  kHip,
 };
 
 struct Program {
   std::string name;
-  bool offline = false;      ///< labelled Offline: may be controlled
-  std::uint32_t gpu = 0;     ///< index into `BackendInfo::gpus`
-  std::uint32_t queues = 1;  ///< user compute queues; arrivals go to them in turn, FIFO within each
+  bool offline = false;    ///< labelled Offline: may be controlled
+  std::uint32_t gpu = 0;   ///< index into `BackendInfo::gpus`
+  Runtime runtime = Runtime::kBare;
+  /// Streams: user compute queues under kBare, mapped onto the pool under kHip. Arrivals go to them
+  /// in turn, FIFO within each.
+  std::uint32_t queues = 1;
   std::uint32_t hardware_priority = 7;  ///< KFD's 0..15; HIP reaches 0, 7 and 11
+  bool cooperative = false;             ///< its queues use global wave sync (GWS)
   bool hints = false;  ///< tells the backend of each arrival and completion (after `hint_delay`)
   Duration hint_delay{};
   bool endless = false;  ///< runs `trains` in turn on queue 0 for ever, besides its arrivals
+  /// Kernels that the process' host keeps on a queue ahead of the GPU when nothing limits its
+  /// launches; what still runs after the host is stopped. 0: a whole train.
+  std::uint32_t run_ahead = 0;
   std::vector<KernelTrain> trains;
-  std::vector<Arrival> arrivals;  ///< in order of `at`
+  std::vector<Arrival> arrivals;  ///< in order of `at`; of a closed loop, taken cyclically
+  /// > 0: a closed loop of so many clients, each issuing its next request when its last is done.
+  std::uint32_t clients = 0;
+  std::optional<Serving> serving;  ///< set: `arrivals` are requests to this engine
 };
 
 }  // namespace gpreempt

@@ -35,11 +35,14 @@ struct RequestRecord {
   Instant arrival;
   Instant first_wave;  ///< `kForever` until the first workgroup is dispatched
   Instant end;         ///< `kForever` until it is complete
+  /// Serving: end of its prefill, which yields the first token; `kForever` otherwise.
+  Instant first_token = kForever;
+  std::uint32_t tokens = 0;  ///< serving: output tokens so far
   /// Time between arrival and end in each `DriverPhase`; the parts sum to `end - arrival`.
   std::array<Duration, kDriverPhases> phases{};
 };
 
-/// One SUSPEND or RESUME as the driver served it. The parts sum to `done - called`.
+/// One control as the driver served it. The parts sum to `done - called`.
 struct DriverCall {
   Pid target;
   ControlKind kind = ControlKind::kSuspend;

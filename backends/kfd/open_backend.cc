@@ -45,6 +45,8 @@ std::array<std::string, kControlKinds> missing_controls() {
   set(ControlKind::kCuMask, owner_only);
   set(ControlKind::kThrottle,
       "holding launches back needs an agent inside the process, which this version does not have");
+  set(ControlKind::kKernelBoundary,
+      "holding kernels back needs an agent inside the process, which this version does not have");
   set(ControlKind::kSignal,
       "a stopped process leaves its queues running, so this version offers suspend instead");
   set(ControlKind::kReset, "amdkfd has no reset of single queues, only of a whole GPU");
