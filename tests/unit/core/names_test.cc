@@ -34,8 +34,8 @@ TEST(NameTest, NamesEveryVerdictAndOutcome) {
 
 TEST(NameTest, NamesEveryControlOnce) {
   constexpr std::array<std::string_view, kControlKinds> kExpected{
-      "suspend",  "resume", "percentage", "priority",       "cu-mask",
-      "throttle", "signal", "reset",      "selective-unmap"};
+      "suspend",  "resume", "percentage", "priority",        "cu-mask",
+      "throttle", "signal", "reset",      "selective-unmap", "kernel-boundary"};
   for (std::size_t i = 0; i < kControlKinds; ++i) {
     EXPECT_EQ(to_string(static_cast<ControlKind>(i)), kExpected.at(i));
   }
