@@ -3,12 +3,18 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
+#include <variant>
 #include <vector>
 
 #include "backends/sim/embedded_models.h"
@@ -22,120 +28,154 @@
 namespace gpreempt::sim {
 namespace {
 
-/// Reads parameters of one table, keeping each with its label.
-class Reader {
- public:
-  Reader(TomlTable table, std::vector<Parameter>& all) : table_(std::move(table)), all_(all) {}
+using Field = std::variant<std::uint32_t GpuParameters::*, std::uint64_t GpuParameters::*,
+                           double GpuParameters::*, Duration GpuParameters::*>;
 
-  Result<void> operator()(std::string_view key, Quantity quantity, double& out) {
-    Result<Parameter> parameter = table_.parameter(key, quantity);
-    if (!parameter) {
-      return tl::unexpected<Error>(std::move(parameter).error());
-    }
-    out = parameter->value;
-    all_.push_back(*std::move(parameter));
-    return {};
-  }
-  Result<void> operator()(std::string_view key, Quantity quantity, std::uint64_t& out) {
-    double value = 0;
-    GPREEMPT_TRY((*this)(key, quantity, value));
-    out = static_cast<std::uint64_t>(value);
-    return {};
-  }
-  Result<void> operator()(std::string_view key, std::uint32_t& out) {
-    double value = 0;
-    GPREEMPT_TRY((*this)(key, Quantity::kCount, value));
-    if (value < 1 || value > 1e6) {
-      return tl::unexpected<Error>(table_.error(key, "must be between 1 and 1000000"));
-    }
-    out = static_cast<std::uint32_t>(value);
-    return {};
-  }
-  Result<void> operator()(std::string_view key, Duration& out) {
-    double value = 0;
-    GPREEMPT_TRY((*this)(key, Quantity::kDuration, value));
-    out = Duration(static_cast<std::int64_t>(value));
-    return {};
-  }
-  [[nodiscard]] Error error(std::string_view key, std::string_view reason) const {
-    return table_.error(key, reason);
-  }
-
- private:
-  TomlTable table_;
-  std::vector<Parameter>& all_;
+/// Where a parameter of the file goes.
+struct Binding {
+  std::string_view table;
+  std::string_view key;
+  Quantity quantity;
+  Field field;
 };
 
-Result<void> read_gpu(const TomlTable& root, std::uint32_t num_kcq, Model& model) {
-  TomlTable table = root;
-  GPREEMPT_TRY(store(table, root.table("gpu")));
-  Reader read(table, model.parameters);
-  GpuParameters& gpu = model.point;
-  std::uint32_t hqds = 0;
-  GPREEMPT_TRY(read("xccs", gpu.xccs));
-  GPREEMPT_TRY(read("cus_per_xcc", gpu.cus_per_xcc));
-  GPREEMPT_TRY(read("waves_per_cu", gpu.waves_per_cu));
-  GPREEMPT_TRY(read("vgpr_per_cu", Quantity::kBytes, gpu.vgpr_bytes_per_cu));
-  GPREEMPT_TRY(read("lds_per_cu", Quantity::kBytes, gpu.lds_bytes_per_cu));
-  GPREEMPT_TRY(read("hqds_per_xcc", hqds));
-  GPREEMPT_TRY(read("kfd_vmids", gpu.vmids));
-  GPREEMPT_TRY(read("clock", Quantity::kFrequency, gpu.clock_hz));
-  GPREEMPT_TRY(read("flops_fp16", Quantity::kFlops, gpu.flops_fp16));
-  if (num_kcq >= hqds) {
-    return tl::unexpected<Error>(read.error(
-        "hqds_per_xcc", fmt::format("num_kcq = {} leaves KFD no hardware queue", num_kcq)));
+using G = GpuParameters;
+constexpr auto kBindings = std::to_array<Binding>({
+    {"gpu", "partitions", Quantity::kCount, &G::partitions},
+    {"gpu", "xccs", Quantity::kCount, &G::xccs},
+    {"gpu", "cus_per_xcc", Quantity::kCount, &G::cus_per_xcc},
+    {"gpu", "shader_engines", Quantity::kCount, &G::shader_engines},
+    {"gpu", "waves_per_cu", Quantity::kCount, &G::waves_per_cu},
+    {"gpu", "lanes_per_wave", Quantity::kCount, &G::lanes_per_wave},
+    {"gpu", "vgpr_per_cu", Quantity::kBytes, &G::vgpr_bytes_per_cu},
+    {"gpu", "acc_vgpr_per_cu", Quantity::kBytes, &G::acc_vgpr_bytes_per_cu},
+    {"gpu", "lds_per_cu", Quantity::kBytes, &G::lds_bytes_per_cu},
+    {"gpu", "hqds_per_xcc", Quantity::kCount, &G::hqd_slots},
+    {"gpu", "kfd_vmids", Quantity::kCount, &G::vmids},
+    {"gpu", "clock", Quantity::kFrequency, &G::clock_hz},
+    {"gpu", "flops_fp16", Quantity::kFlops, &G::flops_fp16},
+    {"memory", "save_bandwidth", Quantity::kBandwidth, &G::save_bandwidth},
+    {"memory", "xcc_bandwidth", Quantity::kBandwidth, &G::xcc_bandwidth},
+    {"memory", "cu_bytes_per_clk", Quantity::kNumber, &G::cu_bytes_per_clock},
+    {"memory", "system_bandwidth", Quantity::kBandwidth, &G::system_bandwidth},
+    {"memory", "area_moves", Quantity::kNumber, &G::area_moves},
+    {"memory", "cwsr_area", Quantity::kBytes, &G::cwsr_area_bytes},
+    {"cost", "t_ioctl", Quantity::kDuration, &G::t_ioctl},
+    {"cost", "t_hiq", Quantity::kDuration, &G::t_hiq},
+    {"cost", "t_grace", Quantity::kDuration, &G::t_grace},
+    {"cost", "t_stop", Quantity::kDuration, &G::t_stop},
+    {"cost", "t_relaunch", Quantity::kDuration, &G::t_relaunch},
+    {"cost", "t_fence", Quantity::kDuration, &G::t_fence},
+    {"cost", "t_copyctx", Quantity::kDuration, &G::t_copyctx},
+    {"cost", "t_build", Quantity::kDuration, &G::t_build},
+    {"cost", "t_build_entry", Quantity::kDuration, &G::t_build_entry},
+    {"cost", "t_map", Quantity::kDuration, &G::t_map},
+    {"cost", "t_map_process", Quantity::kDuration, &G::t_map_process},
+    {"cost", "t_map_queue", Quantity::kDuration, &G::t_map_queue},
+    {"cost", "t_dequeue", Quantity::kDuration, &G::t_dequeue},
+    {"cost", "t_launch", Quantity::kDuration, &G::t_launch},
+    {"cost", "t_sync", Quantity::kDuration, &G::t_sync},
+    {"driver", "unmap_timeout", Quantity::kDuration, &G::unmap_timeout},
+    {"driver", "fence_timeout", Quantity::kDuration, &G::fence_timeout},
+    {"driver", "process_quantum", Quantity::kDuration, &G::process_quantum},
+    {"driver", "queue_quantum", Quantity::kDuration, &G::queue_quantum},
+});
+constexpr std::array<std::string_view, 4> kTables = {"gpu", "memory", "cost", "driver"};
+constexpr std::string_view kArea = "cwsr_area";
+
+/// Why a parameter cannot be used; empty if it can.
+std::string problem_of(const Parameter& parameter, std::string_view key, std::uint32_t num_kcq) {
+  constexpr double kMaxCount = 1e6;
+  if (parameter.quantity == Quantity::kCount &&
+      (parameter.value < 1 || parameter.value > kMaxCount)) {
+    return "must be between 1 and 1000000";
   }
-  gpu.hqd_slots = hqds - num_kcq;
+  if (parameter.quantity == Quantity::kBandwidth && parameter.value <= 0) {
+    return "a bandwidth must be greater than zero";
+  }
+  if (key == "cu_bytes_per_clk" && parameter.value <= 0) {
+    return "must be greater than zero";
+  }
+  if (key == "area_moves" && (parameter.value < 0 || parameter.value > 1)) {
+    return "a probability is between 0 and 1";
+  }
+  if (key == "hqds_per_xcc" && num_kcq >= parameter.value) {
+    return fmt::format("num_kcq = {} leaves KFD no hardware queue", num_kcq);
+  }
   return {};
 }
 
-Result<void> read_memory(const TomlTable& root, Model& model) {
-  TomlTable table = root;
-  GPREEMPT_TRY(store(table, root.table("memory")));
-  Reader read(table, model.parameters);
-  GpuParameters& gpu = model.point;
-  GPREEMPT_TRY(read("save_bandwidth", Quantity::kBandwidth, gpu.save_bandwidth));
-  GPREEMPT_TRY(read("xcc_bandwidth", Quantity::kBandwidth, gpu.xcc_bandwidth));
-  GPREEMPT_TRY(read("cu_bytes_per_clk", Quantity::kNumber, gpu.cu_bytes_per_clock));
-  GPREEMPT_TRY(read("system_bandwidth", Quantity::kBandwidth, gpu.system_bandwidth));
-  GPREEMPT_TRY(read("cwsr_area", Quantity::kBytes, gpu.cwsr_area_bytes));
-  GPREEMPT_TRY(read("area_moves", Quantity::kNumber, gpu.area_moves));
-  if (gpu.area_moves < 0 || gpu.area_moves > 1) {
-    return tl::unexpected<Error>(read.error("area_moves", "a probability is between 0 and 1"));
+Result<void> read_parameter(const TomlTable& table, const Binding& binding, Model& model) {
+  Result<Parameter> parameter = table.parameter(binding.key, binding.quantity);
+  if (!parameter) {
+    return tl::unexpected<Error>(std::move(parameter).error());
   }
-  for (const double rate :
-       {gpu.save_bandwidth, gpu.xcc_bandwidth, gpu.cu_bytes_per_clock, gpu.system_bandwidth}) {
-    if (rate <= 0) {
-      return tl::unexpected<Error>(table.error("a bandwidth must be greater than zero"));
+  if (const std::string problem = problem_of(*parameter, binding.key, model.num_kcq);
+      !problem.empty()) {
+    return tl::unexpected<Error>(table.error(binding.key, problem));
+  }
+  model.parameters.push_back(*std::move(parameter));
+  return {};
+}
+
+/// The save area has a place in the file for hardware that is not KFD's; else it is derived.
+void add_derived_area(Model& model) {
+  Parameter area;
+  area.name = fmt::format("memory.{}", kArea);
+  area.quantity = Quantity::kBytes;
+  area.evidence = Evidence::kDerived;
+  area.source = "from [gpu] by kfd_queue_ctx_save_restore_size in kfd_queue.c";
+  model.parameters.push_back(std::move(area));
+}
+
+void put(GpuParameters& gpu, const Field& field, double value) {
+  std::visit(
+      [&](auto member) {
+        using T = std::remove_reference_t<decltype(gpu.*member)>;
+        if constexpr (std::is_same_v<T, double>) {
+          gpu.*member = value;
+        } else {
+          gpu.*member = T(static_cast<std::int64_t>(std::llround(value)));
+        }
+      },
+      field);
+}
+
+Result<void> read_tables(const TomlTable& root, Model& model) {
+  for (const std::string_view name : kTables) {
+    TomlTable table = root;
+    GPREEMPT_TRY(store(table, root.table(name)));
+    for (const Binding& binding : kBindings) {
+      if (binding.table != name) {
+        continue;
+      }
+      if (binding.key == kArea && !table.has(kArea)) {
+        add_derived_area(model);
+      } else {
+        GPREEMPT_TRY(read_parameter(table, binding, model));
+      }
     }
   }
   return {};
 }
 
-Result<void> read_costs(const TomlTable& root, Model& model) {
-  TomlTable table = root;
-  GPREEMPT_TRY(store(table, root.table("cost")));
-  Reader read(table, model.parameters);
-  GpuParameters& gpu = model.point;
-  const std::vector<std::pair<std::string_view, Duration*>> costs = {
-      {"t_ioctl", &gpu.t_ioctl},
-      {"t_hiq", &gpu.t_hiq},
-      {"t_grace", &gpu.t_grace},
-      {"t_stop", &gpu.t_stop},
-      {"t_relaunch", &gpu.t_relaunch},
-      {"t_fence", &gpu.t_fence},
-      {"t_copyctx", &gpu.t_copyctx},
-      {"t_build", &gpu.t_build},
-      {"t_build_entry", &gpu.t_build_entry},
-      {"t_map", &gpu.t_map},
-      {"t_map_process", &gpu.t_map_process},
-      {"t_map_queue", &gpu.t_map_queue},
-      {"t_dequeue", &gpu.t_dequeue},
-  };
-  for (const auto& [key, out] : costs) {
-    GPREEMPT_TRY(read(key, *out));
+GpuParameters gpu_of(std::span<const double> values, std::uint32_t num_kcq) {
+  GPREEMPT_CHECK(values.size() == kBindings.size());
+  GpuParameters gpu;
+  for (std::size_t i = 0; i < kBindings.size(); ++i) {
+    put(gpu, kBindings.at(i).field, values[i]);
   }
-  return {};
+  gpu.hqd_slots -= num_kcq;
+  return gpu;
+}
+
+std::vector<double> values_of(const std::vector<Parameter>& parameters) {
+  std::vector<double> values;
+  values.reserve(parameters.size());
+  for (const Parameter& parameter : parameters) {
+    values.push_back(parameter.value);
+  }
+  return values;
 }
 
 }  // namespace
@@ -150,6 +190,8 @@ Evidence Model::weakest_cost_evidence() const {
   return weakest;
 }
 
+GpuParameters Model::with(std::span<const double> values) const { return gpu_of(values, num_kcq); }
+
 Result<Model> parse_model(const std::string& text, const std::string& display_name,
                           std::uint32_t num_kcq) {
   Result<TomlDocument> document = TomlDocument::parse(text, display_name);
@@ -159,14 +201,19 @@ Result<Model> parse_model(const std::string& text, const std::string& display_na
   const TomlTable& root = document->root();
   Model model;
   model.text = text;
+  model.num_kcq = num_kcq;
   GPREEMPT_TRY(document->expect_schema(1));
   GPREEMPT_TRY(store(model.name, root.string("name")));
   GPREEMPT_TRY(store(model.product, root.string("product")));
   GPREEMPT_TRY(store(model.gfx, root.string("gfx")));
-  GPREEMPT_TRY(read_gpu(root, num_kcq, model));
-  GPREEMPT_TRY(read_memory(root, model));
-  GPREEMPT_TRY(read_costs(root, model));
+  GPREEMPT_TRY(read_tables(root, model));
   GPREEMPT_TRY(root.finish());
+  const auto area = std::ranges::find(model.parameters, "memory.cwsr_area", &Parameter::name);
+  if (area->value == 0) {
+    area->value =
+        static_cast<double>(cwsr_area(gpu_of(values_of(model.parameters), num_kcq)).bytes);
+  }
+  model.point = gpu_of(values_of(model.parameters), num_kcq);
   return model;
 }
 

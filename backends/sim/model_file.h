@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -15,13 +16,18 @@ struct Model {
   std::string name;
   std::string product;
   std::string gfx;
-  std::vector<Parameter> parameters;  ///< every one of the file, in its order
-  GpuParameters point;                ///< all at their values, KFD's share of the HQDs
-  std::string text;                   ///< the file, for the evidence bundle
+  /// Every one of the file, table by table, and the save area where it is derived.
+  std::vector<Parameter> parameters;
+  std::uint32_t num_kcq = 0;  ///< kernel compute queues, taken off the HQDs
+  GpuParameters point;        ///< all at their values, KFD's share of the HQDs
+  std::string text;           ///< the file, for the evidence bundle
 
   /// The weakest evidence among parameters of the `cost` and `memory` tables: what every simulated
   /// latency rests on.
   [[nodiscard]] Evidence weakest_cost_evidence() const;
+
+  /// The GPU with other values. Shape: one for each of `parameters`, in its unit and order.
+  [[nodiscard]] GpuParameters with(std::span<const double> values) const;
 };
 
 /// Loads the embedded model `name`, or the file of that name if there is none.

@@ -26,14 +26,15 @@ TEST(OccupancyTest, WaveSlotsVgprsAndLdsEachLimit) {
 }
 
 TEST(OccupancyTest, VgprsAreAllocatedInGranulesOfEight) {
-  EXPECT_EQ(vgpr_bytes({.waves = 1, .vgprs = 65}), 256U * 72U);
-  EXPECT_EQ(vgpr_bytes({.waves = 1, .vgprs = 64}), 256U * 64U);
+  EXPECT_EQ(vgpr_bytes(free_gpu(), {.waves = 1, .vgprs = 65}), 256U * 72U);
+  EXPECT_EQ(vgpr_bytes(free_gpu(), {.waves = 1, .vgprs = 64}), 256U * 64U);
 }
 
 TEST(WaveStateTest, BytesAreRegistersOfEveryWaveAndLdsOfEveryWorkgroup) {
   const KernelShape shape{.waves = 4, .vgprs = 128, .sgprs = 104, .lds_bytes = 32768};
-  EXPECT_EQ(wave_state_bytes(shape, 160), 160U * (4U * (256U * 128U + 4U * 104U + 128U) + 32768U));
-  EXPECT_EQ(wave_state_bytes(shape, 0), 0U);
+  EXPECT_EQ(wave_state_bytes(free_gpu(), shape, 160),
+            160U * (4U * (256U * 128U + 4U * 104U + 128U) + 32768U));
+  EXPECT_EQ(wave_state_bytes(free_gpu(), shape, 0), 0U);
 }
 
 TEST(WaveStateTest, FullMi308xIsBoundedByTheSaveArea) {
@@ -43,9 +44,49 @@ TEST(WaveStateTest, FullMi308xIsBoundedByTheSaveArea) {
   // One wave per SIMD with all 512 VGPRs fills the register file of a CU.
   const KernelShape shape{.waves = 4, .vgprs = 512, .sgprs = 104, .lds_bytes = 65536};
   ASSERT_EQ(workgroups_per_cu(gpu, shape), 1U);
-  const std::uint64_t bytes = wave_state_bytes(shape, gpu.cus());
+  const std::uint64_t bytes = wave_state_bytes(gpu, shape, gpu.cus());
   EXPECT_LE(bytes, gpu.cwsr_area_bytes * gpu.xccs);
   EXPECT_GT(bytes, gpu.cwsr_area_bytes * gpu.xccs * 9 / 10);
+}
+
+TEST(CwsrAreaTest, Mi308xIsTheSaveAreaAndControlStackOfARegisterDump) {
+  GpuParameters gpu;  // gfx942's files
+  gpu.cus_per_xcc = 20;
+  EXPECT_EQ(cwsr_area(gpu).bytes, 0xBA6000U);
+  EXPECT_EQ(cwsr_area(gpu).control_stack_bytes, 0x2000U);
+}
+
+TEST(CwsrAreaTest, Gfx9PartsAreWhatTheDriverComputes) {
+  GpuParameters mi300x;
+  mi300x.cus_per_xcc = 38;
+  EXPECT_EQ(cwsr_area(mi300x).bytes, 23'203'840U);
+  EXPECT_EQ(cwsr_area(mi300x).control_stack_bytes, 12'288U);
+  GpuParameters large;  // gfx90a and gfx908: eight shader engines, which bound the control stack
+  large.shader_engines = 8;
+  large.cus_per_xcc = 110;
+  EXPECT_EQ(cwsr_area(large).bytes, 67'170'304U);
+  large.cus_per_xcc = 104;
+  EXPECT_EQ(cwsr_area(large).bytes, 63'508'480U);
+  large.cus_per_xcc = 120;
+  large.vgpr_bytes_per_cu = large.acc_vgpr_bytes_per_cu = std::uint64_t{256} * 1024;
+  EXPECT_EQ(cwsr_area(large).bytes, 73'273'344U);
+  GpuParameters mi50;
+  mi50.cus_per_xcc = 60;
+  mi50.vgpr_bytes_per_cu = std::uint64_t{256} * 1024;
+  EXPECT_EQ(cwsr_area(mi50).bytes, 20'910'080U);
+}
+
+TEST(WaveStateTest, AccVgprsOfTheirOwnAreSavedAlong) {
+  const KernelShape shape{.waves = 1, .vgprs = 64, .sgprs = 104};
+  GpuParameters gpu = free_gpu();
+  gpu.acc_vgpr_bytes_per_cu = std::uint64_t{256} * 1024;
+  EXPECT_EQ(wave_state_bytes(gpu, shape, 1), 2U * 256U * 64U + 4U * 104U + 128U);
+}
+
+TEST(WaveStateTest, WarpOf32LanesHoldsHalfTheRegisters) {
+  GpuParameters gpu = free_gpu();
+  gpu.lanes_per_wave = 32;
+  EXPECT_EQ(vgpr_bytes(gpu, {.waves = 2, .vgprs = 64}), 2U * 128U * 64U);
 }
 
 TEST(TransferTest, SlowestPathDecides) {

@@ -117,7 +117,7 @@ TEST_F(WaveDispatcherTest, FrozenWorkGoesOnWhereItStopped) {
   waves.disable_all();
   const std::vector<WaveDispatcher::Frozen> frozen = waves.freeze();
   ASSERT_EQ(frozen.size(), 1U);
-  EXPECT_EQ(frozen[0].bytes, wave_state_bytes(small_workgroups(1), kFull));
+  EXPECT_EQ(frozen[0].bytes, wave_state_bytes(free_gpu(), small_workgroups(1), kFull));
   EXPECT_EQ(waves.saved_bytes(a), frozen[0].bytes);
   const WaveDispatcher::Progress before = waves.progress(a);
   EXPECT_EQ(before.kernels, 2U);

@@ -15,12 +15,16 @@ namespace gpreempt::sim {
 namespace {
 
 constexpr std::uint64_t kLaneBytes = 4;
-constexpr std::uint64_t kLanes = 64;
 constexpr std::uint32_t kVgprGranule = 8;
 constexpr std::uint64_t kHardwareRegisterBytes = 128;  // per wave
 
 std::uint32_t allocated_vgprs(const KernelShape& shape) {
   return (shape.vgprs + kVgprGranule - 1) / kVgprGranule * kVgprGranule;
+}
+
+std::uint64_t whole_pages(std::uint64_t bytes) {
+  constexpr std::uint64_t kPage = 4096;
+  return (bytes + kPage - 1) / kPage * kPage;
 }
 
 Duration seconds_up(double seconds) {
@@ -29,13 +33,13 @@ Duration seconds_up(double seconds) {
 
 }  // namespace
 
-std::uint64_t vgpr_bytes(const KernelShape& shape) {
-  return std::uint64_t{shape.waves} * kLanes * kLaneBytes * allocated_vgprs(shape);
+std::uint64_t vgpr_bytes(const GpuParameters& gpu, const KernelShape& shape) {
+  return std::uint64_t{shape.waves} * gpu.lanes_per_wave * kLaneBytes * allocated_vgprs(shape);
 }
 
 std::uint32_t workgroups_per_cu(const GpuParameters& gpu, const KernelShape& shape) {
   std::uint64_t fit = gpu.waves_per_cu / std::max(shape.waves, 1U);
-  if (const std::uint64_t vgprs = vgpr_bytes(shape); vgprs > 0) {
+  if (const std::uint64_t vgprs = vgpr_bytes(gpu, shape); vgprs > 0) {
     fit = std::min(fit, gpu.vgpr_bytes_per_cu / vgprs);
   }
   if (shape.lds_bytes > 0) {
@@ -44,10 +48,26 @@ std::uint32_t workgroups_per_cu(const GpuParameters& gpu, const KernelShape& sha
   return static_cast<std::uint32_t>(fit);
 }
 
-std::uint64_t wave_state_bytes(const KernelShape& shape, std::uint64_t workgroups) {
-  const std::uint64_t per_wave = kLanes * kLaneBytes * allocated_vgprs(shape) +
-                                 kLaneBytes * shape.sgprs + kHardwareRegisterBytes;
-  return workgroups * (shape.waves * per_wave + shape.lds_bytes);
+std::uint64_t wave_state_bytes(const GpuParameters& gpu, const KernelShape& shape,
+                               std::uint64_t workgroups) {
+  const std::uint64_t files = gpu.acc_vgpr_bytes_per_cu == 0 ? 1 : 2;
+  const std::uint64_t per_wave = kLaneBytes * shape.sgprs + kHardwareRegisterBytes;
+  return workgroups * (files * vgpr_bytes(gpu, shape) + shape.waves * per_wave + shape.lds_bytes);
+}
+
+CwsrArea cwsr_area(const GpuParameters& gpu) {
+  constexpr std::uint64_t kSgprBytes = 0x4000;  // per CU, and the next one too
+  constexpr std::uint64_t kHardwareBytes = 0x1000;
+  constexpr std::uint64_t kHeaderBytes = 40;
+  constexpr std::uint64_t kWavesPerCu = 40;
+  constexpr std::uint64_t kWavesPerEngine = 512;
+  constexpr std::uint64_t kStackBytesPerWave = 8;
+  const std::uint64_t waves = std::min(gpu.cus_per_xcc * kWavesPerCu,  //
+                                       gpu.shader_engines * kWavesPerEngine);
+  const std::uint64_t stack = whole_pages(kHeaderBytes + kStackBytesPerWave * waves + 8);
+  const std::uint64_t per_cu = gpu.vgpr_bytes_per_cu + gpu.acc_vgpr_bytes_per_cu + kSgprBytes +
+                               gpu.lds_bytes_per_cu + kHardwareBytes;
+  return {.control_stack_bytes = stack, .bytes = stack + whole_pages(gpu.cus_per_xcc * per_cu)};
 }
 
 Duration save_time(const GpuParameters& gpu, std::uint64_t bytes, double bandwidth) {

@@ -12,10 +12,16 @@
 namespace gpreempt::sim {
 
 struct GpuParameters {
+  std::uint32_t partitions = 1;  ///< KFD nodes per device; this is one of them
   std::uint32_t xccs = 1;
   std::uint32_t cus_per_xcc = 1;
+  std::uint32_t shader_engines = 4;  ///< per XCC; bounds the control stack
   std::uint32_t waves_per_cu = 32;
-  std::uint64_t vgpr_bytes_per_cu = std::uint64_t{512} * 1024;
+  std::uint32_t lanes_per_wave = 64;
+  std::uint64_t vgpr_bytes_per_cu = std::uint64_t{512} * 1024;  ///< what occupancy counts
+  /// A file of its own beside them (gfx908), allocated along with the VGPRs; 0 where it is one
+  /// file.
+  std::uint64_t acc_vgpr_bytes_per_cu = 0;
   std::uint64_t lds_bytes_per_cu = std::uint64_t{64} * 1024;
   std::uint32_t hqd_slots = 24;
   std::uint32_t vmids = 13;
@@ -27,7 +33,7 @@ struct GpuParameters {
   double xcc_bandwidth = 1e12;
   double cu_bytes_per_clock = 64;
   double system_bandwidth = 50e9;
-  std::uint64_t cwsr_area_bytes = 0;  ///< per queue and XCC
+  std::uint64_t cwsr_area_bytes = 0;  ///< per queue and XCC; see `cwsr_area`
   double area_moves = 0;              ///< probability that a save area stays in system memory
 
   // times
@@ -44,6 +50,14 @@ struct GpuParameters {
   Duration t_map_process{};
   Duration t_map_queue{};
   Duration t_dequeue{};
+  Duration t_launch{};  ///< host time of an asynchronous launch, back to back
+  Duration t_sync{};    ///< launch of an empty kernel until the host knows of its end
+
+  // limits and quanta of the driver
+  Duration unmap_timeout{};
+  Duration fence_timeout{};
+  Duration process_quantum{};
+  Duration queue_quantum{};
 
   [[nodiscard]] std::uint32_t cus() const { return xccs * cus_per_xcc; }
 };
@@ -52,12 +66,24 @@ struct GpuParameters {
 /// does.
 [[nodiscard]] std::uint32_t workgroups_per_cu(const GpuParameters& gpu, const KernelShape& shape);
 
-/// VGPR bytes of one workgroup: 64 lanes of 4 bytes, allocated in granules of 8 registers.
-[[nodiscard]] std::uint64_t vgpr_bytes(const KernelShape& shape);
+/// VGPR bytes of one workgroup: a lane of 4 bytes each, allocated in granules of 8 registers.
+[[nodiscard]] std::uint64_t vgpr_bytes(const GpuParameters& gpu, const KernelShape& shape);
 
 /// Bytes CWSR saves for `workgroups` resident ones: sum over waves of 256 V + 4 S + 128, and their
-/// LDS. Source: per-wave layout of the gfx9 trap handler; see docs/model.md.
-[[nodiscard]] std::uint64_t wave_state_bytes(const KernelShape& shape, std::uint64_t workgroups);
+/// LDS; V counts AccVGPRs, which the trap handler of gfx908 saves along, as many as VGPRs.
+/// Source: per-wave layout of the gfx9 trap handler; see docs/model.md.
+[[nodiscard]] std::uint64_t wave_state_bytes(const GpuParameters& gpu, const KernelShape& shape,
+                                             std::uint64_t workgroups);
+
+/// The memory that a queue's waves are saved to, on one XCC.
+struct CwsrArea {
+  std::uint64_t control_stack_bytes = 0;
+  std::uint64_t bytes = 0;  ///< control stack included
+};
+/// What the driver demands on gfx9: state of all CUs, and a control stack of 8 bytes for each of 40
+/// waves a CU (512 a shader engine at most), each in whole pages.
+/// Source: kfd_queue_ctx_save_restore_size in kfd_queue.c, Linux 6.12.
+[[nodiscard]] CwsrArea cwsr_area(const GpuParameters& gpu);
 
 /// Time to write `bytes` of wave state spread evenly over the GPU to memory of `bandwidth`: the
 /// slowest of the CU's path, the XCC's and the memory's. 0 for nothing.

@@ -33,6 +33,7 @@ constexpr std::int32_t kDispatch = Timeline::kCompletion + 1;
 WaveDispatcher::WaveDispatcher(Timeline& timeline, const GpuParameters& gpu, Listener& listener,
                                Options options)
     : timeline_(timeline),
+      gpu_(gpu),
       listener_(listener),
       options_(options),
       room_{.waves = std::uint64_t{gpu.waves_per_cu} * gpu.cus(),
@@ -190,7 +191,7 @@ std::uint32_t WaveDispatcher::fit(const Queue& queue) const {
   const TrainPlan::Run& run = queue.run();
   std::uint64_t count = run.capacity - queue.resident;
   count = std::min(count, room_.waves / run.shape.waves);
-  if (const std::uint64_t vgprs = vgpr_bytes(run.shape); vgprs > 0) {
+  if (const std::uint64_t vgprs = vgpr_bytes(gpu_, run.shape); vgprs > 0) {
     count = std::min(count, room_.vgpr_bytes / vgprs);
   }
   if (run.shape.lds_bytes > 0) {
@@ -254,13 +255,13 @@ void WaveDispatcher::end_cohort(QueueIndex index, Instant end) {
 
 void WaveDispatcher::take(const TrainPlan::Run& run, std::uint32_t count) {
   room_.waves -= std::uint64_t{count} * run.shape.waves;
-  room_.vgpr_bytes -= count * vgpr_bytes(run.shape);
+  room_.vgpr_bytes -= count * vgpr_bytes(gpu_, run.shape);
   room_.lds_bytes -= count * run.shape.lds_bytes;
 }
 
 void WaveDispatcher::give_back(const TrainPlan::Run& run, std::uint32_t count) {
   room_.waves += std::uint64_t{count} * run.shape.waves;
-  room_.vgpr_bytes += count * vgpr_bytes(run.shape);
+  room_.vgpr_bytes += count * vgpr_bytes(gpu_, run.shape);
   room_.lds_bytes += count * run.shape.lds_bytes;
 }
 
@@ -286,7 +287,7 @@ std::vector<WaveDispatcher::Frozen> WaveDispatcher::freeze() {
     if (queue.cohorts.empty()) {
       continue;
     }
-    const std::uint64_t bytes = wave_state_bytes(queue.run().shape, queue.resident);
+    const std::uint64_t bytes = wave_state_bytes(gpu_, queue.run().shape, queue.resident);
     frozen.push_back(Frozen{.queue = index, .bytes = bytes});
     for (const Cohort& cohort : queue.cohorts) {
       timeline_.cancel(cohort.event);
@@ -303,7 +304,7 @@ std::uint64_t WaveDispatcher::saved_bytes(QueueIndex index) const {
   const Queue& queue = queues_[index];
   std::uint64_t bytes = 0;
   for (const Saved& saved : queue.saved) {
-    bytes += wave_state_bytes(queue.run().shape, saved.count);
+    bytes += wave_state_bytes(gpu_, queue.run().shape, saved.count);
   }
   return bytes;
 }

@@ -144,6 +144,7 @@ class WaveDispatcher {
   [[nodiscard]] static Duration work_under_way(const Queue& queue, Instant now);
 
   Timeline& timeline_;
+  GpuParameters gpu_;
   Listener& listener_;
   Options options_;
   std::vector<Queue> queues_;
