@@ -3,9 +3,13 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
+#include <chrono>
+#include <cstdint>
 #include <string>
+#include <vector>
 
+#include "backends/sim/embedded_models.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "config/parameter.h"
 #include "core/error.h"
@@ -43,21 +47,108 @@ TEST_F(ModelFileTest, ShippedModelHasTheReportedGeometry) {
   EXPECT_EQ(shipped.point.cwsr_area_bytes, 0xBA6000U);
 }
 
-TEST_F(ModelFileTest, NoParameterIsCalledMeasured) {
-  EXPECT_FALSE(shipped.parameters.empty());
-  for (const Parameter& parameter : shipped.parameters) {
+class EveryModelTest : public testing::TestWithParam<std::string> {
+ protected:
+  void SetUp() override {
+    const Result<Model> loaded = find_model(GetParam(), 8);
+    ASSERT_TRUE(loaded.has_value()) << loaded.error().what;
+    model = *loaded;
+  }
+  Model model;
+};
+
+std::vector<std::string> embedded_names() {
+  std::vector<std::string> names;
+  for (const EmbeddedModel& each : embedded_models()) {
+    names.emplace_back(each.name);
+  }
+  return names;
+}
+
+INSTANTIATE_TEST_SUITE_P(Shipped, EveryModelTest, testing::ValuesIn(embedded_names()),
+                         [](const auto& name) {
+                           std::string text = name.param;
+                           std::erase(text, '-');
+                           return text;
+                         });
+
+TEST_P(EveryModelTest, FileIsNamedAsItsModel) { EXPECT_EQ(model.name, GetParam()); }
+
+TEST_P(EveryModelTest, NoParameterIsCalledMeasured) {
+  EXPECT_FALSE(model.parameters.empty());
+  for (const Parameter& parameter : model.parameters) {
     EXPECT_NE(parameter.evidence, Evidence::kMeasured) << parameter.name;
     EXPECT_FALSE(parameter.source.empty()) << parameter.name;
   }
-  EXPECT_EQ(shipped.weakest_cost_evidence(), Evidence::kGuess);
+  EXPECT_EQ(model.weakest_cost_evidence(), Evidence::kGuess);
 }
 
-TEST_F(ModelFileTest, EveryGuessedCostIsAPriorWithARange) {
-  for (const Parameter& parameter : shipped.parameters) {
+TEST_P(EveryModelTest, EveryGuessIsAPriorWithARange) {
+  for (const Parameter& parameter : model.parameters) {
     if (parameter.evidence == Evidence::kGuess) {
       EXPECT_EQ(parameter.range.size(), 2U) << parameter.name;
     }
   }
+}
+
+TEST_P(EveryModelTest, ItsOwnValuesGiveItsPoint) {
+  std::vector<double> values;
+  for (const Parameter& parameter : model.parameters) {
+    values.push_back(parameter.value);
+  }
+  const GpuParameters gpu = model.with(values);
+  EXPECT_EQ(gpu.cus(), model.point.cus());
+  EXPECT_EQ(gpu.hqd_slots, model.point.hqd_slots);
+  EXPECT_EQ(gpu.t_hiq, model.point.t_hiq);
+  EXPECT_EQ(gpu.cwsr_area_bytes, model.point.cwsr_area_bytes);
+}
+
+TEST_P(EveryModelTest, OneOtherValueChangesThatOneAlone) {
+  std::vector<double> values;
+  for (const Parameter& parameter : model.parameters) {
+    const bool changed = parameter.name == "cost.t_hiq";
+    values.push_back(changed ? 77'000 : parameter.value);
+  }
+  const GpuParameters gpu = model.with(values);
+  EXPECT_EQ(gpu.t_hiq, std::chrono::microseconds(77));
+  EXPECT_EQ(gpu.t_map, model.point.t_map);
+}
+
+/// CUs of the specifications, and the save area per XCC that the driver computes for them.
+TEST(ShippedModelsTest, GeometryAndSaveAreaAreThoseOfTheHardware) {
+  struct Known {
+    std::string name;
+    std::uint32_t cus;
+    std::uint32_t waves;
+    std::uint64_t area;
+  };
+  const std::vector<Known> all = {{"mi300x", 304, 32, 23'203'840},  {"mi308x", 80, 32, 0xBA6000},
+                                  {"mi308x-cpx", 20, 32, 0xBA6000}, {"mi250x", 110, 32, 67'170'304},
+                                  {"mi210", 104, 32, 63'508'480},   {"mi100", 120, 40, 73'273'344},
+                                  {"mi50", 60, 40, 20'910'080}};
+  for (const Known& known : all) {
+    const Result<Model> model = find_model(known.name, 8);
+    ASSERT_TRUE(model.has_value()) << model.error().what;
+    EXPECT_EQ(model->point.cus(), known.cus) << known.name;
+    EXPECT_EQ(model->point.waves_per_cu, known.waves) << known.name;
+    EXPECT_EQ(model->point.cwsr_area_bytes, known.area) << known.name;
+  }
+}
+
+TEST(ShippedModelsTest, NodeInCpxModeIsOneXccOfFourWithSixVmids) {
+  const Result<Model> model = find_model("mi308x-cpx", 8);
+  ASSERT_TRUE(model.has_value()) << model.error().what;
+  EXPECT_EQ(model->point.partitions, 4U);
+  EXPECT_EQ(model->point.xccs, 1U);
+  EXPECT_EQ(model->point.vmids, 6U);
+  EXPECT_EQ(model->point.hqd_slots, 24U);
+}
+
+TEST(ShippedModelsTest, SaveAreaOfOtherHardwareStandsInItsFile) {
+  const Result<Model> model = find_model("gv100", 8);
+  ASSERT_TRUE(model.has_value()) << model.error().what;
+  EXPECT_EQ(model->point.cwsr_area_bytes, 80U * (256U + 96U) * 1024U);
+  EXPECT_EQ(model->point.lanes_per_wave, 32U);
 }
 
 TEST_F(ModelFileTest, BareNumberIsRefused) {
