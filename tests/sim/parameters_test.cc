@@ -95,11 +95,15 @@ TEST(TransferTest, SlowestPathDecides) {
   gpu.cu_bytes_per_clock = 64;
   gpu.xcc_bandwidth = 1e12;
   // 80 MB: 1 MB a CU at 64 GB/s = 15.6 us, 20 MB an XCC at 1 TB/s = 20 us, 80 MB at 2 TB/s = 40 us.
-  EXPECT_EQ(save_time(gpu, 80'000'000, 2e12), std::chrono::microseconds(40));
-  EXPECT_EQ(save_time(gpu, 80'000'000, 8e12), std::chrono::microseconds(20));
+  const SaveLoad load{.local = 80'000'000, .xcc = 20'000'000, .cu = 1'000'000};
+  gpu.save_bandwidth = 2e12;
+  EXPECT_EQ(save_time(gpu, load), std::chrono::microseconds(40));
+  gpu.save_bandwidth = 8e12;
+  EXPECT_EQ(save_time(gpu, load), std::chrono::microseconds(20));
   gpu.xcc_bandwidth = 1e13;
-  EXPECT_EQ(save_time(gpu, 80'000'000, 1e14), Duration(15625));
-  EXPECT_EQ(save_time(gpu, 0, 1e12), Duration::zero());
+  gpu.save_bandwidth = 1e14;
+  EXPECT_EQ(save_time(gpu, load), Duration(15625));
+  EXPECT_EQ(save_time(gpu, {}), Duration::zero());
 }
 
 TEST(GraceTest, IsRoundedUpToUnitsOfAThousandClocks) {

@@ -112,10 +112,11 @@ TEST_F(WaveDispatcherTest, HigherPipePriorityPlacesNewWorkgroupsFirst) {
 
 TEST_F(WaveDispatcherTest, FrozenWorkGoesOnWhereItStopped) {
   const QueueIndex a = queue();
+  const std::vector<QueueIndex> all{a};
   submit(a, 10, microseconds(100), 2 * kFull);
   run_until(microseconds(230));
-  waves.disable_all();
-  const std::vector<WaveDispatcher::Frozen> frozen = waves.freeze();
+  waves.disable(all);
+  const std::vector<WaveDispatcher::Frozen> frozen = waves.freeze(all).queues;
   ASSERT_EQ(frozen.size(), 1U);
   EXPECT_EQ(frozen[0].bytes, wave_state_bytes(free_gpu(), small_workgroups(1), kFull));
   EXPECT_EQ(waves.saved_bytes(a), frozen[0].bytes);
@@ -161,6 +162,7 @@ std::string history(const std::vector<std::tuple<std::uint8_t, std::uint8_t, std
   Recorder recorder(timeline);
   WaveDispatcher waves(timeline, gpu, recorder, {.skip_ahead = skip_ahead});
   constexpr std::uint32_t kQueues = 3;
+  const std::vector<QueueIndex> all{0, 1, 2};
   for (std::uint32_t i = 0; i < kQueues; ++i) {
     waves.enable(waves.add_queue(i == 0 ? 15 : 7));
   }
@@ -172,8 +174,8 @@ std::string history(const std::vector<std::tuple<std::uint8_t, std::uint8_t, std
     timeline.run_until(now);
     const QueueIndex queue = what % kQueues;
     if (what % 5 == 4) {
-      waves.disable_all();
-      for (const WaveDispatcher::Frozen& frozen : waves.freeze()) {
+      waves.disable(all);
+      for (const WaveDispatcher::Frozen& frozen : waves.freeze(all).queues) {
         log += fmt::format("frozen {} {}\n", frozen.queue, frozen.bytes);
       }
     } else if (what % 5 == 3) {
@@ -221,6 +223,7 @@ TEST(ConservationTest, WorkDoneIsTheWorkAskedFor) {
     Recorder recorder(timeline);
     WaveDispatcher waves(timeline, gpu, recorder, {});
     const QueueIndex queue = waves.add_queue(7);
+    const std::vector<QueueIndex> all{queue};
     waves.enable(queue);
     const KernelTrain train{
         {.count = 20, .duration = Duration(900), .shape = small_workgroups(1000)}};
@@ -231,8 +234,8 @@ TEST(ConservationTest, WorkDoneIsTheWorkAskedFor) {
       if (!waves.has_work(queue)) {
         break;
       }
-      waves.disable_all();
-      static_cast<void>(waves.freeze());
+      waves.disable(all);
+      static_cast<void>(waves.freeze(all));
       timeline.run_until(timeline.now() + Duration(500));
       off += Duration(500);
       waves.enable(queue);

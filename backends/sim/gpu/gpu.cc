@@ -1,11 +1,15 @@
 #include "backends/sim/gpu/gpu.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
@@ -20,61 +24,197 @@ Gpu::Gpu(Timeline& timeline, const GpuParameters& parameters, WaveDispatcher::Li
       parameters_(parameters),
       waves_(timeline, parameters_, listener, options) {}
 
-QueueIndex Gpu::add_queue(std::int32_t process, std::uint32_t priority) {
-  const QueueIndex index = waves_.add_queue(priority);
-  queues_.push_back(Queue{.process = process, .present = true});
+QueueIndex Gpu::add_queue(const QueueSpec& spec) {
+  const QueueIndex index = waves_.add_queue(spec.priority);
+  queues_.push_back(Queue{.process = spec.process,
+                          .compute = spec.compute,
+                          .cooperative = spec.cooperative,
+                          .present = true});
   return index;
 }
 
 void Gpu::remove_queue(QueueIndex queue) {
   queues_[queue].present = false;
   queues_[queue].mapped = false;
+  queues_[queue].stuck = false;
   waves_.remove_queue(queue);
 }
 
-Task Gpu::unmap(Duration grace, std::int32_t cause, UnmapReport& report) {
-  co_await firmware_.acquire();
-  const Instant begin = timeline_.now();
-  phases_.firmware(DriverPhase::kUnmap, begin);
-  co_await Delay(timeline_, parameters_.t_hiq);
-  cause_ = cause;
-  for (Queue& queue : queues_) {
-    if (std::exchange(queue.mapped, false)) {
-      queue.off = true;
-      queue.off_since = timeline_.now();
+void Gpu::set_priority(QueueIndex queue, std::uint32_t priority) {
+  waves_.set_priority(queue, priority);
+}
+
+void Gpu::set_cu_mask(QueueIndex queue, std::span<const std::uint32_t> words) {
+  waves_.set_cu_mask(queue, cu_flags_of(parameters_, words));
+}
+
+std::vector<QueueIndex> Gpu::mapped_queues() const {
+  std::vector<QueueIndex> mapped;
+  for (QueueIndex index = 0; index < queues_.size(); ++index) {
+    if (queues_[index].mapped) {
+      mapped.push_back(index);
     }
   }
-  waves_.disable_all();
-  co_await Delay(timeline_, std::min(grace, waves_.drained_at() - timeline_.now()));
-  const std::vector<WaveDispatcher::Frozen> frozen = waves_.freeze();
-  for (const WaveDispatcher::Frozen& each : frozen) {
-    report.saved_bytes += each.bytes;
+  return mapped;
+}
+
+// ---- off the hardware
+// -----------------------------------------------------------------------------------
+
+Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
+  co_await firmware_.acquire();
+  if (firmware_hung_) {
+    co_await Delay(timeline_, parameters_.fence_timeout);
+    report.timed_out = true;
+    report.unmap = parameters_.fence_timeout;
+    firmware_.release();
+    co_return;
   }
-  if (report.saved_bytes > 0) {
-    co_await Delay(timeline_, parameters_.t_stop);
+  const bool all = request.only.empty();
+  const Instant begin = timeline_.now();
+  if (all) {
+    ++generation_;
+    phase(DriverPhase::kUnmap);
   }
-  const Instant stopped = timeline_.now();
-  report.unmap = stopped - begin;
-  if (report.saved_bytes > 0) {
-    phases_.firmware(DriverPhase::kSave, stopped);
-    co_await Delay(timeline_, time_to_save(frozen));
+  co_await Delay(timeline_, parameters_.t_hiq);
+  if (all) {
+    cause_ = request.cause;
+    request.only = mapped_queues();
+    for (const QueueIndex index : request.only) {
+      queues_[index].off = true;
+      queues_[index].off_since = timeline_.now();
+    }
+  } else {
+    for (const QueueIndex index : request.only) {
+      queues_[index].taken_off = true;
+    }
   }
-  report.save = timeline_.now() - stopped;
-  phases_.firmware(DriverPhase::kUnmap, timeline_.now());
+  for (const QueueIndex index : request.only) {
+    queues_[index].mapped = false;
+  }
+  co_await save(std::move(request.only), request.grace, request.drop, report);
+  report.unmap = timeline_.now() - begin - report.save;
+  if (all) {
+    phase(DriverPhase::kUnmap);
+  }
   firmware_.release();
 }
 
-void Gpu::map(std::vector<QueueIndex> queues, std::uint32_t processes) {
-  if (queues.empty()) {
-    phases_.firmware(DriverPhase::kNone, timeline_.now());
-    return;
+/// Drains or stops the queues' waves and saves them. Stuck queues stay where they are until the
+/// firmware gives up.
+Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapReport& report) {
+  waves_.disable(queues);
+  const Duration drain = waves_.drained_at(queues) - timeline_.now();
+  co_await Delay(timeline_, std::min(grace, drain));
+  const auto obeys = std::stable_partition(
+      queues.begin(), queues.end(), [this](QueueIndex index) { return !queues_[index].stuck; });
+  report.stuck.assign(obeys, queues.end());
+  queues.erase(obeys, queues.end());
+  const WaveDispatcher::Freeze frozen = waves_.freeze(queues);
+  SaveLoad load{.xcc = frozen.xcc_bytes, .cu = frozen.cu_bytes};
+  for (const WaveDispatcher::Frozen& each : frozen.queues) {
+    (queues_[each.queue].save_in_system_memory ? load.system : load.local) += each.bytes;
+    if (drop) {
+      waves_.drop(each.queue);
+    }
   }
-  tasks_.start(map_and_restore(std::move(queues), processes));
+  if (load.total() > 0) {
+    co_await Delay(timeline_, parameters_.t_stop);
+  }
+  if (load.total() > 0 && !drop) {
+    report.saved_bytes += load.total();
+    const bool marks = phases_.in_firmware();
+    if (marks) {
+      phase(DriverPhase::kSave);
+    }
+    const Duration time = save_time(parameters_, load);
+    co_await Delay(timeline_, time);
+    report.save += time;
+    if (marks) {
+      phase(DriverPhase::kUnmap);
+    }
+  }
+  if (!report.stuck.empty()) {
+    co_await Delay(timeline_, parameters_.unmap_timeout);
+  }
 }
 
-Task Gpu::map_and_restore(std::vector<QueueIndex> queues, std::uint32_t processes) {
+// ---- onto the hardware
+// ----------------------------------------------------------------------------------
+
+void Gpu::map(Runlist list) {
+  groups_ = RunlistGroups(parameters_, list, [this](QueueIndex index) {
+    return QueueTraits{.compute = queues_[index].compute,
+                       .cooperative = queues_[index].cooperative};
+  });
+  for (const RunlistProcess& process : list) {
+    for (const QueueIndex index : process.queues) {
+      queues_[index].taken_off = false;
+    }
+  }
+  const bool any = std::any_of(list.begin(), list.end(),
+                               [](const RunlistProcess& each) { return !each.queues.empty(); });
+  if (!any) {
+    phase(DriverPhase::kNone);
+    return;
+  }
+  tasks_.start(groups_.count() > 1 ? take_turns(generation_) : map_and_restore(generation_));
+}
+
+Task Gpu::map_and_restore(std::uint64_t generation) {
   co_await firmware_.acquire();
-  phases_.firmware(DriverPhase::kMap, timeline_.now());
+  if (generation == generation_ && !firmware_hung_) {
+    const Runlist list = groups_.processes().front().turns.front().list;
+    co_await switch_in(list);
+  }
+  firmware_.release();
+}
+
+/// The chained runlist: turn after turn until another runlist replaces it.
+Task Gpu::take_turns(std::uint64_t generation) {
+  const RunlistGroups groups = groups_;
+  std::vector<std::size_t> next(groups.processes().size());
+  for (std::size_t process = 0;; process = (process + 1) % next.size()) {
+    const std::vector<RunlistGroups::Group>& turns = groups.processes()[process].turns;
+    Instant end = kForever;  // of the process quantum, once the first turn has begun
+    bool first = true;
+    do {
+      co_await firmware_.acquire();
+      if (generation != generation_ || firmware_hung_) {
+        firmware_.release();
+        co_return;
+      }
+      co_await switch_in(turns[next[process]].list);
+      firmware_.release();
+      next[process] = (next[process] + 1) % turns.size();
+      if (std::exchange(first, false) && groups.processes().size() > 1) {
+        end = timeline_.now() + parameters_.process_quantum;
+      }
+      const Duration quantum =
+          turns.size() > 1 ? parameters_.queue_quantum : parameters_.process_quantum;
+      co_await Delay(timeline_, std::min(quantum, end - timeline_.now()));
+      co_await firmware_.acquire();
+      if (generation != generation_ || firmware_hung_) {
+        firmware_.release();
+        co_return;
+      }
+      co_await switch_out();
+      firmware_.release();
+    } while (timeline_.now() < end);
+  }
+}
+
+Task Gpu::switch_in(const Runlist& list) {
+  phase(DriverPhase::kMap);
+  std::vector<QueueIndex> queues;
+  for (const RunlistProcess& process : list) {
+    for (const QueueIndex index : process.queues) {
+      if (queues_[index].present && !queues_[index].taken_off) {
+        queues.push_back(index);
+      }
+    }
+  }
+  const auto processes = static_cast<std::int64_t>(list.size());
   const auto count = static_cast<std::int64_t>(queues.size());
   co_await Delay(timeline_, parameters_.t_map + processes * parameters_.t_map_process +
                                 count * (parameters_.t_map_queue + parameters_.t_dequeue));
@@ -91,15 +231,45 @@ Task Gpu::map_and_restore(std::vector<QueueIndex> queues, std::uint32_t processe
     }
   }
   if (!saved.empty()) {
-    phases_.firmware(DriverPhase::kRestore, timeline_.now());
-    co_await Delay(timeline_, time_to_restore(saved));
+    phase(DriverPhase::kRestore);
+    co_await Delay(timeline_, restore_time(parameters_, restore_load(saved)));
     for (const QueueIndex index : saved) {
-      if (queues_[index].present) {
+      if (queues_[index].present && queues_[index].mapped) {
         turn_on(index);
       }
     }
   }
-  phases_.firmware(DriverPhase::kNone, timeline_.now());
+  phase(DriverPhase::kNone);
+}
+
+/// The end of a turn: what it had mapped makes room.
+Task Gpu::switch_out() {
+  phase(DriverPhase::kUnmap);
+  std::vector<QueueIndex> queues = mapped_queues();
+  for (const QueueIndex index : queues) {
+    queues_[index].mapped = false;
+  }
+  UnmapReport unreported;
+  co_await save(std::move(queues), Duration::zero(), false, unreported);
+  phase(DriverPhase::kNone);
+}
+
+void Gpu::map_more(std::vector<QueueIndex> queues) { tasks_.start(map_beside(std::move(queues))); }
+
+Task Gpu::map_beside(std::vector<QueueIndex> queues) {
+  co_await firmware_.acquire();
+  if (!firmware_hung_) {
+    const auto count = static_cast<std::int64_t>(queues.size());
+    co_await Delay(timeline_, parameters_.t_hiq + count * parameters_.t_map_queue);
+    co_await Delay(timeline_, restore_time(parameters_, restore_load(queues)));
+    for (const QueueIndex index : queues) {
+      queues_[index].taken_off = false;
+      if (queues_[index].present && !is_oversubscribed()) {  // else its next turn maps it
+        queues_[index].mapped = true;
+        turn_on(index);
+      }
+    }
+  }
   firmware_.release();
 }
 
@@ -111,27 +281,38 @@ void Gpu::turn_on(QueueIndex index) {
   waves_.enable(index);
 }
 
-Duration Gpu::time_to_save(const std::vector<WaveDispatcher::Frozen>& frozen) const {
-  std::uint64_t local = 0;
-  std::uint64_t system = 0;
-  for (const WaveDispatcher::Frozen& each : frozen) {
-    (queues_[each.queue].save_in_system_memory ? system : local) += each.bytes;
+SaveLoad Gpu::restore_load(const std::vector<QueueIndex>& queues) const {
+  SaveLoad load;
+  WaveDispatcher::SavedByXcc sum;
+  for (const QueueIndex index : queues) {
+    (queues_[index].save_in_system_memory ? load.system : load.local) += waves_.saved_bytes(index);
+    waves_.add_saved(index, sum);
   }
-  return std::max(save_time(parameters_, local, parameters_.save_bandwidth),
-                  save_time(parameters_, system, parameters_.system_bandwidth));
+  load.waves = *std::max_element(sum.waves.begin(), sum.waves.end());
+  load.xcc = *std::max_element(sum.bytes.begin(), sum.bytes.end());
+  return load;
 }
 
-Duration Gpu::time_to_restore(const std::vector<QueueIndex>& queues) const {
-  std::uint64_t local = 0;
-  std::uint64_t system = 0;
-  std::uint64_t waves = 0;
-  for (const QueueIndex index : queues) {
-    (queues_[index].save_in_system_memory ? system : local) += waves_.saved_bytes(index);
-    waves += waves_.saved_waves(index);
+// ---- failures
+// -------------------------------------------------------------------------------------------
+
+void Gpu::reset_queue(QueueIndex queue) {
+  queues_[queue].stuck = false;
+  waves_.abandon(queue);
+}
+
+void Gpu::reset() {
+  ++generation_;
+  firmware_hung_ = false;
+  for (QueueIndex index = 0; index < queues_.size(); ++index) {
+    queues_[index].mapped = false;
+    queues_[index].off = false;
+    if (queues_[index].present) {
+      waves_.disable(std::span(&index, 1));
+      reset_queue(index);
+    }
   }
-  return parameters_.t_relaunch + relaunch_time(parameters_, waves) +
-         std::max(restore_time(parameters_, local, parameters_.save_bandwidth),
-                  restore_time(parameters_, system, parameters_.system_bandwidth));
+  phase(DriverPhase::kNone);
 }
 
 }  // namespace gpreempt::sim

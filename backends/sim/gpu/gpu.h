@@ -1,10 +1,13 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
+#include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/phase_clock.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
@@ -12,65 +15,124 @@
 
 namespace gpreempt::sim {
 
-/// What an UNMAP_QUEUES did.
+/// An UNMAP_QUEUES packet with its QUERY_STATUS.
+struct UnmapRequest {
+  Duration grace{};        ///< time waves may drain before they are stopped
+  std::int32_t cause = 0;  ///< process whose call it is
+  /// Empty: every queue that is mapped. Otherwise only these, everybody else's run on; no driver
+  /// does that (hypothetical).
+  std::vector<QueueIndex> only;
+  bool drop = false;  ///< waves are killed instead of saved
+};
+
+/// What became of it.
 struct UnmapReport {
   Duration unmap{};  ///< packet fetch, grace, stop
   Duration save{};
   std::uint64_t saved_bytes = 0;
+  std::vector<QueueIndex> stuck;  ///< ignored preemption until the firmware gave up
+  bool timed_out = false;         ///< the firmware did not answer: the fence's time ran out
 };
 
-/// One GPU: its CUs and the scheduler firmware that maps and unmaps queues. The firmware takes
-/// packets from the HIQ in order, one after another; mapping goes on after the driver's call has
-/// returned.
+/// One GPU (or partition): its CUs and the scheduler firmware that maps and unmaps queues. The
+/// firmware takes packets from the HIQ in order, one after another; mapping goes on after the
+/// driver's call has returned.
+///
+/// A runlist that does not fit (`RunlistGroups`) is chained: its groups take turns on the hardware,
+/// a process group for the process quantum, within it queue groups for the queue quantum each. At
+/// the end of a turn its waves are saved. Turns are taken blindly, whether or not a group has work.
+/// Source: amdkfd's warning on oversubscription; pm_calc_rlib_size.
 class Gpu {
  public:
+  struct QueueSpec {
+    std::int32_t process = 0;
+    std::uint32_t priority = 7;
+    bool compute = true;       ///< false: SDMA, which takes no compute slot and runs no waves
+    bool cooperative = false;  ///< uses global wave sync: one such queue is mapped at a time
+  };
+
   Gpu(Timeline& timeline, const GpuParameters& parameters, WaveDispatcher::Listener& listener,
       WaveDispatcher::Options options);
 
   [[nodiscard]] const GpuParameters& parameters() const { return parameters_; }
   [[nodiscard]] WaveDispatcher& waves() { return waves_; }
+  [[nodiscard]] const WaveDispatcher& waves() const { return waves_; }
   [[nodiscard]] PhaseClock& phases() { return phases_; }
 
-  /// Adds a queue of `process`, unmapped.
-  QueueIndex add_queue(std::int32_t process, std::uint32_t priority);
+  /// Adds a queue, unmapped.
+  QueueIndex add_queue(const QueueSpec& spec);
   void remove_queue(QueueIndex queue);
+  /// For workgroups placed from now on; the driver unmaps and maps around it.
+  void set_priority(QueueIndex queue, std::uint32_t priority);
+  /// `words` as SET_CU_MASK takes them; empty: all CUs. See `cu_flags_of`.
+  void set_cu_mask(QueueIndex queue, std::span<const std::uint32_t> words);
   /// From now on this queue's saves and restores go through system memory.
   void move_save_area(QueueIndex queue) { queues_[queue].save_in_system_memory = true; }
 
-  /// UNMAP_QUEUES of everything: queues run on while the packet is fetched, may drain for `grace`,
-  /// then their waves are saved. `cause` is the process whose call it is. Done when all state is in
-  /// memory.
-  Task unmap(Duration grace, std::int32_t cause, UnmapReport& report);
-  /// RUN_LIST with these queues: starts the mapping and returns; queues without saved waves run
-  /// after it, the others when their waves are restored.
-  void map(std::vector<QueueIndex> queues, std::uint32_t processes);
+  /// Queues run on while the packet is fetched, may drain for the grace period, then their waves
+  /// are saved. Done when all state is in memory, or when the firmware gave up on a stuck queue
+  /// (`unmap_timeout`), or does not answer (`fence_timeout`).
+  Task unmap(UnmapRequest request, UnmapReport& report);
+  /// RUN_LIST: starts the mapping and returns. Queues without saved waves run after it, the others
+  /// when their waves are restored.
+  void map(Runlist list);
+  /// Maps some queues beside those that are mapped (hypothetical, the inverse of `only`).
+  void map_more(std::vector<QueueIndex> queues);
+
+  // ---- failures ----
+  /// From now on the queue's waves ignore preemption.
+  void hang(QueueIndex queue) { queues_[queue].stuck = true; }
+  /// From now on the firmware answers nothing.
+  void hang_firmware() { firmware_hung_ = true; }
+  /// Resets one queue: its waves and whatever it had to run are lost, it obeys again.
+  void reset_queue(QueueIndex queue);
+  /// Resets the GPU: every queue loses its waves and its work and is unmapped; firmware runs again.
+  void reset();
 
   /// Time this queue was off for calls of other processes.
   [[nodiscard]] Duration bystander(QueueIndex queue) const { return queues_[queue].bystander; }
   [[nodiscard]] bool is_mapped(QueueIndex queue) const { return queues_[queue].mapped; }
+  /// Whether the runlist is chained.
+  [[nodiscard]] bool is_oversubscribed() const { return groups_.count() > 1; }
+  /// Groups that take turns; 1 when nothing does.
+  [[nodiscard]] std::uint32_t groups() const { return groups_.count(); }
 
  private:
   struct Queue {
     std::int32_t process = 0;
+    bool compute = true;
+    bool cooperative = false;
     bool present = false;
     bool mapped = false;
     bool save_in_system_memory = false;
-    bool off = false;  ///< was mapped when everything was unmapped last
+    bool stuck = false;
+    bool taken_off = false;  ///< by an unmap that named it; no turn maps it
+    bool off = false;        ///< was mapped when everything was unmapped last
     Instant off_since{};
     Duration bystander{};
   };
 
-  Task map_and_restore(std::vector<QueueIndex> queues, std::uint32_t processes);
+  Task map_and_restore(std::uint64_t generation);
+  Task take_turns(std::uint64_t generation);
+  /// Maps queues and restores what they had saved.
+  Task switch_in(const Runlist& list);
+  Task switch_out();
+  Task map_beside(std::vector<QueueIndex> queues);
+  Task save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapReport& report);
   void turn_on(QueueIndex queue);
-  [[nodiscard]] Duration time_to_save(const std::vector<WaveDispatcher::Frozen>& frozen) const;
-  [[nodiscard]] Duration time_to_restore(const std::vector<QueueIndex>& queues) const;
+  [[nodiscard]] std::vector<QueueIndex> mapped_queues() const;
+  [[nodiscard]] SaveLoad restore_load(const std::vector<QueueIndex>& queues) const;
+  void phase(DriverPhase which) { phases_.firmware(which, timeline_.now()); }
 
   Timeline& timeline_;
   GpuParameters parameters_;
   WaveDispatcher waves_;
   PhaseClock phases_;
   std::vector<Queue> queues_;
+  RunlistGroups groups_;
+  std::uint64_t generation_ = 0;  ///< of the runlist: older turns end
   std::int32_t cause_ = 0;
+  bool firmware_hung_ = false;
   FifoLock firmware_;
   TaskScope tasks_;
 };

@@ -70,28 +70,27 @@ CwsrArea cwsr_area(const GpuParameters& gpu) {
   return {.control_stack_bytes = stack, .bytes = stack + whole_pages(gpu.cus_per_xcc * per_cu)};
 }
 
-Duration save_time(const GpuParameters& gpu, std::uint64_t bytes, double bandwidth) {
-  if (bytes == 0) {
-    return Duration::zero();
-  }
-  const auto total = static_cast<double>(bytes);
-  const double per_cu = total / gpu.cus() / (gpu.cu_bytes_per_clock * gpu.clock_hz);
-  const double per_xcc = total / gpu.xccs / gpu.xcc_bandwidth;
-  return seconds_up(std::max({per_cu, per_xcc, total / bandwidth}));
+Duration save_time(const GpuParameters& gpu, const SaveLoad& load) {
+  const double per_cu = static_cast<double>(load.cu) / (gpu.cu_bytes_per_clock * gpu.clock_hz);
+  const double per_xcc = static_cast<double>(load.xcc) / gpu.xcc_bandwidth;
+  return seconds_up(std::max({per_cu, per_xcc, static_cast<double>(load.local) / gpu.save_bandwidth,
+                              static_cast<double>(load.system) / gpu.system_bandwidth}));
 }
 
-Duration restore_time(const GpuParameters& gpu, std::uint64_t bytes, double bandwidth) {
-  if (bytes == 0) {
+Duration restore_time(const GpuParameters& gpu, const SaveLoad& load) {
+  if (load.total() == 0) {
     return Duration::zero();
   }
-  const auto total = static_cast<double>(bytes);
-  return seconds_up(std::max(total / gpu.xccs / gpu.xcc_bandwidth, total / bandwidth));
-}
-
-Duration relaunch_time(const GpuParameters& gpu, std::uint64_t waves) {
   constexpr double kClocksPerWave = 32;
-  const double seconds = kClocksPerWave * static_cast<double>(waves) / gpu.xccs / gpu.clock_hz;
-  return Duration(std::llround(seconds * 1e9));
+  const double relaunch = kClocksPerWave * load.waves / gpu.clock_hz;
+  const double per_xcc = static_cast<double>(load.xcc) / gpu.xcc_bandwidth;
+  return gpu.t_relaunch + Duration(std::llround(relaunch * 1e9)) +
+         seconds_up(std::max({per_xcc, static_cast<double>(load.local) / gpu.save_bandwidth,
+                              static_cast<double>(load.system) / gpu.system_bandwidth}));
+}
+
+Duration move_time(const GpuParameters& gpu, std::uint64_t bytes) {
+  return seconds_up(static_cast<double>(bytes) / gpu.system_bandwidth);
 }
 
 Result<Duration> representable_grace(Duration grace, double clock_hz) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 
 #include "core/error.h"
@@ -53,11 +54,11 @@ struct GpuParameters {
   Duration t_launch{};  ///< host time of an asynchronous launch, back to back
   Duration t_sync{};    ///< launch of an empty kernel until the host knows of its end
 
-  // limits and quanta of the driver
-  Duration unmap_timeout{};
-  Duration fence_timeout{};
-  Duration process_quantum{};
-  Duration queue_quantum{};
+  // what the firmware and the driver wait for
+  Duration process_quantum = std::chrono::milliseconds(10);  ///< of a chained runlist
+  Duration queue_quantum = std::chrono::milliseconds(1);
+  Duration unmap_timeout = std::chrono::seconds(4);  ///< firmware gives up on a queue
+  Duration fence_timeout = std::chrono::seconds(9);  ///< driver gives up on the firmware
 
   [[nodiscard]] std::uint32_t cus() const { return xccs * cus_per_xcc; }
 };
@@ -85,16 +86,26 @@ struct CwsrArea {
 /// Source: kfd_queue_ctx_save_restore_size in kfd_queue.c, Linux 6.12.
 [[nodiscard]] CwsrArea cwsr_area(const GpuParameters& gpu);
 
-/// Time to write `bytes` of wave state spread evenly over the GPU to memory of `bandwidth`: the
-/// slowest of the CU's path, the XCC's and the memory's. 0 for nothing.
-[[nodiscard]] Duration save_time(const GpuParameters& gpu, std::uint64_t bytes, double bandwidth);
-/// Time to read it back, without the CU's path (the restore is paced by relaunching waves).
-[[nodiscard]] Duration restore_time(const GpuParameters& gpu, std::uint64_t bytes,
-                                    double bandwidth);
+/// Wave state on its way to or from memory. Bytes of all queues together, and of the XCC and the CU
+/// with most, since each has a path of its own.
+struct SaveLoad {
+  std::uint64_t local = 0;   ///< to the GPU's memory
+  std::uint64_t system = 0;  ///< to system memory
+  std::uint64_t xcc = 0;
+  std::uint64_t cu = 0;
+  std::uint32_t waves = 0;  ///< on the XCC with most; restore only
 
-/// Time the CP takes to launch `waves` saved ones again, beside `t_relaunch`: 32 clocks each, XCCs
-/// side by side. Source: calibration formula, a guess as t_relaunch is; see docs/model.md.
-[[nodiscard]] Duration relaunch_time(const GpuParameters& gpu, std::uint64_t waves);
+  [[nodiscard]] std::uint64_t total() const { return local + system; }
+};
+
+/// Time to save: the slowest of the CU's path, the XCC's, and each memory's. 0 for nothing.
+[[nodiscard]] Duration save_time(const GpuParameters& gpu, const SaveLoad& load);
+/// Time to restore: `t_relaunch`, 32 clocks for each wave of the XCC with most (a guess, as
+/// t_relaunch is; see docs/model.md), and the reading, without the CU's path: it is paced by the
+/// relaunching. 0 for nothing.
+[[nodiscard]] Duration restore_time(const GpuParameters& gpu, const SaveLoad& load);
+/// Time for the CPU's touch to move `bytes` of save area from the GPU to system memory.
+[[nodiscard]] Duration move_time(const GpuParameters& gpu, std::uint64_t bytes);
 
 /// The grace period the hardware can hold that is at least `grace`: 1 to 255 units of 1000 clocks.
 /// Errors: kInvalidArgument (longer than 255 units; names the maximum). Source: SCH_WAVE of

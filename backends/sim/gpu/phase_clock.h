@@ -23,6 +23,7 @@ class PhaseClock {
     advance(now);
     firmware_ = phase;
   }
+  [[nodiscard]] bool in_firmware() const { return firmware_ != DriverPhase::kNone; }
   void call_enters(DriverPhase phase, Instant now) {
     advance(now);
     ++calls_.at(static_cast<std::size_t>(phase));

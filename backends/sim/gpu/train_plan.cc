@@ -11,21 +11,34 @@
 
 namespace gpreempt::sim {
 
+std::uint32_t TrainPlan::Run::placed_before(std::uint32_t xcc, std::uint32_t round) const {
+  const std::uint64_t slots = std::uint64_t{round} * capacity;
+  return static_cast<std::uint32_t>(std::min<std::uint64_t>(share.at(xcc), slots));
+}
+
 TrainPlan::TrainPlan(const GpuParameters& gpu, const KernelTrain& train) {
   runs_.reserve(train.size());
   for (const KernelRun& kernels : train) {
-    const std::uint32_t capacity = workgroups_per_cu(gpu, kernels.shape) * gpu.cus();
-    GPREEMPT_CHECK(capacity > 0 && kernels.count > 0 && kernels.shape.workgroups > 0);
-    const std::int64_t rounds = (kernels.shape.workgroups + capacity - 1) / capacity;
+    const KernelShape& shape = kernels.shape;
+    const std::uint32_t capacity = workgroups_per_cu(gpu, shape) * gpu.cus_per_xcc;
+    GPREEMPT_CHECK(capacity > 0 && kernels.count > 0 && shape.workgroups > 0);
+    const PerXcc share = share_of_xccs(shape.workgroups, gpu.xccs);
+    const std::uint32_t rounds = (share.front() + capacity - 1) / capacity;
     const Duration workgroup =
         std::max(Duration(1), (kernels.duration + Duration(rounds - 1)) / rounds);
-    runs_.push_back(Run{.shape = kernels.shape,
-                        .count = kernels.count,
-                        .capacity = capacity,
-                        .workgroup = workgroup,
-                        .kernel = rounds * workgroup,
-                        .start = total_,
-                        .first_kernel = kernels_});
+    runs_.push_back(
+        Run{.shape = shape,
+            .footprint = {.waves = shape.waves,
+                          .vgpr_bytes = static_cast<std::uint32_t>(vgpr_bytes(gpu, shape)),
+                          .lds_bytes = static_cast<std::uint32_t>(shape.lds_bytes)},
+            .count = kernels.count,
+            .share = share,
+            .capacity = capacity,
+            .rounds = rounds,
+            .workgroup = workgroup,
+            .kernel = std::int64_t{rounds} * workgroup,
+            .start = total_,
+            .first_kernel = kernels_});
     total_ += kernels.count * runs_.back().kernel;
     kernels_ += kernels.count;
   }

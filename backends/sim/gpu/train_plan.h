@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <vector>
 
+#include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
 #include "core/program.h"
 #include "core/time.h"
@@ -16,13 +17,19 @@ class TrainPlan {
   /// One run of equal kernels.
   struct Run {
     KernelShape shape;
+    Footprint footprint;
     std::uint32_t count = 0;
-    std::uint32_t capacity = 0;  ///< workgroups resident at once
-    Duration
-        workgroup{};  ///< one round; the kernel's duration over its rounds, rounded up to whole ns
+    PerXcc share{};              ///< a kernel's workgroups by XCC
+    std::uint32_t capacity = 0;  ///< workgroups resident at once on one XCC
+    std::uint32_t rounds = 0;    ///< of the XCC with the largest share
+    /// One round: the kernel's duration over its rounds, rounded up to whole ns.
+    Duration workgroup{};
     Duration kernel{};               ///< rounds x workgroup
     Duration start{};                ///< of the run within the train
     std::uint64_t first_kernel = 0;  ///< kernels of the train before this run
+
+    /// Workgroups of one XCC that are placed before round `round` when the kernel runs alone.
+    [[nodiscard]] std::uint32_t placed_before(std::uint32_t xcc, std::uint32_t round) const;
   };
   /// Where a train is: in kernel `index` of run `run`, `offset` into it.
   struct Position {

@@ -3,14 +3,15 @@
 #include <algorithm>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <utility>
 #include <vector>
 
+#include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
-#include "core/program.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -32,13 +33,7 @@ constexpr std::int32_t kDispatch = Timeline::kCompletion + 1;
 
 WaveDispatcher::WaveDispatcher(Timeline& timeline, const GpuParameters& gpu, Listener& listener,
                                Options options)
-    : timeline_(timeline),
-      gpu_(gpu),
-      listener_(listener),
-      options_(options),
-      room_{.waves = std::uint64_t{gpu.waves_per_cu} * gpu.cus(),
-            .vgpr_bytes = gpu.vgpr_bytes_per_cu * gpu.cus(),
-            .lds_bytes = gpu.lds_bytes_per_cu * gpu.cus()} {}
+    : timeline_(timeline), gpu_(gpu), listener_(listener), options_(options), pool_(gpu) {}
 
 WaveDispatcher::~WaveDispatcher() {
   timeline_.cancel(dispatch_event_);
@@ -59,14 +54,25 @@ QueueIndex WaveDispatcher::add_queue(std::uint32_t priority) {
 
 void WaveDispatcher::remove_queue(QueueIndex index) {
   stop_alone();
-  Queue& queue = queues_[index];
-  for (const Cohort& cohort : queue.cohorts) {
-    timeline_.cancel(cohort.event);
-    give_back(queue.run(), cohort.count);
-  }
-  queue = Queue{};
+  release_cohorts(queues_[index]);
+  queues_[index] = Queue{};
+  std::erase(busy_, index);
   ask_dispatch();
 }
+
+void WaveDispatcher::set_priority(QueueIndex index, std::uint32_t priority) {
+  queues_[index].pipe_priority = pipe_priority_of(priority);
+  ask_dispatch();
+}
+
+void WaveDispatcher::set_cu_mask(QueueIndex index, CuFlags allowed) {
+  stop_alone();
+  queues_[index].allowed = std::move(allowed);
+  ask_dispatch();
+}
+
+// ---- kernels
+// --------------------------------------------------------------------------------------------
 
 void WaveDispatcher::submit(QueueIndex index, Job job) {
   Queue& queue = queues_[index];
@@ -76,30 +82,43 @@ void WaveDispatcher::submit(QueueIndex index, Job job) {
   }
   queue.jobs.push_back(std::move(job));
   if (idle) {
-    begin_job(queue);
+    busy_.insert(std::lower_bound(busy_.begin(), busy_.end(), index), index);
+    begin_job(index);
     ask_dispatch();
   }
 }
 
-void WaveDispatcher::begin_job(Queue& queue) {
-  queue.started = false;
-  queue.at = {};
-  begin_kernel(queue);
+void WaveDispatcher::begin_job(QueueIndex index) {
+  queues_[index].started = false;
+  queues_[index].at = {};
+  begin_kernel(index);
 }
 
-void WaveDispatcher::begin_kernel(Queue& queue) { queue.pending = queue.run().shape.workgroups; }
+void WaveDispatcher::begin_kernel(QueueIndex index) {
+  Queue& queue = queues_[index];
+  queue.begun = !queue.gate || queue.done.kernels < *queue.gate;
+  if (queue.begun) {
+    queue.pending = queue.run().share;
+    queue.waiting = queue.run().shape.workgroups;
+  }
+}
 
 void WaveDispatcher::next_kernel(QueueIndex index) {
   Queue& queue = queues_[index];
   queue.done.work += queue.run().kernel;
   ++queue.done.kernels;
+  queue.begun = false;
+  const bool gated = queue.gate.has_value();
   if (queue.plan().advance(queue.at)) {
-    begin_kernel(queue);
+    begin_kernel(index);
   } else if (queue.jobs.front().endless) {
     queue.at = {};
-    begin_kernel(queue);
+    begin_kernel(index);
   } else {
     finish_job(index);
+  }
+  if (gated) {
+    listener_.kernel_done(index);
   }
 }
 
@@ -107,10 +126,29 @@ void WaveDispatcher::finish_job(QueueIndex index) {
   Queue& queue = queues_[index];
   const std::uint64_t tag = queue.jobs.front().tag;
   queue.jobs.pop_front();
-  if (!queue.jobs.empty()) {
-    begin_job(queue);
+  queue.begun = false;
+  if (queue.jobs.empty()) {
+    std::erase(busy_, index);
+  } else {
+    begin_job(index);
   }
   listener_.job_done(index, tag);
+}
+
+void WaveDispatcher::set_gate(QueueIndex index, std::optional<std::uint64_t> kernels) {
+  stop_alone();
+  Queue& queue = queues_[index];
+  queue.gate = kernels;
+  if (!queue.jobs.empty() && !queue.begun) {
+    begin_kernel(index);
+  }
+  ask_dispatch();
+}
+
+std::uint64_t WaveDispatcher::kernels_begun(QueueIndex index) const {
+  const Queue& queue = queues_[index];
+  const bool alone = alone_ && alone_->queue == index;
+  return progress(index).kernels + (!queue.jobs.empty() && (queue.begun || alone) ? 1 : 0);
 }
 
 // ---- placing workgroups
@@ -122,10 +160,10 @@ void WaveDispatcher::enable(QueueIndex index) {
   ask_dispatch();
 }
 
-void WaveDispatcher::disable_all() {
+void WaveDispatcher::disable(std::span<const QueueIndex> queues) {
   stop_alone();
-  for (Queue& queue : queues_) {
-    queue.enabled = false;
+  for (const QueueIndex index : queues) {
+    queues_[index].enabled = false;
   }
 }
 
@@ -152,91 +190,98 @@ void WaveDispatcher::dispatch() {
     }
   }
   for (std::uint32_t level = kPipePriorities; level-- > 0;) {
-    serve_class(level);
+    gather_contenders(level);
+    for (std::uint32_t xcc = 0; xcc < pool_.xccs() && !contenders_.empty(); ++xcc) {
+      serve(xcc);
+    }
   }
 }
 
-void WaveDispatcher::serve_class(std::uint32_t pipe_priority) {
-  const auto count = static_cast<QueueIndex>(queues_.size());
-  if (count == 0) {
+/// In order of turns: round-robin over the queues from the one served first next.
+void WaveDispatcher::gather_contenders(std::uint32_t pipe_priority) {
+  contenders_.clear();
+  const auto add = [&](auto from, auto to) {
+    for (auto each = from; each != to; ++each) {
+      const Queue& queue = queues_[*each];
+      if (queue.enabled && queue.pipe_priority == pipe_priority && queue.waiting > 0) {
+        contenders_.push_back(*each);
+      }
+    }
+  };
+  const auto next = std::lower_bound(busy_.begin(), busy_.end(), next_served_);
+  add(next, busy_.end());
+  add(busy_.begin(), next);
+  if (contenders_.size() > 1) {
+    next_served_ = contenders_.front() + 1;
+  }
+}
+
+void WaveDispatcher::serve(std::uint32_t xcc) {
+  if (contenders_.size() == 1) {
+    place(contenders_.front(), xcc, queues_[contenders_.front()].waiting);
     return;
   }
-  std::vector<QueueIndex> contenders;
-  for (QueueIndex i = 0; i < count; ++i) {
-    const QueueIndex index = (next_served_ + i) % count;
-    const Queue& queue = queues_[index];
-    if (queue.enabled && queue.pipe_priority == pipe_priority && queue.waiting()) {
-      contenders.push_back(index);
+  bool any = true;
+  while (any) {
+    any = false;
+    for (const QueueIndex index : contenders_) {
+      any = place(index, xcc, pool_.cus_per_xcc()) > 0 || any;
     }
   }
-  // First an equal share of the room for each, then what the others left.
-  auto left = static_cast<std::uint32_t>(contenders.size());
-  for (const QueueIndex index : contenders) {
-    const std::uint32_t room = fit(queues_[index]);
-    place(index, left > 1 ? (room + left - 1) / left : room);
-    --left;
-  }
-  for (const QueueIndex index : contenders) {
-    place(index, fit(queues_[index]));
-  }
-  if (contenders.size() > 1) {
-    next_served_ = (next_served_ + 1) % count;
-  }
 }
 
-std::uint32_t WaveDispatcher::fit(const Queue& queue) const {
-  if (!queue.waiting()) {
-    return 0;
-  }
-  const TrainPlan::Run& run = queue.run();
-  std::uint64_t count = run.capacity - queue.resident;
-  count = std::min(count, room_.waves / run.shape.waves);
-  if (const std::uint64_t vgprs = vgpr_bytes(gpu_, run.shape); vgprs > 0) {
-    count = std::min(count, room_.vgpr_bytes / vgprs);
-  }
-  if (run.shape.lds_bytes > 0) {
-    count = std::min(count, room_.lds_bytes / run.shape.lds_bytes);
-  }
-  return static_cast<std::uint32_t>(count);
-}
-
-void WaveDispatcher::place(QueueIndex index, std::uint32_t limit) {
+/// Places up to `limit` workgroups, saved ones first. Returns how many.
+std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::uint32_t limit) {
   Queue& queue = queues_[index];
-  while (limit > 0 && !queue.saved.empty()) {
-    Saved& saved = queue.saved.front();
-    const std::uint32_t count = std::min(limit, saved.count);
-    const Duration left = saved.left;
-    saved.count -= count;
-    if (saved.count == 0) {
-      queue.saved.erase(queue.saved.begin());
+  std::uint32_t placed = 0;
+  for (std::size_t i = 0; i < queue.saved.size() && placed < limit; ++i) {
+    Saved& saved = queue.saved[i];
+    if (std::uint32_t& count = saved.counts.at(xcc); count > 0) {
+      const std::uint32_t put_now = put(index, xcc, std::min(limit - placed, count), saved.left);
+      count -= put_now;
+      placed += put_now;
+      if (count > 0) {
+        return placed;  // in order: what comes after it fits no better
+      }
     }
-    add_cohort(index, count, left);
-    limit -= count;
   }
-  const std::uint32_t count = std::min(limit, queue.pending);
-  if (count > 0) {
-    queue.pending -= count;
-    add_cohort(index, count, queue.run().workgroup);
-    if (!std::exchange(queue.started, true)) {
+  std::erase_if(queue.saved, [](const Saved& each) { return each.counts == PerXcc{}; });
+  if (std::uint32_t& pending = queue.pending.at(xcc); pending > 0 && placed < limit) {
+    const std::uint32_t put_now =
+        put(index, xcc, std::min(limit - placed, pending), queue.run().workgroup);
+    pending -= put_now;
+    placed += put_now;
+    if (put_now > 0 && !std::exchange(queue.started, true)) {
       listener_.first_wave(index, queue.jobs.front().tag);
     }
   }
+  return placed;
 }
 
-void WaveDispatcher::add_cohort(QueueIndex index, std::uint32_t count, Duration length) {
+/// Makes up to `count` workgroups resident on `xcc` for `length`. Returns how many fitted.
+std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint32_t count,
+                                  Duration length) {
   Queue& queue = queues_[index];
-  queue.resident += count;
-  take(queue.run(), count);
   const Instant end = timeline_.now() + length;
   const auto same = std::find_if(queue.cohorts.begin(), queue.cohorts.end(),
                                  [end](const Cohort& cohort) { return cohort.end == end; });
-  if (same != queue.cohorts.end()) {
-    same->count += count;
-    return;
+  const bool found = same != queue.cohorts.end();
+  Cohort fresh = found ? Cohort{} : take_cohort();
+  Cohort& cohort = found ? *same : fresh;
+  const std::uint32_t placed =
+      pool_.place(xcc, queue.run().footprint, count, queue.allowed, cohort.counts);
+  cohort.total += placed;
+  queue.resident += placed;
+  queue.waiting -= placed;
+  if (!found && placed > 0) {
+    fresh.end = end;
+    fresh.event =
+        timeline_.at(end, [this, index, end] { end_cohort(index, end); }, Timeline::kCompletion);
+    queue.cohorts.push_back(std::move(fresh));
+  } else if (!found) {
+    recycle(std::move(fresh));
   }
-  const Timeline::EventId event =
-      timeline_.at(end, [this, index, end] { end_cohort(index, end); }, Timeline::kCompletion);
-  queue.cohorts.push_back(Cohort{.count = count, .end = end, .event = event});
+  return placed;
 }
 
 void WaveDispatcher::end_cohort(QueueIndex index, Instant end) {
@@ -244,203 +289,69 @@ void WaveDispatcher::end_cohort(QueueIndex index, Instant end) {
   const auto cohort = std::find_if(queue.cohorts.begin(), queue.cohorts.end(),
                                    [end](const Cohort& each) { return each.end == end; });
   GPREEMPT_CHECK(cohort != queue.cohorts.end());
-  queue.resident -= cohort->count;
-  give_back(queue.run(), cohort->count);
+  queue.resident -= cohort->total;
+  pool_.give_back(queue.run().footprint, cohort->counts);
+  recycle(std::move(*cohort));
   queue.cohorts.erase(cohort);
-  if (queue.resident == 0 && !queue.waiting()) {
+  if (queue.resident == 0 && queue.waiting == 0) {
     next_kernel(index);
   }
   ask_dispatch();
 }
 
-void WaveDispatcher::take(const TrainPlan::Run& run, std::uint32_t count) {
-  room_.waves -= std::uint64_t{count} * run.shape.waves;
-  room_.vgpr_bytes -= count * vgpr_bytes(gpu_, run.shape);
-  room_.lds_bytes -= count * run.shape.lds_bytes;
+WaveDispatcher::Cohort WaveDispatcher::take_cohort() {
+  if (spare_cohorts_.empty()) {
+    Cohort cohort;
+    cohort.counts.resize(std::size_t{pool_.xccs()} * pool_.cus_per_xcc());
+    return cohort;
+  }
+  Cohort cohort = std::move(spare_cohorts_.back());
+  spare_cohorts_.pop_back();
+  return cohort;
 }
 
-void WaveDispatcher::give_back(const TrainPlan::Run& run, std::uint32_t count) {
-  room_.waves += std::uint64_t{count} * run.shape.waves;
-  room_.vgpr_bytes += count * vgpr_bytes(gpu_, run.shape);
-  room_.lds_bytes += count * run.shape.lds_bytes;
+/// Its counts are all zero.
+void WaveDispatcher::recycle(Cohort&& cohort) {
+  cohort.total = 0;
+  spare_cohorts_.push_back(std::move(cohort));
 }
 
-// ---- saving
-// ---------------------------------------------------------------------------------------------
+void WaveDispatcher::release_cohorts(Queue& queue) {
+  for (Cohort& cohort : queue.cohorts) {
+    timeline_.cancel(cohort.event);
+    pool_.give_back(queue.run().footprint, cohort.counts);
+    recycle(std::move(cohort));
+  }
+  queue.cohorts.clear();
+  queue.resident = 0;
+}
 
-Instant WaveDispatcher::drained_at() {
-  stop_alone();
-  Instant last = timeline_.now();
+std::uint32_t WaveDispatcher::resident_on(std::uint32_t cu) const {
+  std::uint32_t count = 0;
   for (const Queue& queue : queues_) {
     for (const Cohort& cohort : queue.cohorts) {
-      last = std::max(last, cohort.end);
+      count += cohort.counts[cu];
     }
   }
-  return last;
+  return count;
 }
 
-std::vector<WaveDispatcher::Frozen> WaveDispatcher::freeze() {
-  stop_alone();
-  std::vector<Frozen> frozen;
-  for (QueueIndex index = 0; index < queues_.size(); ++index) {
-    Queue& queue = queues_[index];
-    if (queue.cohorts.empty()) {
-      continue;
-    }
-    const std::uint64_t bytes = wave_state_bytes(gpu_, queue.run().shape, queue.resident);
-    frozen.push_back(Frozen{.queue = index, .bytes = bytes});
-    for (const Cohort& cohort : queue.cohorts) {
-      timeline_.cancel(cohort.event);
-      give_back(queue.run(), cohort.count);
-      queue.saved.push_back(Saved{.count = cohort.count, .left = cohort.end - timeline_.now()});
-    }
-    queue.cohorts.clear();
-    queue.resident = 0;
-  }
-  return frozen;
-}
-
-std::uint64_t WaveDispatcher::saved_bytes(QueueIndex index) const {
+bool WaveDispatcher::could_place(QueueIndex index, std::uint32_t xcc) const {
   const Queue& queue = queues_[index];
-  std::uint64_t bytes = 0;
+  bool waits = queue.enabled && queue.pending.at(xcc) > 0;
   for (const Saved& saved : queue.saved) {
-    bytes += wave_state_bytes(gpu_, queue.run().shape, saved.count);
+    waits = waits || (queue.enabled && saved.counts.at(xcc) > 0);
   }
-  return bytes;
-}
-
-std::uint64_t WaveDispatcher::saved_waves(QueueIndex index) const {
-  const Queue& queue = queues_[index];
-  std::uint64_t waves = 0;
-  for (const Saved& saved : queue.saved) {
-    waves += std::uint64_t{saved.count} * queue.run().shape.waves;
+  if (!waits || queue.waiting == 0) {
+    return false;
   }
-  return waves;
-}
-
-// ---- a queue that has the GPU to itself
-// -----------------------------------------------------------------
-
-std::optional<QueueIndex> WaveDispatcher::only_queue() const {
-  std::optional<QueueIndex> only;
-  for (QueueIndex index = 0; index < queues_.size(); ++index) {
-    const Queue& queue = queues_[index];
-    if (queue.resident > 0) {
-      return std::nullopt;
-    }
-    if (queue.enabled && !queue.jobs.empty()) {
-      if (only || !queue.saved.empty() || queue.pending != queue.run().shape.workgroups) {
-        return std::nullopt;
-      }
-      only = index;
+  for (std::uint32_t i = 0; i < pool_.cus_per_xcc(); ++i) {
+    const std::uint32_t cu = xcc * pool_.cus_per_xcc() + i;
+    if ((queue.allowed.empty() || queue.allowed[cu]) && pool_.fit(cu, queue.run().footprint) > 0) {
+      return true;
     }
   }
-  return only;
-}
-
-void WaveDispatcher::start_alone(QueueIndex index) {
-  Queue& queue = queues_[index];
-  alone_ =
-      Alone{.queue = index, .since = timeline_.now(), .elapsed = queue.plan().elapsed(queue.at)};
-  queue.pending = 0;  // until its position is made explicit
-  if (!queue.jobs.front().endless) {
-    alone_->end = timeline_.after(
-        queue.plan().total() - alone_->elapsed, [this, index] { end_alone(index); },
-        Timeline::kCompletion);
-  }
-  if (!std::exchange(queue.started, true)) {
-    listener_.first_wave(index, queue.jobs.front().tag);
-  }
-}
-
-void WaveDispatcher::end_alone(QueueIndex index) {
-  alone_.reset();
-  Queue& queue = queues_[index];
-  queue.done.work += queue.plan().total() - queue.plan().elapsed(queue.at);
-  queue.done.kernels += queue.plan().kernels() - queue.plan().kernels_before(queue.at);
-  finish_job(index);
-  ask_dispatch();
-}
-
-void WaveDispatcher::stop_alone() {
-  if (!alone_) {
-    return;
-  }
-  const Alone alone = *alone_;
-  alone_.reset();
-  timeline_.cancel(alone.end);
-  Queue& queue = queues_[alone.queue];
-  const TrainPlan& plan = queue.plan();
-  Duration position = alone.elapsed + (timeline_.now() - alone.since);
-  // At the very end of a train that does not repeat, its last round is placed with nothing left to
-  // do.
-  const bool ended = position == plan.total() && !queue.jobs.front().endless;
-  const Duration last{ended ? 1 : 0};
-  position -= last;
-  const std::int64_t laps = position / plan.total();
-  const TrainPlan::Position now = plan.locate(position % plan.total());
-  const TrainPlan::Position kernel{.run = now.run, .index = now.index, .offset = {}};
-  queue.done.work += laps * plan.total() + plan.elapsed(kernel) - plan.elapsed(queue.at);
-  queue.done.kernels += static_cast<std::uint64_t>(laps) * plan.kernels() +
-                        plan.kernels_before(kernel) - plan.kernels_before(queue.at);
-  queue.at = kernel;
-  const TrainPlan::Run& run = queue.run();
-  const auto before = static_cast<std::uint32_t>(now.offset / run.workgroup) * run.capacity;
-  const std::uint32_t count = std::min(run.capacity, run.shape.workgroups - before);
-  queue.pending = run.shape.workgroups - before - count;
-  add_cohort(alone.queue, count, run.workgroup - now.offset % run.workgroup - last);
-  ask_dispatch();
-}
-
-// ---- accounting
-// -----------------------------------------------------------------------------------------
-
-Duration WaveDispatcher::work_of(const TrainPlan::Run& run, Duration spent) {
-  // `spent` is summed over workgroups; a kernel's work is its time alone, rounds times one
-  // workgroup's.
-  return spent * (run.kernel / run.workgroup) / run.shape.workgroups;
-}
-
-Duration WaveDispatcher::work_under_way(const Queue& queue, Instant now) {
-  const TrainPlan::Run& run = queue.run();
-  std::uint32_t unfinished = queue.pending + queue.resident;
-  for (const Saved& saved : queue.saved) {
-    unfinished += saved.count;
-  }
-  Duration spent = (run.shape.workgroups - unfinished) * run.workgroup;
-  for (const Cohort& cohort : queue.cohorts) {
-    spent += cohort.count * (run.workgroup - (cohort.end - now));
-  }
-  for (const Saved& saved : queue.saved) {
-    spent += saved.count * (run.workgroup - saved.left);
-  }
-  return work_of(run, spent);
-}
-
-WaveDispatcher::Progress WaveDispatcher::progress(QueueIndex index) const {
-  const Queue& queue = queues_[index];
-  Progress result = queue.done;
-  if (queue.jobs.empty()) {
-    return result;
-  }
-  if (!alone_ || alone_->queue != index) {
-    result.work += work_under_way(queue, timeline_.now());
-    return result;
-  }
-  // Where the train is, without disturbing it.
-  const TrainPlan& plan = queue.plan();
-  const Duration position = alone_->elapsed + (timeline_.now() - alone_->since);
-  const std::int64_t laps = position / plan.total();
-  const TrainPlan::Position now = plan.locate(position % plan.total());
-  const TrainPlan::Run& run = plan.run(now.run);
-  const std::int64_t before = now.offset / run.workgroup * run.capacity;
-  const std::int64_t placed = std::min<std::int64_t>(run.capacity, run.shape.workgroups - before);
-  result.work += laps * plan.total() - alone_->elapsed +
-                 plan.elapsed({.run = now.run, .index = now.index, .offset = {}}) +
-                 work_of(run, before * run.workgroup + placed * (now.offset % run.workgroup));
-  result.kernels += static_cast<std::uint64_t>(laps) * plan.kernels() + plan.kernels_before(now) -
-                    plan.kernels_before(queue.at);
-  return result;
+  return false;
 }
 
 }  // namespace gpreempt::sim

@@ -1,11 +1,14 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <deque>
 #include <memory>
 #include <optional>
+#include <span>
 #include <vector>
 
+#include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/timeline.h"
@@ -17,11 +20,15 @@ using QueueIndex = std::uint32_t;
 
 /// Runs kernels on the CUs of one GPU at workgroup granularity.
 ///
-/// Each queue runs one kernel at a time. Its workgroups become resident as wave slots, VGPRs and
-/// LDS allow and stay until they end: nothing evicts a wave but `freeze`. Kernels of several queues
-/// share the GPU. When room appears, queues of a higher pipe priority place new workgroups first,
-/// equals share it round-robin; resident ones are never touched. Resources are pools over the whole
-/// GPU: fragmentation among CUs, and among XCCs, is not modelled.
+/// Each queue runs one kernel at a time. A kernel's workgroups are dealt to the XCCs in turn,
+/// whatever their load; on its XCC a workgroup becomes resident on a CU where wave slots, VGPRs and
+/// LDS allow, and stays until it ends: nothing evicts a wave but `freeze` and `drop`. Kernels of
+/// several queues share the GPU.
+///
+/// Arbitration, on each XCC by itself: queues of a higher pipe priority place new workgroups first;
+/// equals take turns, one workgroup for each CU a turn; a queue whose next workgroup fits nowhere
+/// on that XCC lets the others go on. Resident ones are never touched. (How the hardware arbitrates
+/// between pipes is not public; see docs/model.md.)
 ///
 /// A train that has the GPU to itself is not stepped through: its position is computed when
 /// somebody asks, with the same result to the nanosecond (`Options::skip_ahead`).
@@ -30,7 +37,7 @@ class WaveDispatcher {
   struct Options {
     bool skip_ahead = true;
   };
-  /// Told synchronously; must not call back into the dispatcher except `submit`.
+  /// Told synchronously; must not call back into the dispatcher except `submit` and `set_gate`.
   class Listener {
    public:
     Listener() = default;
@@ -39,6 +46,8 @@ class WaveDispatcher {
     virtual ~Listener() = default;
     virtual void first_wave(QueueIndex queue, std::uint64_t tag) = 0;
     virtual void job_done(QueueIndex queue, std::uint64_t tag) = 0;
+    /// Only of queues with a gate.
+    virtual void kernel_done(QueueIndex /*queue*/) {}
   };
   struct Job {
     std::shared_ptr<const TrainPlan> plan;
@@ -59,45 +68,80 @@ class WaveDispatcher {
   QueueIndex add_queue(std::uint32_t priority);
   /// Drops a queue with its work, wherever that is.
   void remove_queue(QueueIndex queue);
+  [[nodiscard]] std::uint32_t queues() const { return static_cast<std::uint32_t>(queues_.size()); }
+  /// From now on for new workgroups; resident ones stay.
+  void set_priority(QueueIndex queue, std::uint32_t priority);
+  void set_cu_mask(QueueIndex queue, CuFlags allowed);
+
   /// Appends a job to a queue; its doorbell is remembered while the queue is disabled.
   void submit(QueueIndex queue, Job job);
   [[nodiscard]] bool has_work(QueueIndex queue) const { return !queues_[queue].jobs.empty(); }
 
+  /// At most so many kernels of the queue, counted from its creation, may begin; nullopt: all. What
+  /// a host has launched, or what a guard in front of each kernel lets pass.
+  void set_gate(QueueIndex queue, std::optional<std::uint64_t> kernels);
+  /// Kernels that have begun, counted the same way. The read index of a ring whose packets are
+  /// consumed early; `progress().kernels` is that of one that advances at completion.
+  [[nodiscard]] std::uint64_t kernels_begun(QueueIndex queue) const;
+
   /// Lets a queue place workgroups, saved ones first.
   void enable(QueueIndex queue);
-  /// No queue places workgroups any more; resident ones go on.
-  void disable_all();
-  /// When the last resident workgroup ends if nothing more is placed; now if none is resident.
-  [[nodiscard]] Instant drained_at();
-  /// Takes every resident workgroup off with the time it has left. Returns the queues that had any,
-  /// with the bytes of that state.
+  /// The queues place no workgroups any more; resident ones go on.
+  void disable(std::span<const QueueIndex> queues);
+  /// When the last resident workgroup of the queues ends if nothing more is placed; now if none is.
+  [[nodiscard]] Instant drained_at(std::span<const QueueIndex> queues);
+
   struct Frozen {
     QueueIndex queue = 0;
     std::uint64_t bytes = 0;
   };
-  std::vector<Frozen> freeze();
+  struct Freeze {
+    std::vector<Frozen> queues;   ///< those that had resident workgroups
+    std::uint64_t xcc_bytes = 0;  ///< on the XCC with most
+    std::uint64_t cu_bytes = 0;   ///< on the CU with most
+  };
+  /// Takes every resident workgroup of the queues off with the time it has left.
+  Freeze freeze(std::span<const QueueIndex> queues);
+  /// Kills the queue's workgroups, resident or saved; its kernel will start over.
+  void drop(QueueIndex queue);
+  /// Takes the queue's work away, done or not: nobody is told of its jobs.
+  void abandon(QueueIndex queue);
   [[nodiscard]] std::uint64_t saved_bytes(QueueIndex queue) const;
-  [[nodiscard]] std::uint64_t saved_waves(QueueIndex queue) const;
+  /// Adds what the queue has saved, by XCC.
+  struct SavedByXcc {
+    PerXcc waves{};
+    std::array<std::uint64_t, kMaxXccs> bytes{};
+  };
+  void add_saved(QueueIndex queue, SavedByXcc& sum) const;
   [[nodiscard]] Progress progress(QueueIndex queue) const;
+  /// Workgroups resident on a CU, over all queues. For tests of placement.
+  [[nodiscard]] std::uint32_t resident_on(std::uint32_t cu) const;
+  /// Whether the next workgroup of the queue on `xcc` waits though it fits there.
+  [[nodiscard]] bool could_place(QueueIndex queue, std::uint32_t xcc) const;
 
  private:
   /// Workgroups of one kernel that end together.
   struct Cohort {
-    std::uint32_t count = 0;
     Instant end;
     Timeline::EventId event = 0;
+    std::uint32_t total = 0;
+    std::vector<std::uint16_t> counts;  ///< by CU
   };
   struct Saved {
-    std::uint32_t count = 0;
+    PerXcc counts{};
     Duration left{};
   };
   struct Queue {
     std::uint32_t pipe_priority = 0;  ///< 0 low, 1 medium, 2 high
     bool enabled = false;
+    CuFlags allowed;
+    std::optional<std::uint64_t> gate;
     std::deque<Job> jobs;  ///< the first one is under way
     bool started = false;  ///< the first job has placed a workgroup
+    bool begun = false;    ///< its current kernel passed the gate
     TrainPlan::Position at;
-    std::uint32_t pending = 0;  ///< workgroups of the current kernel that were never placed
+    PerXcc pending{};           ///< workgroups of the current kernel that were never placed
+    std::uint32_t waiting = 0;  ///< pending and saved, over all XCCs
     std::uint32_t resident = 0;
     std::vector<Cohort> cohorts;
     std::vector<Saved> saved;
@@ -105,12 +149,9 @@ class WaveDispatcher {
 
     [[nodiscard]] const TrainPlan& plan() const { return *jobs.front().plan; }
     [[nodiscard]] const TrainPlan::Run& run() const { return plan().run(at.run); }
-    [[nodiscard]] bool waiting() const { return pending > 0 || !saved.empty(); }
-  };
-  struct Room {
-    std::uint64_t waves = 0;
-    std::uint64_t vgpr_bytes = 0;
-    std::uint64_t lds_bytes = 0;
+    [[nodiscard]] bool fresh() const {  ///< its kernel has begun and placed nothing
+      return begun && resident == 0 && saved.empty() && waiting == run().shape.workgroups;
+    }
   };
   /// The one queue that has the GPU to itself.
   struct Alone {
@@ -120,38 +161,44 @@ class WaveDispatcher {
     Timeline::EventId end = 0;
   };
 
-  void begin_job(Queue& queue);
-  void begin_kernel(Queue& queue);
+  void begin_job(QueueIndex index);
+  void begin_kernel(QueueIndex index);
   void next_kernel(QueueIndex index);
   void finish_job(QueueIndex index);
   void ask_dispatch();
   void dispatch();
-  void serve_class(std::uint32_t pipe_priority);
-  void place(QueueIndex index, std::uint32_t limit);
-  void add_cohort(QueueIndex index, std::uint32_t count, Duration length);
+  void gather_contenders(std::uint32_t pipe_priority);
+  void serve(std::uint32_t xcc);
+  std::uint32_t place(QueueIndex index, std::uint32_t xcc, std::uint32_t limit);
+  std::uint32_t put(QueueIndex index, std::uint32_t xcc, std::uint32_t count, Duration length);
   void end_cohort(QueueIndex index, Instant end);
-  [[nodiscard]] std::uint32_t fit(const Queue& queue) const;
-  void take(const TrainPlan::Run& run, std::uint32_t count);
-  void give_back(const TrainPlan::Run& run, std::uint32_t count);
+  [[nodiscard]] Cohort take_cohort();
+  void recycle(Cohort&& cohort);
+  void release_cohorts(Queue& queue);
 
+  // skip ahead
   [[nodiscard]] std::optional<QueueIndex> only_queue() const;
   void start_alone(QueueIndex index);
   void end_alone(QueueIndex index);
-  /// Makes the position of the queue that is alone explicit: its kernel, and the round under way.
+  /// Makes the position of the queue that ran alone explicit.
   void stop_alone();
-  /// Work of the current kernel, from time spent by its workgroups.
+
   [[nodiscard]] static Duration work_of(const TrainPlan::Run& run, Duration spent);
-  [[nodiscard]] static Duration work_under_way(const Queue& queue, Instant now);
+  [[nodiscard]] Duration work_under_way(const Queue& queue) const;
+  [[nodiscard]] Duration work_of_round(const TrainPlan::Run& run, Duration offset) const;
 
   Timeline& timeline_;
   GpuParameters gpu_;
   Listener& listener_;
   Options options_;
+  CuPool pool_;
   std::vector<Queue> queues_;
-  Room room_;
+  std::vector<QueueIndex> busy_;        ///< queues with jobs, in rising order
+  std::vector<QueueIndex> contenders_;  ///< scratch of `dispatch`
+  std::vector<Cohort> spare_cohorts_;
   std::optional<Alone> alone_;
-  QueueIndex next_served_ = 0;  ///< first of equals; moves on whenever several contend
   Timeline::EventId dispatch_event_ = 0;
+  QueueIndex next_served_ = 0;
 };
 
 }  // namespace gpreempt::sim

@@ -9,6 +9,7 @@
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/phase_clock.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/kfd_state.h"
@@ -127,19 +128,21 @@ Task KfdModel::refresh(std::uint32_t gpu, Duration grace, Pid cause, CallRecord&
   Node& node = *nodes_[gpu];
   if (node.runlist_active) {
     UnmapReport report;
-    co_await node.gpu->unmap(grace, cause.value(), report);
+    co_await node.gpu->unmap({.grace = grace, .cause = cause.value(), .only = {}}, report);
     co_await Delay(timeline_, parameters(gpu).t_fence);
     call.call.saved_bytes += report.saved_bytes;
     phase(call.call.phases, DriverPhase::kSave) += report.save;
     call.mark += report.save;
     call.book(DriverPhase::kUnmap, timeline_.now());
   }
-  std::vector<QueueIndex> active = active_on(gpu);
-  const std::uint32_t owners = processes(gpu);
-  const auto entries = static_cast<std::int64_t>(owners + active.size());
+  Runlist list = runlist(gpu);
+  auto entries = static_cast<std::int64_t>(list.size());
+  for (const RunlistProcess& each : list) {
+    entries += static_cast<std::int64_t>(each.queues.size());
+  }
+  node.runlist_active = entries > static_cast<std::int64_t>(list.size());
   co_await Delay(timeline_, parameters(gpu).t_build + entries * parameters(gpu).t_build_entry);
-  node.runlist_active = !active.empty();
-  node.gpu->map(std::move(active), owners);
+  node.gpu->map(std::move(list));
   call.book(DriverPhase::kMap, timeline_.now());
 }
 
@@ -189,7 +192,7 @@ Task KfdModel::copy_headers(Process& process, CallRecord& call) {
     }
     call.call.first_of_process = true;
     if (random_.uniform() < gpu.area_moves) {
-      copy += save_time(gpu, gpu.cwsr_area_bytes * gpu.xccs, gpu.system_bandwidth);
+      copy += move_time(gpu, gpu.cwsr_area_bytes * gpu.xccs);
       nodes_[queue.gpu]->gpu->move_save_area(queue.hardware);
     }
   }

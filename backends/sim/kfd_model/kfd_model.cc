@@ -12,6 +12,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/kfd_model/personality.h"
@@ -122,7 +123,10 @@ Task KfdModel::create(Process& process, NewQueue request, Reply reply) {
   queue.type = request.type;
   queue.ring_bytes = request.ring_bytes;
   queue.ring_base = next_ring_++ << 21U;
-  queue.hardware = nodes_[request.gpu]->gpu->add_queue(process.pid.value(), request.priority);
+  queue.hardware =
+      nodes_[request.gpu]->gpu->add_queue({.process = process.pid.value(),
+                                           .priority = request.priority,
+                                           .compute = request.type == QueueType::kCompute});
   co_await locked_refresh(request.gpu, process.pid, parameters(request.gpu).t_grace);
   raise(process, queue, kQueueNew);
   process.mutex.release();
@@ -149,7 +153,11 @@ Duration KfdModel::bystander(Pid pid) const {
 }
 
 std::uint32_t KfdModel::active_queues(std::uint32_t gpu) const {
-  return static_cast<std::uint32_t>(active_on(gpu).size());
+  std::size_t count = 0;
+  for (const RunlistProcess& process : runlist(gpu)) {
+    count += process.queues.size();
+  }
+  return static_cast<std::uint32_t>(count);
 }
 
 std::uint32_t KfdModel::processes(std::uint32_t gpu) const {
@@ -158,16 +166,23 @@ std::uint32_t KfdModel::processes(std::uint32_t gpu) const {
                     [gpu](const auto& each) { return each.second->has_queue_on(gpu); }));
 }
 
-std::vector<QueueIndex> KfdModel::active_on(std::uint32_t gpu) const {
-  std::vector<QueueIndex> active;
-  for (const auto& [pid, process] : processes_) {
-    for (const auto& [id, queue] : process->queues) {
-      if (queue.gpu == gpu && queue.active()) {
-        active.push_back(queue.hardware);
+/// Newest process first, newest queue first; a process is on it as long as it has a queue.
+Runlist KfdModel::runlist(std::uint32_t gpu) const {
+  Runlist list;
+  for (auto each = processes_.rbegin(); each != processes_.rend(); ++each) {
+    const Process& process = *each->second;
+    if (!process.has_queue_on(gpu)) {
+      continue;
+    }
+    RunlistProcess& entry = list.emplace_back();
+    entry.process = process.pid.value();
+    for (auto queue = process.queues.rbegin(); queue != process.queues.rend(); ++queue) {
+      if (queue->second.gpu == gpu && queue->second.active()) {
+        entry.queues.push_back(queue->second.hardware);
       }
     }
   }
-  return active;
+  return list;
 }
 
 // ---- permission and exceptions

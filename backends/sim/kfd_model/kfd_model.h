@@ -9,6 +9,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/phase_clock.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
@@ -139,7 +140,7 @@ class KfdModel {
   [[nodiscard]] Process* find(Pid pid) const;
   [[nodiscard]] long check(Caller caller, Pid target, bool enabled, bool runtime) const;
   void raise(Process& process, Queue& queue, std::uint64_t exceptions);
-  [[nodiscard]] std::vector<QueueIndex> active_on(std::uint32_t gpu) const;
+  [[nodiscard]] Runlist runlist(std::uint32_t gpu) const;
 
   Task create(Process& process, NewQueue queue, Reply reply);
   Task end(Process& process);
