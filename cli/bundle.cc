@@ -17,10 +17,10 @@
 #include "cli/run_setup.h"
 #include "cli/simulate.h"
 #include "config/document.h"
-#include "config/units.h"
 #include "core/error.h"
 #include "core/testbed.h"
 #include "core/time.h"
+#include "core/units.h"
 
 namespace gpreempt::cli {
 namespace {

@@ -8,11 +8,11 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/name_spec.h"
 #include "config/document.h"
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/name_spec.h"
 #include "core/nearest.h"
 
 namespace gpreempt::cli {

@@ -15,13 +15,13 @@
 #include <vector>
 
 #include "cli/simulate.h"
-#include "config/units.h"
 #include "core/decision.h"
 #include "core/event.h"
 #include "core/policy.h"
 #include "core/stats.h"
 #include "core/testbed.h"
 #include "core/time.h"
+#include "core/units.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::cli {

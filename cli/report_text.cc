@@ -20,10 +20,10 @@
 #include "cli/summary.h"
 #include "cli/table.h"
 #include "config/parameter.h"
-#include "config/units.h"
 #include "core/policy.h"
 #include "core/stats.h"
 #include "core/time.h"
+#include "core/units.h"
 #include "workloads/compile.h"
 #include "workloads/scenario.h"
 

@@ -44,7 +44,11 @@ Backends:
   sim:MODEL or sim:model=MODEL,personality=NAME replaces the scenario's hardware; MODEL is a
   built-in model or a TOML file.
 
-Policies:   none, suspend, all; options as NAME:key=value,...
+Policies (options as NAME:key=value,...; `all` is every one):
+  none      Offline always runs
+  suspend   Offline is off while Online has work
+  linger    and for hold=5ms after, so that a request that comes then costs no preemption
+  slice     Offline is off for at most slice=20ms and then runs for at least gap=5ms
 Mechanisms: suspend-queues; the other names are known and refused with the reason.
 
 Output:

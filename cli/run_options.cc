@@ -17,14 +17,14 @@
 #include <variant>
 #include <vector>
 
-#include "cli/name_spec.h"
 #include "cli/run_help.h"
 #include "config/document.h"
-#include "config/units.h"
 #include "core/error.h"
+#include "core/name_spec.h"
 #include "core/nearest.h"
 #include "core/policy.h"
 #include "core/time.h"
+#include "core/units.h"
 
 namespace gpreempt::cli {
 namespace {

@@ -67,7 +67,7 @@ class TomlTable {
   [[nodiscard]] Result<double> positive(std::string_view key) const;
   [[nodiscard]] Result<double> positive(std::string_view key, double fallback) const;
 
-  /// Strings with units, see config/units.h.
+  /// Strings with units, see core/units.h.
   [[nodiscard]] Result<Duration> duration(std::string_view key) const;
   [[nodiscard]] Result<Duration> duration(std::string_view key, Duration fallback) const;
   /// A duration greater than zero.

@@ -14,7 +14,7 @@
 
 #include "config/document.h"
 #include "config/toml_entry.h"
-#include "config/units.h"
+#include "core/units.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "core/time.h"

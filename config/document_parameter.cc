@@ -13,7 +13,7 @@
 #include "config/document.h"
 #include "config/parameter.h"
 #include "config/toml_entry.h"
-#include "config/units.h"
+#include "core/units.h"
 #include "core/error.h"
 #include "core/time.h"
 

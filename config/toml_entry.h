@@ -74,7 +74,7 @@ Result<T> toml_read(TomlEntry& entry, std::string_view key, std::optional<T> fal
 [[nodiscard]] Converted<double> toml_number(const toml::node& node);
 [[nodiscard]] Converted<std::uint64_t> toml_integer(const toml::node& node);
 
-/// A string read by one of the parsers of config/units.h.
+/// A string read by one of the parsers of core/units.h.
 template <class T>
 Converted<T> toml_measure(const toml::node& node, Result<T> (*parse)(std::string_view)) {
   const auto text = node.value_exact<std::string>();

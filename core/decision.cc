@@ -8,6 +8,9 @@ std::string_view to_string(Reason reason) {
   switch (reason) {
     case Reason::kNoOnlineWork: return "no-online-work";
     case Reason::kOnlineBusy: return "online-busy";
+    case Reason::kHold: return "hold";
+    case Reason::kSliceEnded: return "slice-ended";
+    case Reason::kGap: return "gap";
     case Reason::kPolicyNeverActs: return "policy-never-acts";
     case Reason::kLateQueue: return "late-queue";
     case Reason::kQuarantine: return "quarantine";

@@ -13,6 +13,9 @@ namespace gpreempt {
 enum class Reason {
   kNoOnlineWork,     ///< no Online tenant of higher priority has work on that GPU
   kOnlineBusy,       ///< one has
+  kHold,             ///< it fell idle just now, and its next request may come soon
+  kSliceEnded,       ///< one has, but had the GPU for its slice
+  kGap,              ///< one has, but the member was given back the GPU just now
   kPolicyNeverActs,  ///< the policy is `none`
   kLateQueue,        ///< a queue was born while its member is to be suspended
   kQuarantine,       ///< a queue failed in hardware: it is resumed and left alone

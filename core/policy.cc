@@ -8,50 +8,69 @@
 #include <memory>
 #include <span>
 #include <string_view>
+#include <utility>
 
 #include "core/error.h"
+#include "core/name_spec.h"
 #include "core/nearest.h"
+#include "core/option_reader.h"
+#include "core/policies/linger.h"
 #include "core/policies/none.h"
+#include "core/policies/slice.h"
 #include "core/policies/suspend.h"
+#include "core/time.h"
 
 namespace gpreempt {
 namespace {
 
-using Factory = std::unique_ptr<Policy> (*)();
+using Made = Result<std::unique_ptr<Policy>>;
 
-constexpr std::array<std::string_view, 2> kNames{"none", "suspend"};
-constexpr std::array<Factory, 2> kFactories{make_none_policy, make_suspend_policy};
+Made make_none(OptionReader& /*options*/) { return make_none_policy(); }
 
-/// No policy takes an option yet, so the first one named is unknown.
-Result<void> refuse_options(std::string_view name, std::string_view options) {
-  const std::string_view first = options.substr(0, options.find(','));
-  const std::size_t equals = first.find('=');
-  if (equals == std::string_view::npos || equals == 0) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("reading policy '{}': '{}' is not an option; write {}:key=value,...",
-                            name, first, name));
-  }
-  return fail(Errc::kInvalidArgument,
-              fmt::format("reading policy '{}': unknown option '{}'; this policy takes no options",
-                          name, first.substr(0, equals)));
+Made make_suspend(OptionReader& /*options*/) { return make_suspend_policy(); }
+
+Made make_linger(OptionReader& options) {
+  LingerOptions linger;
+  GPREEMPT_TRY(options.duration("hold", linger.hold));
+  return make_linger_policy(linger);
 }
+
+Made make_slice(OptionReader& options) {
+  SliceOptions slice;
+  GPREEMPT_TRY(options.duration("slice", slice.slice));
+  GPREEMPT_TRY(options.duration("gap", slice.gap));
+  if (slice.slice == Duration::zero() || slice.gap == Duration::zero()) {
+    return options.refuse("slice and gap must be longer than zero, or Offline would flap");
+  }
+  return make_slice_policy(slice);
+}
+
+using Factory = Made (*)(OptionReader&);
+
+constexpr std::array<std::string_view, 4> kNames{"none", "suspend", "linger", "slice"};
+constexpr std::array<Factory, 4> kFactories{make_none, make_suspend, make_linger, make_slice};
 
 }  // namespace
 
 std::span<const std::string_view> policy_names() { return kNames; }
 
-Result<std::unique_ptr<Policy>> make_policy(std::string_view spec) {
-  const std::size_t colon = spec.find(':');
-  const std::string_view name = spec.substr(0, colon);
+Result<std::unique_ptr<Policy>> make_policy(std::string_view text) {
+  const std::string_view name = text.substr(0, text.find(':'));
   const auto* const found = std::find(kNames.begin(), kNames.end(), name);
   if (found == kNames.end()) {
     return fail(Errc::kInvalidArgument, fmt::format("reading policy '{}': no policy of that name{}",
                                                     name, suggestion(name, kNames)));
   }
-  if (colon != std::string_view::npos) {
-    GPREEMPT_TRY(refuse_options(name, spec.substr(colon + 1)));
+  Result<NameSpec> spec = parse_name_spec("policy", text);
+  if (!spec) {
+    return tl::unexpected<Error>(std::move(spec).error());
   }
-  return kFactories.at(static_cast<std::size_t>(found - kNames.begin()))();
+  OptionReader options("policy", text, *std::move(spec));
+  Made policy = kFactories.at(static_cast<std::size_t>(found - kNames.begin()))(options);
+  if (policy) {
+    GPREEMPT_TRY(options.done());
+  }
+  return policy;
 }
 
 }  // namespace gpreempt

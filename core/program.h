@@ -73,8 +73,8 @@ enum class Runtime {
 
 struct Program {
   std::string name;
-  bool offline = false;    ///< labelled Offline: may be controlled
-  std::uint32_t gpu = 0;   ///< index into `BackendInfo::gpus`
+  bool offline = false;   ///< labelled Offline: may be controlled
+  std::uint32_t gpu = 0;  ///< index into `BackendInfo::gpus`
   Runtime runtime = Runtime::kBare;
   /// Streams: user compute queues under kBare, mapped onto the pool under kHip. Arrivals go to them
   /// in turn, FIFO within each.

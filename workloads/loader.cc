@@ -19,7 +19,7 @@
 #include <vector>
 
 #include "config/document.h"
-#include "config/units.h"
+#include "core/units.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "core/time.h"

@@ -5,7 +5,7 @@
 #include <string>
 #include <string_view>
 
-#include "config/units.h"
+#include "core/units.h"
 #include "core/time.h"
 
 namespace gpreempt {

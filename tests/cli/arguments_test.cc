@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "cli/name_spec.h"
+#include "core/name_spec.h"
 #include "cli/run_options.h"
 #include "core/error.h"
 #include "core/policy.h"

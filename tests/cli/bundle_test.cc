@@ -45,7 +45,7 @@ TEST_F(BundleFolder, HoldsWhatWentInAndWhatCameOut) {
   EXPECT_EQ(run["tool"], "gpreempt");
   EXPECT_EQ(run["seed"], 3);
   EXPECT_EQ(run["overrides"]["seed"], 3);
-  EXPECT_EQ(run["policies"], json::array({"none", "suspend"}));
+  EXPECT_EQ(run["policies"], json::array({"none", "suspend", "linger", "slice"}));
   EXPECT_EQ(run["command"][0], "run");
 }
 
@@ -60,7 +60,7 @@ TEST_F(BundleFolder, EventsAreJsonLinesWithAHeaderPerPolicy) {
     headers += event["kind"] == "header" ? 1 : 0;
     decisions += event["kind"] == "decision" ? 1 : 0;
   }
-  EXPECT_EQ(headers, 2);
+  EXPECT_EQ(headers, 4);
   EXPECT_GE(decisions, 20);  // suspend: one to suspend and one to run per request
 }
 
@@ -68,8 +68,8 @@ TEST_F(BundleFolder, RequestsHaveARowPerRunAndRequest) {
   ASSERT_EQ(run().exit_code, 0);
   const std::string csv = read_file(out_ / "requests.csv");
   EXPECT_EQ(csv.rfind("policy,tenant,request,arrival_ns,first_wave_ns,end_ns,", 0), 0U);
-  // A header, and 10 requests in Online alone, none and suspend.
-  EXPECT_EQ(std::ranges::count(csv, '\n'), 31);
+  // A header, and 10 requests in Online alone and under each of the four policies.
+  EXPECT_EQ(std::ranges::count(csv, '\n'), 51);
 }
 
 TEST_F(BundleFolder, ReplacesAnEarlierBundle) {

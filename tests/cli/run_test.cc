@@ -110,9 +110,11 @@ TEST_F(Run, JsonHasTheDocumentedSchema) {
   EXPECT_EQ(root["schema"], 1);
   EXPECT_EQ(root["scenario"], "small");
   EXPECT_EQ(root["backend"], "sim");
-  ASSERT_EQ(root["results"].size(), 2U);
+  ASSERT_EQ(root["results"].size(), 4U);
   EXPECT_EQ(root["results"][0]["policy"], "none");
   EXPECT_EQ(root["results"][1]["policy"], "suspend");
+  EXPECT_EQ(root["results"][2]["policy"], "linger");
+  EXPECT_EQ(root["results"][3]["policy"], "slice");
   for (const json& result : root["results"]) {
     expect_keys(result, {"policy", "mechanism", "online", "offline", "preemptions", "bystander_ns",
                          "sim", "band"});

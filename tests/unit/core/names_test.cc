@@ -18,6 +18,9 @@ namespace {
 TEST(NameTest, NamesEveryReason) {
   EXPECT_EQ(to_string(Reason::kNoOnlineWork), "no-online-work");
   EXPECT_EQ(to_string(Reason::kOnlineBusy), "online-busy");
+  EXPECT_EQ(to_string(Reason::kHold), "hold");
+  EXPECT_EQ(to_string(Reason::kSliceEnded), "slice-ended");
+  EXPECT_EQ(to_string(Reason::kGap), "gap");
   EXPECT_EQ(to_string(Reason::kPolicyNeverActs), "policy-never-acts");
   EXPECT_EQ(to_string(Reason::kLateQueue), "late-queue");
   EXPECT_EQ(to_string(Reason::kQuarantine), "quarantine");

@@ -116,7 +116,7 @@ TEST(PolicyTest, SuspendNeedsActivityOnly) {
 }
 
 TEST(PolicyNamesTest, ListsThePoliciesThatCanBeMade) {
-  EXPECT_THAT(policy_names(), ElementsAre("none", "suspend"));
+  EXPECT_THAT(policy_names(), ElementsAre("none", "suspend", "linger", "slice"));
   for (const std::string_view name : policy_names()) {
     EXPECT_EQ(make_policy(name).value()->name(), name);
   }
@@ -138,13 +138,20 @@ TEST_P(BadPolicySpecTest, IsRefusedWithTheReason) {
 
 INSTANTIATE_TEST_SUITE_P(Specs, BadPolicySpecTest,
                          testing::Values(BadSpec{"suspnd", "did you mean 'suspend'?"},
-                                         BadSpec{"earliest-deadline", "valid: none, suspend"},
+                                         BadSpec{"earliest-deadline",
+                                                 "valid: none, suspend, linger, slice"},
                                          BadSpec{"", "no policy of that name"},
                                          BadSpec{"suspend:hold=3ms", "unknown option 'hold'"},
                                          BadSpec{"none:a=1,b=2", "unknown option 'a'"},
                                          BadSpec{"suspend:hold", "'hold' is not an option"},
                                          BadSpec{"suspend:=3", "'=3' is not an option"},
-                                         BadSpec{"suspend:", "write suspend:key=value"}));
+                                         BadSpec{"suspend:", "write suspend:key=value"},
+                                         BadSpec{"linger:hold=5", "its unit is missing"},
+                                         BadSpec{"linger:hodl=5ms", "did you mean 'hold'?"},
+                                         BadSpec{"linger:hold=5ms,hold=6ms", "given twice"},
+                                         BadSpec{"slice:slice=0ms", "longer than zero"},
+                                         BadSpec{"slice:gap=0ms", "longer than zero"},
+                                         BadSpec{"slice:20ms", "'20ms' is not an option"}));
 
 }  // namespace
 }  // namespace gpreempt

@@ -1,4 +1,4 @@
-#include "cli/name_spec.h"
+#include "core/name_spec.h"
 
 #include <fmt/format.h>
 
@@ -10,7 +10,7 @@
 
 #include "core/error.h"
 
-namespace gpreempt::cli {
+namespace gpreempt {
 namespace {
 
 std::vector<std::string_view> split(std::string_view text, char separator) {
@@ -43,7 +43,7 @@ Result<NameSpec> parse_name_spec(std::string_view what, std::string_view text) {
   for (const std::string_view piece : split(text.substr(colon + 1), ',')) {
     const std::size_t equals = piece.find('=');
     if (piece.empty() || equals == 0) {
-      return refuse("an option without a key; write name:key=value,...");
+      return refuse(fmt::format("'{}' is not an option; write {}:key=value,...", piece, spec.name));
     }
     if (equals != std::string_view::npos) {
       const bool is_new =
@@ -74,4 +74,4 @@ std::vector<std::string> split_names(std::string_view text) {
   return names;
 }
 
-}  // namespace gpreempt::cli
+}  // namespace gpreempt

@@ -8,7 +8,7 @@
 #include "core/error.h"
 
 /// The grammar of options that choose something by name: `name` or `name:key=value,...`.
-namespace gpreempt::cli {
+namespace gpreempt {
 
 struct NameSpec {
   std::string name;
@@ -24,4 +24,4 @@ struct NameSpec {
 /// "b:key=value,key=value", "c". A piece with '=' and no ':' before it goes with the one before.
 [[nodiscard]] std::vector<std::string> split_names(std::string_view text);
 
-}  // namespace gpreempt::cli
+}  // namespace gpreempt

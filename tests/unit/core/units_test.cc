@@ -1,4 +1,4 @@
-#include "config/units.h"
+#include "core/units.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>

@@ -1,4 +1,4 @@
-#include "config/units.h"
+#include "core/units.h"
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
