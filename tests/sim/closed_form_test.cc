@@ -7,7 +7,6 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <functional>
 #include <memory>
 #include <string>
@@ -33,12 +32,12 @@ namespace {
 
 constexpr std::uint64_t kSeed = 20260101;
 
-/// Sanitizer builds set GPREEMPT_SHORT: a twentieth of the requests and, with them, a wider
-/// tolerance. It then checks the code, not the closed form.
-bool is_short() { return std::getenv("GPREEMPT_SHORT") != nullptr; }
-std::uint64_t runs() { return is_short() ? 1 : 4; }
-std::uint64_t shortened(std::uint64_t requests) { return is_short() ? requests / 5 : requests; }
-double tolerance() { return is_short() ? 0.08 : 0.01; }
+/// A short campaign has a twentieth of the requests and, with them, a wider tolerance.
+std::uint64_t runs() { return short_campaign() ? 1 : 4; }
+std::uint64_t shortened(std::uint64_t requests) {
+  return short_campaign() ? requests / 5 : requests;
+}
+double tolerance() { return short_campaign() ? 0.08 : 0.01; }
 
 using Draw = std::function<double(RandomStream&)>;
 
@@ -198,7 +197,7 @@ TEST(PreemptiveResumeTest, SojournsOfBothClassesAreTheClosedForm) {
   }
   EXPECT_NEAR(first.simulated / first.expected, 1, tolerance());
   EXPECT_NEAR(second.simulated / second.expected, 1, tolerance());
-  if (is_short()) {
+  if (short_campaign()) {
     return;
   }
   // The published set-up: 4.286 and 70.95 ms; the sample's own moments come close to it.

@@ -2,6 +2,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <cstdlib>
 #include <limits>
 
 #include "backends/sim/gpu/parameters.h"
@@ -28,6 +29,10 @@ inline KernelShape small_workgroups(std::uint32_t workgroups) {
   return KernelShape{.workgroups = workgroups, .waves = 4, .vgprs = 64};
 }
 inline constexpr std::uint32_t kFull = 640;
+
+/// Sanitizer builds set GPREEMPT_SHORT: shorter campaigns, which check the code more than the
+/// claim.
+inline bool short_campaign() { return std::getenv("GPREEMPT_SHORT") != nullptr; }
 
 inline SystemOptions free_system() {
   return SystemOptions{.gpu = free_gpu(), .gpus = 1, .personality = {.name = "test"}};

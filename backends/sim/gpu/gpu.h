@@ -15,7 +15,8 @@
 
 namespace gpreempt::sim {
 
-/// An UNMAP_QUEUES packet with its QUERY_STATUS.
+/// An UNMAP_QUEUES packet with its QUERY_STATUS. Pass a named one: g++ 12 destroys an aggregate
+/// written inside a co_await expression twice.
 struct UnmapRequest {
   Duration grace{};        ///< time waves may drain before they are stopped
   std::int32_t cause = 0;  ///< process whose call it is

@@ -128,7 +128,8 @@ Task KfdModel::refresh(std::uint32_t gpu, Duration grace, Pid cause, CallRecord&
   Node& node = *nodes_[gpu];
   if (node.runlist_active) {
     UnmapReport report;
-    co_await node.gpu->unmap({.grace = grace, .cause = cause.value(), .only = {}}, report);
+    UnmapRequest request{.grace = grace, .cause = cause.value(), .only = {}};
+    co_await node.gpu->unmap(std::move(request), report);
     co_await Delay(timeline_, parameters(gpu).t_fence);
     call.call.saved_bytes += report.saved_bytes;
     phase(call.call.phases, DriverPhase::kSave) += report.save;
