@@ -49,6 +49,8 @@ struct SizedTime {
   };
   std::vector<Point> points;
 };
+/// The table's time at `size`, rounded to a nanosecond and at least one. It must have a point.
+[[nodiscard]] Duration time_at(const SizedTime& table, std::uint64_t size);
 
 /// An LLM engine with continuous batching. It works in iterations: as long as requests wait and the
 /// batch has room, an iteration prefills (first come first served, prompts up to
@@ -83,6 +85,8 @@ struct Program {
   bool cooperative = false;             ///< its queues use global wave sync (GWS)
   bool hints = false;  ///< tells the backend of each arrival and completion (after `hint_delay`)
   Duration hint_delay{};
+  /// Host work between a request's arrival, of which the hint tells, and the launch of its kernels.
+  Duration preparation{};
   bool endless = false;  ///< runs `trains` in turn on queue 0 for ever, besides its arrivals
   /// Kernels that the process' host keeps on a queue ahead of the GPU when nothing limits its
   /// launches; what still runs after the host is stopped. 0: a whole train.
@@ -91,7 +95,8 @@ struct Program {
   std::vector<Arrival> arrivals;  ///< in order of `at`; of a closed loop, taken cyclically
   /// > 0: a closed loop of so many clients, each issuing its next request when its last is done.
   std::uint32_t clients = 0;
-  std::optional<Serving> serving;  ///< set: `arrivals` are requests to this engine
+  Duration issue_until = Duration::max();  ///< closed loop: it issues nothing at or after this
+  std::optional<Serving> serving;          ///< set: `arrivals` are requests to this engine
 };
 
 }  // namespace gpreempt

@@ -31,7 +31,7 @@ inline constexpr std::size_t kDriverPhases = 8;
 
 /// One request of an Online program.
 struct RequestRecord {
-  std::uint64_t request = 0;  ///< index into `Program::arrivals`
+  std::uint64_t request = 0;  ///< index into `Program::arrivals`; closed loop: running number
   Instant arrival;
   Instant first_wave;  ///< `kForever` until the first workgroup is dispatched
   Instant end;         ///< `kForever` until it is complete

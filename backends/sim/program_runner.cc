@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <utility>
 
@@ -9,6 +10,7 @@
 #include "backends/sim/gpu/phase_clock.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
+#include "backends/sim/serving_engine.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
 #include "core/hints.h"
@@ -20,106 +22,198 @@
 namespace gpreempt::sim {
 
 ProgramRunner::ProgramRunner(Timeline& timeline, Gpu& gpu, Pid pid, Program program)
-    : timeline_(timeline), gpu_(gpu), pid_(pid), program_(std::move(program)) {}
+    : timeline_(timeline), gpu_(gpu), pid_(pid), program_(std::move(program)) {
+  plans_.resize(program_.trains.size());
+  if (program_.serving) {
+    engine_.emplace(*program_.serving);
+  }
+}
 
-ProgramRunner::~ProgramRunner() { timeline_.cancel(next_event_); }
+ProgramRunner::~ProgramRunner() { stop(); }
 
 void ProgramRunner::observe(HintSink* hints, WorkObserver* observer) {
   hints_ = hints;
   observer_ = observer;
 }
 
-std::shared_ptr<const TrainPlan> ProgramRunner::plan(const KernelTrain& train) const {
-  return std::make_shared<const TrainPlan>(gpu_.parameters(), train);
+std::shared_ptr<const TrainPlan> ProgramRunner::plan_of(std::uint32_t train) {
+  std::shared_ptr<const TrainPlan>& plan = plans_[train];
+  if (plan == nullptr) {
+    plan = std::make_shared<const TrainPlan>(gpu_.parameters(), program_.trains[train]);
+  }
+  return plan;
+}
+
+void ProgramRunner::later(Instant when, std::function<void()> callback) {
+  const auto id = std::make_shared<Timeline::EventId>(0);
+  *id = timeline_.at(when, [this, id, run = std::move(callback)] {
+    pending_.erase(*id);
+    run();
+  });
+  pending_.insert(*id);
 }
 
 void ProgramRunner::start() {
   GPREEMPT_CHECK(!started_ && !queues_.empty());
   started_ = true;
   zero_ = timeline_.now();
-  requests_.reserve(program_.arrivals.size());
   if (program_.endless) {
     KernelTrain all;
     for (const KernelTrain& train : program_.trains) {
       all.insert(all.end(), train.begin(), train.end());
     }
-    gpu_.waves().submit(queues_.front(), {.plan = plan(all), .tag = kEndless, .endless = true});
+    gpu_.waves().submit(queues_.front(),
+                        {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), all),
+                         .tag = kEndless,
+                         .endless = true});
     if (observer_ != nullptr) {
       observer_->activity(pid_, true);
     }
   }
-  schedule_next();
+  if (program_.clients == 0) {
+    requests_.reserve(program_.arrivals.size());
+    await_arrival();
+  }
+  for (std::uint32_t client = 0; client < program_.clients; ++client) {
+    think();
+  }
 }
 
 void ProgramRunner::stop() {
   stopped_ = true;
-  timeline_.cancel(std::exchange(next_event_, 0));
+  for (const Timeline::EventId event : pending_) {
+    timeline_.cancel(event);
+  }
+  pending_.clear();
 }
 
-void ProgramRunner::schedule_next() {
-  if (requests_.size() < program_.arrivals.size()) {
-    next_event_ = timeline_.at(zero_ + program_.arrivals[requests_.size()].at, [this] {
-      next_event_ = 0;
-      arrive();
+void ProgramRunner::await_arrival() {
+  if (next_arrival_ < program_.arrivals.size()) {
+    const Arrival& next = program_.arrivals[next_arrival_++];
+    later(zero_ + next.at, [this, &next] {
+      arrive(next);
+      await_arrival();
     });
   }
 }
 
-void ProgramRunner::arrive() {
-  const std::uint64_t tag = requests_.size();
+void ProgramRunner::think() {
+  const Arrival& next = program_.arrivals[next_arrival_];
+  next_arrival_ = (next_arrival_ + 1) % program_.arrivals.size();
+  const Instant when = saturating_add(timeline_.now(), next.at);
+  if (when < saturating_add(zero_, program_.issue_until)) {
+    later(when, [this, &next] { arrive(next); });
+  }
+}
+
+void ProgramRunner::arrive(const Arrival& arrival) {
+  const std::size_t request = requests_.size();
   RequestRecord& record = requests_.emplace_back();
-  record.request = tag;
+  record.request = request;
   record.arrival = timeline_.now();
   record.first_wave = kForever;
   record.end = kForever;
   record.phases = gpu_.phases().until(timeline_.now());
-  ++outstanding_;
-  hint(tag, &HintSink::work_arrived);
-  if (outstanding_ == 1 && !program_.endless && observer_ != nullptr) {
-    observer_->activity(pid_, true);
+  hint(request, &HintSink::work_arrived);
+  if (program_.preparation == Duration::zero()) {
+    submit(request, arrival);
+  } else {
+    later(timeline_.now() + program_.preparation,
+          [this, request, &arrival] { submit(request, arrival); });
   }
-  const KernelTrain& train = program_.trains[program_.arrivals[tag].train];
-  gpu_.waves().submit(queues_[tag % queues_.size()], {.plan = plan(train), .tag = tag});
-  schedule_next();
 }
 
-void ProgramRunner::hint(std::uint64_t tag, void (HintSink::*tell)(Pid, std::uint64_t)) {
+void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
+  ++launched_;
+  if (launched_ == 1 && !program_.endless && observer_ != nullptr) {
+    observer_->activity(pid_, true);
+  }
+  if (engine_) {
+    engine_->add(request, arrival.prompt_tokens, arrival.output_tokens);
+    serve();
+  } else {
+    gpu_.waves().submit(queues_[request % queues_.size()],
+                        {.plan = plan_of(arrival.train), .tag = request});
+  }
+}
+
+void ProgramRunner::serve() {
+  if (!engine_->running() && engine_->has_work()) {
+    gpu_.waves().submit(queues_.front(), {.plan = std::make_shared<const TrainPlan>(
+                                              gpu_.parameters(), engine_->begin()),
+                                          .tag = kIteration});
+  }
+}
+
+void ProgramRunner::end_iteration() {
+  const ServingEngine::Outcome outcome = engine_->end();
+  for (const std::size_t request : outcome.first_token) {
+    requests_[request].first_token = timeline_.now();
+    requests_[request].tokens = 1;
+  }
+  for (const std::size_t request : outcome.token) {
+    ++requests_[request].tokens;
+  }
+  for (const std::size_t request : outcome.finished) {
+    finish(request);
+  }
+  if (!stopped_) {
+    serve();
+  }
+}
+
+void ProgramRunner::hint(std::size_t request, void (HintSink::*tell)(Pid, std::uint64_t)) {
   if (!program_.hints) {
     return;
   }
-  const auto now = [this, tag, tell] {
+  const auto now = [this, request, tell] {
     if (hints_ != nullptr) {
-      (hints_->*tell)(pid_, tag);
+      (hints_->*tell)(pid_, request);
     }
   };
   if (program_.hint_delay == Duration::zero()) {
     now();
   } else {
-    timeline_.after(program_.hint_delay, now);
+    later(timeline_.now() + program_.hint_delay, now);
   }
 }
 
 void ProgramRunner::first_wave(std::uint64_t tag) {
-  if (tag != kEndless) {
+  if (tag == kIteration) {
+    for (const std::size_t request : engine_->prefilling()) {
+      requests_[request].first_wave = timeline_.now();
+    }
+  } else if (tag != kEndless) {
     requests_[static_cast<std::size_t>(tag)].first_wave = timeline_.now();
   }
 }
 
 void ProgramRunner::job_done(std::uint64_t tag) {
-  RequestRecord& record = requests_[static_cast<std::size_t>(tag)];
+  if (tag == kIteration) {
+    end_iteration();
+  } else {
+    finish(static_cast<std::size_t>(tag));
+  }
+}
+
+void ProgramRunner::finish(std::size_t request) {
+  RequestRecord& record = requests_[request];
   record.end = timeline_.now();
   const PhaseTimes& times = gpu_.phases().until(timeline_.now());
   for (std::size_t i = 0; i < times.size(); ++i) {
     record.phases[i] = times[i] - record.phases[i];
   }
   ++completed_;
-  --outstanding_;
+  --launched_;
   if (stopped_) {
     return;
   }
-  hint(tag, &HintSink::work_finished);
-  if (outstanding_ == 0 && !program_.endless && observer_ != nullptr) {
+  hint(request, &HintSink::work_finished);
+  if (launched_ == 0 && !program_.endless && observer_ != nullptr) {
     observer_->activity(pid_, false);
+  }
+  if (program_.clients > 0) {
+    think();
   }
 }
 

@@ -3,10 +3,13 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <set>
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/train_plan.h"
+#include "backends/sim/serving_engine.h"
 #include "backends/sim/timeline.h"
 #include "core/hints.h"
 #include "core/ids.h"
@@ -27,8 +30,8 @@ class WorkObserver {
   virtual void activity(Pid pid, bool busy) = 0;
 };
 
-/// Runs one program as a process would: submits its trains to its queues when they arrive, and
-/// keeps its records.
+/// Runs one program as a process would: submits its trains to its queues when they arrive, or runs
+/// the iterations of its serving engine, and keeps its records.
 class ProgramRunner {
  public:
   ProgramRunner(Timeline& timeline, Gpu& gpu, Pid pid, Program program);
@@ -55,26 +58,39 @@ class ProgramRunner {
   void job_done(std::uint64_t tag);
 
  private:
-  void schedule_next();
-  void arrive();
+  /// Calls `callback` later, unless the process has ended by then.
+  void later(Instant when, std::function<void()> callback);
+  /// Open loop: waits for the next arrival.
+  void await_arrival();
+  /// Closed loop: a client thinks, then issues its next request.
+  void think();
+  void arrive(const Arrival& arrival);
+  void submit(std::size_t request, const Arrival& arrival);
+  void serve();
+  void end_iteration();
+  void finish(std::size_t request);
   /// Tells the hint sink, after the hint's delay.
-  void hint(std::uint64_t tag, void (HintSink::*tell)(Pid, std::uint64_t));
-  [[nodiscard]] std::shared_ptr<const TrainPlan> plan(const KernelTrain& train) const;
+  void hint(std::size_t request, void (HintSink::*tell)(Pid, std::uint64_t));
+  [[nodiscard]] std::shared_ptr<const TrainPlan> plan_of(std::uint32_t train);
 
   static constexpr std::uint64_t kEndless = ~std::uint64_t{0};
+  static constexpr std::uint64_t kIteration = kEndless - 1;
 
   Timeline& timeline_;
   Gpu& gpu_;
   Pid pid_;
   Program program_;
   std::vector<QueueIndex> queues_;
+  std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
+  std::optional<ServingEngine> engine_;
   std::vector<RequestRecord> requests_;
   HintSink* hints_ = nullptr;
   WorkObserver* observer_ = nullptr;
   Instant zero_;
-  Timeline::EventId next_event_ = 0;
+  std::set<Timeline::EventId> pending_;
+  std::size_t next_arrival_ = 0;  ///< into the program's arrivals
   std::uint64_t completed_ = 0;
-  std::uint64_t outstanding_ = 0;
+  std::uint64_t launched_ = 0;  ///< requests whose kernels are on the queues
   bool started_ = false;
   bool stopped_ = false;
 };

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,44 @@ namespace {
 
 /// What HIP allocates for a user queue.
 constexpr std::uint64_t kUserRingBytes = 1U << 20U;
+
+std::string unfit_shape(const KernelShape& shape, const GpuParameters& gpu) {
+  if (shape.workgroups > 0 && shape.waves > 0 && workgroups_per_cu(gpu, shape) > 0) {
+    return {};
+  }
+  return fmt::format("a workgroup of {} waves, {} VGPRs and {} B of LDS does not fit on a CU",
+                     shape.waves, shape.vgprs, shape.lds_bytes);
+}
+
+/// Why this GPU cannot run what the program launches; empty if it can.
+std::string unfit_work(const Program& program, const GpuParameters& gpu) {
+  for (const KernelTrain& train : program.trains) {
+    if (train.empty()) {
+      return "a train without kernels";
+    }
+    for (const KernelRun& run : train) {
+      if (std::string reason = unfit_shape(run.shape, gpu); run.count == 0 || !reason.empty()) {
+        return reason.empty() ? "a run of no kernels" : reason;
+      }
+    }
+  }
+  if (program.clients > 0 && program.arrivals.empty()) {
+    return "a closed loop without requests";
+  }
+  if (const std::optional<Serving>& serving = program.serving) {
+    if (serving->max_batch == 0 || serving->kernels == 0 || serving->prefill.points.empty() ||
+        serving->decode.points.empty()) {
+      return "a serving engine without batch, kernels or times";
+    }
+    return unfit_shape(serving->shape, gpu);
+  }
+  for (const Arrival& arrival : program.arrivals) {
+    if (arrival.train >= program.trains.size()) {
+      return fmt::format("an arrival names train {} of {}", arrival.train, program.trains.size());
+    }
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -100,25 +139,8 @@ Result<void> System::check(const Program& program) const {
                     "modelled in this version, use fewer tenants",
                     options_.gpu.vmids));
   }
-  for (const KernelTrain& train : program.trains) {
-    if (train.empty()) {
-      return refuse("a train without kernels");
-    }
-    for (const KernelRun& run : train) {
-      if (run.count == 0 || run.shape.workgroups == 0 || run.shape.waves == 0 ||
-          workgroups_per_cu(options_.gpu, run.shape) == 0) {
-        return refuse(
-            fmt::format("a workgroup of {} waves, {} VGPRs and {} B of LDS does not fit "
-                        "on a CU",
-                        run.shape.waves, run.shape.vgprs, run.shape.lds_bytes));
-      }
-    }
-  }
-  for (const Arrival& arrival : program.arrivals) {
-    if (arrival.train >= program.trains.size()) {
-      return refuse(
-          fmt::format("an arrival names train {} of {}", arrival.train, program.trains.size()));
-    }
+  if (std::string reason = unfit_work(program, options_.gpu); !reason.empty()) {
+    return refuse(std::move(reason));
   }
   return {};
 }
