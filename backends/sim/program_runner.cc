@@ -22,7 +22,12 @@
 namespace gpreempt::sim {
 
 ProgramRunner::ProgramRunner(Timeline& timeline, Gpu& gpu, Pid pid, Program program)
-    : timeline_(timeline), gpu_(gpu), pid_(pid), program_(std::move(program)) {
+
+    : timeline_(timeline),
+      gpu_(gpu),
+      pid_(pid),
+      program_(std::move(program)),
+      launcher_(timeline, gpu) {
   plans_.resize(program_.trains.size());
   if (program_.serving) {
     engine_.emplace(*program_.serving);
@@ -62,10 +67,11 @@ void ProgramRunner::start() {
     for (const KernelTrain& train : program_.trains) {
       all.insert(all.end(), train.begin(), train.end());
     }
-    gpu_.waves().submit(queues_.front(),
-                        {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), all),
-                         .tag = kEndless,
-                         .endless = true});
+    launcher_.submit(queues_.front(),
+                     {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), all),
+                      .tag = kEndless,
+                      .endless = true},
+                     program_.run_ahead);
     if (observer_ != nullptr) {
       observer_->activity(pid_, true);
     }
@@ -132,16 +138,18 @@ void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
     engine_->add(request, arrival.prompt_tokens, arrival.output_tokens);
     serve();
   } else {
-    gpu_.waves().submit(queues_[request % queues_.size()],
-                        {.plan = plan_of(arrival.train), .tag = request});
+    launcher_.submit(queues_[request % queues_.size()],
+                     {.plan = plan_of(arrival.train), .tag = request}, program_.run_ahead);
   }
 }
 
 void ProgramRunner::serve() {
   if (!engine_->running() && engine_->has_work()) {
-    gpu_.waves().submit(queues_.front(), {.plan = std::make_shared<const TrainPlan>(
-                                              gpu_.parameters(), engine_->begin()),
-                                          .tag = kIteration});
+    launcher_.submit(
+        queues_.front(),
+        {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), engine_->begin()),
+         .tag = kIteration},
+        program_.run_ahead);
   }
 }
 

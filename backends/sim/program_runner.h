@@ -9,6 +9,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/train_plan.h"
+#include "backends/sim/host_launcher.h"
 #include "backends/sim/serving_engine.h"
 #include "backends/sim/timeline.h"
 #include "core/hints.h"
@@ -53,7 +54,11 @@ class ProgramRunner {
   void stop();
   [[nodiscard]] ProgramProgress progress() const;
 
+  /// What holds its launches back.
+  [[nodiscard]] HostLauncher& launcher() { return launcher_; }
+
   // from the GPU
+  void kernel_done(QueueIndex queue) { launcher_.kernel_done(queue); }
   void first_wave(std::uint64_t tag);
   void job_done(std::uint64_t tag);
 
@@ -80,6 +85,7 @@ class ProgramRunner {
   Gpu& gpu_;
   Pid pid_;
   Program program_;
+  HostLauncher launcher_;
   std::vector<QueueIndex> queues_;
   std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
   std::optional<ServingEngine> engine_;

@@ -82,6 +82,7 @@ class System::Listener final : public WaveDispatcher::Listener {
   }
   void first_wave(QueueIndex queue, std::uint64_t tag) override { owners_[queue]->first_wave(tag); }
   void job_done(QueueIndex queue, std::uint64_t tag) override { owners_[queue]->job_done(tag); }
+  void kernel_done(QueueIndex queue) override { owners_[queue]->kernel_done(queue); }
 
  private:
   std::vector<ProgramRunner*> owners_;
