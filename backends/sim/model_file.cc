@@ -67,6 +67,7 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"cost", "t_relaunch", Quantity::kDuration, &G::t_relaunch},
     {"cost", "t_fence", Quantity::kDuration, &G::t_fence},
     {"cost", "t_copyctx", Quantity::kDuration, &G::t_copyctx},
+    {"cost", "t_copyctx_entry", Quantity::kDuration, &G::t_copyctx_entry},
     {"cost", "t_build", Quantity::kDuration, &G::t_build},
     {"cost", "t_build_entry", Quantity::kDuration, &G::t_build_entry},
     {"cost", "t_map", Quantity::kDuration, &G::t_map},
@@ -77,6 +78,7 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"cost", "t_sync", Quantity::kDuration, &G::t_sync},
     {"driver", "unmap_timeout", Quantity::kDuration, &G::unmap_timeout},
     {"driver", "fence_timeout", Quantity::kDuration, &G::fence_timeout},
+    {"driver", "gpu_reset_time", Quantity::kDuration, &G::gpu_reset_time},
     {"driver", "process_quantum", Quantity::kDuration, &G::process_quantum},
     {"driver", "queue_quantum", Quantity::kDuration, &G::queue_quantum},
 });

@@ -27,6 +27,16 @@ constexpr std::size_t kSpareEntries = 16;
 /// When a lease that could not be ended is tried again, as the KFD session does.
 constexpr Duration kLeaseRetryAfter = std::chrono::milliseconds(100);
 
+/// ROCr gives the queue it keeps for itself a ring of 64 packets.
+constexpr std::uint64_t kInternalRingBytes = 4096;
+
+QueueRole role_of(const KfdModel::QueueEntry& entry) {
+  if (entry.type == QueueType::kSdma) {
+    return QueueRole::kSdma;
+  }
+  return entry.ring_bytes == kInternalRingBytes ? QueueRole::kInternal : QueueRole::kUser;
+}
+
 Error driver_error(const char* operation, Pid pid, long result) {
   const int number = static_cast<int>(-result);
   const Errc code = number == ESRCH      ? Errc::kProcessExited
@@ -157,15 +167,14 @@ void SimSession::merge(const std::vector<KfdModel::QueueEntry>& entries) {
     if (old) {
       continue;
     }
-    const QueueInfo info{
-        .id = host_.new_queue_id(),
-        .target = target_,
-        .gpu = host_.gpu_ids[entry->gpu],
-        .kernel_id = entry->id,
-        .type = entry->type,
-        .role = entry->type == QueueType::kSdma ? QueueRole::kSdma : QueueRole::kUser,
-        .ring_bytes = entry->ring_bytes,
-        .state = QueueState::kRunning};
+    const QueueInfo info{.id = host_.new_queue_id(),
+                         .target = target_,
+                         .gpu = host_.gpu_ids[entry->gpu],
+                         .kernel_id = entry->id,
+                         .type = entry->type,
+                         .role = role_of(*entry),
+                         .ring_bytes = entry->ring_bytes,
+                         .state = QueueState::kRunning};
     queues_.emplace(info.id, Known{.info = info, .ring_base = entry->ring_base});
     host_.post(QueueBorn{info});
   }

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -28,8 +29,16 @@
 namespace gpreempt::sim {
 namespace {
 
-/// What HIP allocates for a user queue.
+/// Rings of 64-byte packets: what HIP allocates for a user queue, ROCr for its internal one and for
+/// SDMA.
 constexpr std::uint64_t kUserRingBytes = 1U << 20U;
+constexpr std::uint64_t kInternalRingBytes = 4096;
+constexpr std::uint64_t kSdmaRingBytes = 1U << 20U;
+// Source: amd_gpu_agent.cpp and amd_aql_queue.cpp of ROCr, GPU_MAX_HW_QUEUES of HIP.
+constexpr std::uint32_t kNormalPriority = 7;
+constexpr std::uint32_t kMaximumPriority = 15;
+constexpr int kHipSdmaQueues = 2;
+constexpr std::size_t kHipPool = 4;  ///< user queues of one priority; further streams share them
 
 std::string unfit_shape(const KernelShape& shape, const GpuParameters& gpu) {
   if (shape.workgroups > 0 && shape.waves > 0 && workgroups_per_cu(gpu, shape) > 0) {
@@ -98,6 +107,7 @@ System::System(Timeline& timeline, const SystemOptions& options)
     gpus.push_back(gpus_.back().get());
   }
   kfd_ = std::make_unique<KfdModel>(timeline, std::move(gpus), options.personality, options.seed);
+  kfd_->on_reset([this](Pid pid) { queues_lost(pid); });
 }
 
 System::~System() = default;
@@ -127,19 +137,6 @@ Result<void> System::check(const Program& program) const {
   if (program.queues == 0 || (program.endless && program.trains.empty())) {
     return refuse("nothing to run");
   }
-  const std::uint32_t queues = kfd_->active_queues(program.gpu) + program.queues;
-  if (queues > options_.gpu.hqd_slots) {
-    return refuse(
-        fmt::format("{} queues on {} hardware slots; an oversubscribed runlist is not "
-                    "modelled in this version, use fewer queues",
-                    queues, options_.gpu.hqd_slots));
-  }
-  if (kfd_->processes(program.gpu) >= options_.gpu.vmids) {
-    return refuse(
-        fmt::format("more than {} processes on one GPU; an oversubscribed runlist is not "
-                    "modelled in this version, use fewer tenants",
-                    options_.gpu.vmids));
-  }
   if (std::string reason = unfit_work(program, options_.gpu); !reason.empty()) {
     return refuse(std::move(reason));
   }
@@ -151,10 +148,14 @@ Result<Pid> System::launch(Program program) {
   const Pid pid(next_pid_++);
   kfd_->add_process(pid);
   const std::uint32_t queues = program.queues;
+  const bool hip = program.runtime == Runtime::kHip;
   auto runner =
       std::make_unique<ProgramRunner>(timeline_, *gpus_[program.gpu], pid, std::move(program));
   runner->observe(hints_, observer_);
   runners_.emplace(pid, std::move(runner));
+  if (hip) {
+    GPREEMPT_TRY(start_runtime(pid));
+  }
   for (std::uint32_t i = 0; i < queues; ++i) {
     GPREEMPT_TRY(create_queue(pid));
   }
@@ -170,35 +171,85 @@ Instant System::start() {
   return timeline_.now();
 }
 
+/// What ROCr makes for itself before any user queue.
+Result<void> System::start_runtime(Pid pid) {
+  const std::uint32_t gpu = runner(pid).program().gpu;
+  GPREEMPT_TRY(create(pid, {.gpu = gpu, .ring_bytes = kInternalRingBytes}));
+  for (int i = 0; i < kHipSdmaQueues; ++i) {
+    GPREEMPT_TRY(create(pid, {.gpu = gpu,
+                              .type = QueueType::kSdma,
+                              .priority = kMaximumPriority,
+                              .ring_bytes = kSdmaRingBytes}));
+  }
+  return {};
+}
+
+/// A user queue; under HIP one of the pool, whose priority is set when it is there.
 Result<void> System::create_queue(Pid pid) {
   ProgramRunner& process = runner(pid);
-  const std::uint32_t gpu = process.program().gpu;
-  const std::unique_ptr<Waiter> waiter = timeline_.make_waiter("CREATE_QUEUE");
-  long id = -EINTR;
-  kfd_->create_queue(pid,
-                     {.gpu = gpu,
-                      .type = QueueType::kCompute,
-                      .priority = process.program().hardware_priority,
-                      .ring_bytes = kUserRingBytes},
-                     [&](long result) {
-                       id = result;
-                       if (result >= 0) {
-                         const QueueIndex queue =
-                             *kfd_->hardware_queue(pid, static_cast<std::uint32_t>(result));
-                         listeners_[gpu]->own(queue, process);
-                         process.add_queue(queue);
-                       }
-                       waiter->wake();
-                     });
+  const Program& program = process.program();
+  const bool hip = program.runtime == Runtime::kHip;
+  if (hip && process.queues().size() >= kHipPool) {
+    return {};
+  }
+  const Result<std::uint32_t> id =
+      create(pid, {.gpu = program.gpu,
+                   .priority = hip ? kNormalPriority : program.hardware_priority,
+                   .ring_bytes = kUserRingBytes,
+                   .cooperative = program.cooperative});
+  if (!id) {
+    return tl::unexpected<Error>(id.error());
+  }
+  const QueueIndex queue = *kfd_->hardware_queue(pid, *id);
+  listeners_[program.gpu]->own(queue, process);
+  process.add_queue(queue);
+  if (!hip || program.hardware_priority == kNormalPriority) {
+    return {};
+  }
+  const Result<long> updated = wait_for("UPDATE_QUEUE", pid, [&](KfdModel::Reply reply) {
+    kfd_->update_queue(pid, *id, {.percentage = {}, .priority = program.hardware_priority},
+                       std::move(reply));
+  });
+  return updated ? Result<void>() : tl::unexpected<Error>(updated.error());
+}
+
+Result<std::uint32_t> System::create(Pid pid, const KfdModel::NewQueue& queue) {
+  const Result<long> id = wait_for("CREATE_QUEUE", pid, [&](KfdModel::Reply reply) {
+    kfd_->create_queue(pid, queue, std::move(reply));
+  });
+  if (!id) {
+    return tl::unexpected<Error>(id.error());
+  }
+  return static_cast<std::uint32_t>(*id);
+}
+
+/// Blocks until the driver has answered a call of the process.
+Result<long> System::wait_for(const char* what, Pid pid,
+                              const std::function<void(KfdModel::Reply)>& call) {
+  const std::unique_ptr<Waiter> waiter = timeline_.make_waiter(what);
+  long answer = -EINTR;
+  call([&](long result) {
+    answer = result;
+    waiter->wake();
+  });
   const Result<bool> woken = waiter->wait(kForever);
   if (!woken) {
     return tl::unexpected<Error>(woken.error());
   }
-  if (id < 0) {
-    return fail(Errc::kProcessExited, fmt::format("create queue of process {}: errno {}", pid, -id),
-                static_cast<int>(-id));
+  if (answer < 0) {
+    return fail(answer == -ESRCH ? Errc::kProcessExited : Errc::kNotPermitted,
+                fmt::format("{} of process {}: errno {}", what, pid, -answer),
+                static_cast<int>(-answer));
   }
-  return {};
+  return answer;
+}
+
+/// ROCr's default: a process that lost a queue to a reset aborts. One without it stays.
+void System::queues_lost(Pid pid) {
+  const auto found = runners_.find(pid);
+  if (found != runners_.end() && found->second->program().runtime == Runtime::kHip) {
+    exit(pid);
+  }
 }
 
 void System::exit(Pid pid) {

@@ -40,6 +40,7 @@ class System {
 
   [[nodiscard]] Timeline& timeline() { return timeline_; }
   [[nodiscard]] KfdModel& kfd() { return *kfd_; }
+  [[nodiscard]] Gpu& gpu(std::uint32_t index) { return *gpus_[index]; }
   [[nodiscard]] const SystemOptions& options() const { return options_; }
 
   /// A new process that only talks to the driver: a controller.
@@ -61,6 +62,11 @@ class System {
  private:
   class Listener;
   [[nodiscard]] Result<void> check(const Program& program) const;
+  [[nodiscard]] Result<void> start_runtime(Pid pid);
+  [[nodiscard]] Result<std::uint32_t> create(Pid pid, const KfdModel::NewQueue& queue);
+  [[nodiscard]] Result<long> wait_for(const char* what, Pid pid,
+                                      const std::function<void(KfdModel::Reply)>& call);
+  void queues_lost(Pid pid);
   [[nodiscard]] ProgramRunner& runner(Pid pid) const;
 
   Timeline& timeline_;

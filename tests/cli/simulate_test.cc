@@ -120,7 +120,7 @@ TEST_F(Simulate, RefusesAPolicyNobodyKnows) {
 }
 
 TEST_F(Simulate, RefusesAProgramThatDoesNotFitTheGpu) {
-  workload_.programs.front().queues = 25;  // 24 hardware slots an XCC at num_kcq = 8
+  workload_.programs.front().trains.front().front().shape.lds_bytes = 1U << 20U;
   const Result<RunRecord> record = run("none", workload_);
   ASSERT_FALSE(record);
   EXPECT_EQ(record.error().code, Errc::kInvalidArgument);

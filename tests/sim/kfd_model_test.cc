@@ -21,104 +21,11 @@
 #include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
+#include "tests/sim/kfd_fixture.h"
 #include "tests/sim/test_gpu.h"
 
 namespace gpreempt::sim {
 namespace {
-
-using std::chrono::microseconds;
-using Ids = std::vector<std::uint32_t>;
-
-Program endless(std::uint32_t queues) {
-  return Program{
-      .name = "endless",
-      .offline = true,
-      .queues = queues,
-      .endless = true,
-      .trains = {{{.count = 1, .duration = microseconds(900), .shape = small_workgroups(kFull)}}}};
-}
-
-/// Costs that can be told apart in a sum.
-SystemOptions priced_system() {
-  SystemOptions options = free_system();
-  GpuParameters& gpu = options.gpu;
-  gpu.save_bandwidth = 1e12;
-  gpu.cu_bytes_per_clock = 64;
-  gpu.xcc_bandwidth = 1e15;
-  gpu.clock_hz = 1e12;
-  gpu.cwsr_area_bytes = 1'000'000;
-  gpu.system_bandwidth = 1e9;
-  gpu.t_ioctl = microseconds(1);
-  gpu.t_hiq = microseconds(10);
-  gpu.t_stop = microseconds(3);
-  gpu.t_fence = microseconds(2);
-  gpu.t_build = microseconds(4);
-  gpu.t_build_entry = microseconds(1);
-  gpu.t_map = microseconds(100);
-  gpu.t_map_process = microseconds(20);
-  gpu.t_map_queue = microseconds(5);
-  gpu.t_dequeue = microseconds(30);
-  gpu.t_relaunch = microseconds(7);
-  gpu.t_copyctx = microseconds(15);
-  return options;
-}
-
-class KfdModelTest : public testing::Test {
- protected:
-  explicit KfdModelTest(const SystemOptions& options = free_system()) : system(timeline, options) {}
-
-  Pid launch(Program program) {
-    Result<Pid> pid = system.launch(std::move(program));
-    EXPECT_TRUE(pid.has_value());
-    return *pid;
-  }
-  KfdModel& kfd() { return system.kfd(); }
-  void settle() { timeline.run_until(timeline.now() + std::chrono::milliseconds(50)); }
-  long enable(Pid target) {
-    long result = kfd().seize(me, target);
-    if (result == 0) {
-      kfd().enable(me, target, KfdModel::kQueueNew, [] {}, [&](long answer) { result = answer; });
-      settle();
-    }
-    return result;
-  }
-  long snapshot(Pid target, std::uint64_t clear, Ids* ids = nullptr) {
-    long result = 1;
-    kfd().snapshot(me, target, clear, KfdModel::kMaxIds, [&](long answer, const auto& entries) {
-      result = answer;
-      for (const KfdModel::QueueEntry& entry : entries) {
-        if (ids != nullptr) {
-          ids->push_back(entry.id);
-        }
-      }
-    });
-    settle();
-    return result;
-  }
-  std::pair<long, Ids> control(bool suspends, Pid target, Ids ids,
-                               std::optional<KfdModel::Caller> caller = std::nullopt) {
-    std::pair<long, Ids> result{-1, {}};
-    const KfdModel::IdsReply reply = [&](long answer, const Ids& after) {
-      result = {answer, after};
-    };
-    if (suspends) {
-      kfd().suspend(caller.value_or(me), target, std::move(ids), Duration::zero(), reply);
-    } else {
-      kfd().resume(caller.value_or(me), target, std::move(ids), reply);
-    }
-    settle();
-    return result;
-  }
-
-  PlainTimeline timeline;
-  System system;
-  KfdModel::Caller me{.process = system.add_controller(), .thread = 7};
-};
-
-class PricedKfdModelTest : public KfdModelTest {
- protected:
-  PricedKfdModelTest() : KfdModelTest(priced_system()) {}
-};
 
 TEST_F(KfdModelTest, CallsWithoutASessionClimbTheErrnoLadder) {
   const Pid target = launch(endless(1));

@@ -45,6 +45,7 @@ struct GpuParameters {
   Duration t_relaunch{};
   Duration t_fence{};
   Duration t_copyctx{};
+  Duration t_copyctx_entry{};  ///< per compute queue and XCC
   Duration t_build{};
   Duration t_build_entry{};  ///< per process and queue on the runlist
   Duration t_map{};
@@ -59,6 +60,7 @@ struct GpuParameters {
   Duration queue_quantum = std::chrono::milliseconds(1);
   Duration unmap_timeout = std::chrono::seconds(4);  ///< firmware gives up on a queue
   Duration fence_timeout = std::chrono::seconds(9);  ///< driver gives up on the firmware
+  Duration gpu_reset_time = std::chrono::seconds(5);
 
   [[nodiscard]] std::uint32_t cus() const { return xccs * cus_per_xcc; }
 };

@@ -1,4 +1,4 @@
-// SUSPEND_QUEUES, RESUME_QUEUES and what they have in common with every other change of a runlist.
+// SUSPEND_QUEUES and RESUME_QUEUES.
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
@@ -9,7 +9,6 @@
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/phase_clock.h"
-#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/kfd_state.h"
@@ -43,16 +42,7 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
   CallRecord call;
   call.call.target = request.target;
   call.call.kind = request.kind;
-  call.call.called = timeline_.now();
-  call.mark = timeline_.now();
-  for (const auto& node : nodes_) {
-    node->gpu->phases().call_enters(DriverPhase::kIssue, timeline_.now());
-  }
-  co_await Delay(timeline_, parameters(0).t_ioctl);
-  for (const auto& node : nodes_) {
-    node->gpu->phases().call_leaves(DriverPhase::kIssue, timeline_.now());
-  }
-  call.book(DriverPhase::kIssue, timeline_.now());
+  co_await enter(find(request.target), call);
   long error = check(request.caller, request.target, true, true);
   if (error == 0 && ids.size() > kMaxIds) {
     error = -EINVAL;
@@ -74,11 +64,11 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
   for (std::uint32_t& id : ids) {
     id |= kQueueInvalid;
   }
-  for (std::uint32_t gpu = 0; gpu < gpus(); ++gpu) {
-    co_await control_gpu(process, gpu, request.grace, ids, call);
+  for (const Device& device : process.devices) {
+    co_await control_gpu(process, device.gpu, request.grace, ids, call);
   }
-  const auto count = std::count_if(ids.begin(), ids.end(),
-                                   [](std::uint32_t id) { return (id & kQueueInvalid) == 0; });
+  const auto count =
+      std::ranges::count_if(ids, [](std::uint32_t id) { return outcome_of(id) == Outcome::kOk; });
   if (request.kind == ControlKind::kSuspend && count > 0) {
     co_await copy_headers(process, call);
   }
@@ -88,107 +78,72 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
   reply(static_cast<long>(count), ids);
 }
 
+/// suspend_single_queue, resume_single_queue: whether the queue is now as the call wants it.
+bool KfdModel::mark(Queue& queue, ControlKind kind) {
+  if (kind == ControlKind::kResume) {
+    queue.is_suspended = false;
+    queue.is_held = false;
+    return true;
+  }
+  const bool is_new = (queue.exceptions & kQueueNew) != 0;
+  if (!queue.is_suspended && (is_new || queue.is_being_destroyed)) {
+    return false;
+  }
+  queue.is_suspended = true;
+  return true;
+}
+
 /// One GPU of a call: marks the queues named, then one unmap and map for all of them.
 Task KfdModel::control_gpu(Process& process, std::uint32_t gpu, Duration grace,
                            std::vector<std::uint32_t>& ids, CallRecord& call) {
   Node& node = *nodes_[gpu];
-  node.gpu->phases().call_enters(DriverPhase::kLock, timeline_.now());
-  co_await node.dqm_lock.acquire();
-  node.gpu->phases().call_leaves(DriverPhase::kLock, timeline_.now());
-  call.book(DriverPhase::kLock, timeline_.now());
+  co_await lock(node, call);
+  std::vector<std::uint32_t*> named;  // where the driver finds an id of this GPU first
   bool any = false;
-  for (std::uint32_t& id : ids) {
-    if ((id & kQueueInvalid) == 0) {
-      continue;  // served on another GPU
-    }
+  for (Queue* queue : process.queues_on(gpu)) {
     // Only bit 31 is stripped before comparing: an id with a stale bit 30 matches nothing.
-    const auto found = process.queues.find(id & ~kQueueInvalid);
-    if (found == process.queues.end() || found->second.gpu != gpu) {
+    const auto found =
+        std::ranges::find(ids, queue->id, [](std::uint32_t id) { return id & ~kQueueInvalid; });
+    if (found == ids.end()) {
       continue;
     }
-    Queue& queue = found->second;
-    const bool suspends = call.call.kind == ControlKind::kSuspend;
-    const bool twice = std::count(ids.begin(), ids.end(), queue.id) > 0;
-    if (twice || (suspends && (queue.exceptions & kQueueNew) != 0)) {
-      continue;
+    named.push_back(&*found);
+    if (mark(*queue, call.call.kind)) {
+      *found = queue->id;
+      any = true;
     }
-    queue.is_suspended = suspends;
-    id = queue.id;
-    any = true;
   }
   if (any) {
     co_await refresh(gpu, grace, process.pid, call);
-  }
-  node.dqm_lock.release();
-}
-
-/// execute_queues_cpsch: preempts every queue of every process on the GPU, then maps those that are
-/// active. Returns when the runlist is submitted; the mapping itself goes on.
-Task KfdModel::refresh(std::uint32_t gpu, Duration grace, Pid cause, CallRecord& call) {
-  Node& node = *nodes_[gpu];
-  if (node.runlist_active) {
-    UnmapReport report;
-    UnmapRequest request{.grace = grace, .cause = cause.value(), .only = {}};
-    co_await node.gpu->unmap(std::move(request), report);
-    co_await Delay(timeline_, parameters(gpu).t_fence);
-    call.call.saved_bytes += report.saved_bytes;
-    phase(call.call.phases, DriverPhase::kSave) += report.save;
-    call.mark += report.save;
-    call.book(DriverPhase::kUnmap, timeline_.now());
-  }
-  Runlist list = runlist(gpu);
-  auto entries = static_cast<std::int64_t>(list.size());
-  for (const RunlistProcess& each : list) {
-    entries += static_cast<std::int64_t>(each.queues.size());
-  }
-  node.runlist_active = entries > static_cast<std::int64_t>(list.size());
-  co_await Delay(timeline_, parameters(gpu).t_build + entries * parameters(gpu).t_build_entry);
-  node.gpu->map(std::move(list));
-  call.book(DriverPhase::kMap, timeline_.now());
-}
-
-Task KfdModel::locked_refresh(std::uint32_t gpu, Pid cause, Duration grace) {
-  CallRecord unrecorded;
-  unrecorded.mark = timeline_.now();
-  co_await nodes_[gpu]->dqm_lock.acquire();
-  co_await refresh(gpu, grace, cause, unrecorded);
-  nodes_[gpu]->dqm_lock.release();
-}
-
-/// kfd_dbg_trap_deactivate: clears flags, launch mode and override (a refresh of each GPU for
-/// each), then resumes what is suspended.
-Task KfdModel::close_session(Process& process) {
-  constexpr int kCleanUps = 3;
-  process.debugger.reset();
-  process.notify = nullptr;
-  process.process_exceptions = 0;
-  for (std::uint32_t gpu = 0; gpu < gpus() && process.runtime_enabled; ++gpu) {
-    for (int i = 0; i < kCleanUps; ++i) {
-      co_await locked_refresh(gpu, process.pid, parameters(gpu).t_grace);
-    }
-    bool suspended = false;
-    for (auto& [id, queue] : process.queues) {
-      queue.exceptions = 0;
-      if (queue.gpu == gpu && std::exchange(queue.is_suspended, false)) {
-        suspended = true;
+    if (call.error != 0) {
+      for (std::uint32_t* id : named) {
+        *id |= kQueueError;  // on new ones too; and what was marked stays marked
+      }
+    } else if (call.call.kind == ControlKind::kResume) {
+      for (Queue* queue : process.queues_on(gpu)) {
+        if (!queue->is_suspended) {
+          queue->wake_destroyers(true);
+        }
       }
     }
-    if (suspended) {
-      co_await locked_refresh(gpu, process.pid, parameters(gpu).t_grace);
-    }
   }
+  node.dqm_lock.release();
 }
 
 /// The work item that copies context headers of *all* queues of the process. The CPU's first touch
 /// of a save area moves it to system memory, where it may stay.
 Task KfdModel::copy_headers(Process& process, CallRecord& call) {
-  for (const auto& node : nodes_) {
-    node->gpu->phases().call_enters(DriverPhase::kCopy, timeline_.now());
+  for (const Device& device : process.devices) {
+    nodes_[device.gpu]->gpu->phases().call_enters(DriverPhase::kCopy, timeline_.now());
   }
   Duration copy = parameters(0).t_copyctx;
   for (auto& [id, queue] : process.queues) {
     const GpuParameters& gpu = parameters(queue.gpu);
-    if (queue.type != QueueType::kCompute || std::exchange(queue.headers_copied, true)) {
+    if (queue.type != QueueType::kCompute) {
+      continue;
+    }
+    copy += gpu.xccs * gpu.t_copyctx_entry;
+    if (std::exchange(queue.headers_copied, true)) {
       continue;
     }
     call.call.first_of_process = true;
@@ -198,8 +153,8 @@ Task KfdModel::copy_headers(Process& process, CallRecord& call) {
     }
   }
   co_await Delay(timeline_, copy);
-  for (const auto& node : nodes_) {
-    node->gpu->phases().call_leaves(DriverPhase::kCopy, timeline_.now());
+  for (const Device& device : process.devices) {
+    nodes_[device.gpu]->gpu->phases().call_leaves(DriverPhase::kCopy, timeline_.now());
   }
   call.book(DriverPhase::kCopy, timeline_.now());
 }

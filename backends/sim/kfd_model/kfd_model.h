@@ -5,11 +5,12 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/phase_clock.h"
-#include "backends/sim/gpu/runlist.h"
+#include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
@@ -28,7 +29,9 @@ namespace gpreempt::sim {
 /// Modelled here: queue ids lowest-free per process; the QUEUE_NEW gate; suspended, evicted and
 /// percentage as separate reasons for being off; one dqm lock per GPU, GPUs served one after
 /// another; unmap and remap of *every* queue of a GPU; the synchronous header copy that moves save
-/// areas; sessions that end with their debugger. Source: amdkfd, see docs/model.md.
+/// areas; sessions that end with their debugger; evictions and their restores. A GPU here is a KFD
+/// node: partitions of one device are nodes of their own and do not disturb each other.
+/// Source: amdkfd (kfd_device_queue_manager.c, kfd_debug.c), see docs/model.md.
 class KfdModel {
  public:
   /// Who calls: ptrace and some drivers look at the thread.
@@ -41,6 +44,18 @@ class KfdModel {
     QueueType type = QueueType::kCompute;
     std::uint32_t priority = 7;
     std::uint64_t ring_bytes = 0;
+    bool cooperative = false;  ///< ALLOC_QUEUE_GWS: uses global wave sync
+  };
+  /// What UPDATE_QUEUE changes; what is empty stays.
+  struct QueueUpdate {
+    std::optional<std::uint32_t> percentage;  ///< 0..100; 0 takes the queue off
+    std::optional<std::uint32_t> priority;    ///< 0..15
+  };
+  /// Why the driver takes a process' queues off by itself, and when it puts them back.
+  enum class Eviction {
+    kTtm,      ///< memory is wanted: 100 ms, and not before the queues have run for 10 ms
+    kUserptr,  ///< the host changed mapped memory: 1 ms
+    kSvm,      ///< the same for a shared range: 1 ms
   };
   struct QueueEntry {
     std::uint32_t id = 0;
@@ -81,16 +96,48 @@ class KfdModel {
   ~KfdModel();
 
   // ---- processes and their own ioctls ----
-  /// A process opens /dev/kfd and enables its runtime.
-  void add_process(Pid pid);
+  /// A process opens /dev/kfd and enables its runtime. `visible`: the GPUs that its device cgroup
+  /// permits, ascending; nullopt for all. Attaching and exiting disturb all of these, used or not.
+  void add_process(Pid pid, std::optional<std::vector<std::uint32_t>> visible = std::nullopt);
   [[nodiscard]] bool alive(Pid pid) const;
   /// It ends, by itself or by SIGKILL: its debug sessions are disabled (which resumes their
-  /// targets), then its queues go.
+  /// targets), then its queues go, with one refresh of every GPU it sees.
   void exit_process(Pid pid);
-  /// CREATE_QUEUE: replies the id. The queue is active when the reply comes.
+  /// CREATE_QUEUE: replies the id. The runlist with the queue is submitted when the reply comes.
+  /// Errors: -ESRCH, -EINVAL (GPU not visible, priority), -ENOSPC (255 queues of the process on the
+  /// GPU), -EPERM (4096 on the GPU), -ENOMEM (1024 ids, or no SDMA queue is free).
   void create_queue(Pid pid, const NewQueue& queue, Reply reply);
+  /// DESTROY_QUEUE. While a debugger holds the queue suspended it waits, without limit, for a
+  /// resume or the session's end. Errors: -EINVAL (no such queue), -EBUSY (a second one, where the
+  /// personality says so), -EINTR (the process was killed meanwhile).
+  void destroy_queue(Pid pid, std::uint32_t id, Reply reply);
+  /// UPDATE_QUEUE: one unmap and map of the GPU, whatever changes. A suspended queue stays off.
+  /// Errors: -EINVAL (out of range), -EFAULT (no such queue), -EACCES (a queue of the process on
+  /// that GPU was reset; every queue of the GPU is off until somebody else's next refresh).
+  void update_queue(Pid pid, std::uint32_t id, QueueUpdate update, Reply reply);
+  /// SET_CU_MASK in words of 32 bits, for the same cycle. Errors: as `update_queue`; -EINVAL for no
+  /// words.
+  void set_cu_mask(Pid pid, std::uint32_t id, std::vector<std::uint32_t> words, Reply reply);
+  /// CRIU_OP PROCESS_INFO (which evicts every queue of the process, without a restore to come) and
+  /// UNPAUSE. Errors: -EINVAL (not paused).
+  void criu_pause(Pid pid, bool paused, Reply reply);
+  /// The driver evicts the process and restores it later; nobody is asked. Ignored for a dead one,
+  /// and while an earlier eviction of the same kind lasts.
+  void evict(Pid pid, Eviction cause);
+  /// Called for a process when queues of it are lost to a reset of them, or of their GPU.
+  void on_reset(std::function<void(Pid)> callback) { on_reset_ = std::move(callback); }
   /// The queue's place on its GPU, for the process' doorbells.
   [[nodiscard]] std::optional<QueueIndex> hardware_queue(Pid pid, std::uint32_t id) const;
+
+  // ---- hypothetical ioctls: what a patch of the driver could buy ----
+  /// Takes off only the queues named and saves their waves; all others stay mapped and run. The ids
+  /// come back as SUSPEND's do, but new queues are taken too. No header copy.
+  void selective_unmap(Pid pid, std::vector<std::uint32_t> ids, IdsReply reply);
+  /// Puts back what `selective_unmap` or `reset_queues` took off (RESUME_QUEUES does so too).
+  void selective_map(Pid pid, std::vector<std::uint32_t> ids, IdsReply reply);
+  /// Kills the waves of the queues named and takes them off: their kernels start over when put
+  /// back. Source: REEF's reset-based preemption.
+  void reset_queues(Pid pid, std::vector<std::uint32_t> ids, IdsReply reply);
 
   // ---- ptrace, as far as KFD looks at it ----
   long seize(Caller caller, Pid target);
@@ -119,14 +166,17 @@ class KfdModel {
   [[nodiscard]] const std::vector<DriverCall>& calls() const { return calls_; }
   [[nodiscard]] const GpuParameters& parameters(std::uint32_t gpu) const;
   [[nodiscard]] std::uint32_t gpus() const { return static_cast<std::uint32_t>(nodes_.size()); }
-  /// Queues that hold a place on the runlist of `gpu`, and processes that do.
+  /// Compute queues on the runlist of `gpu`, and processes: those of suspended queues too.
   [[nodiscard]] std::uint32_t active_queues(std::uint32_t gpu) const;
   [[nodiscard]] std::uint32_t processes(std::uint32_t gpu) const;
+  /// How many evictions of the process on `gpu` have not been undone.
+  [[nodiscard]] std::uint32_t evictions(Pid pid, std::uint32_t gpu) const;
   [[nodiscard]] Duration bystander(Pid pid) const;
   [[nodiscard]] const Personality& personality() const { return personality_; }
 
  private:
   struct Queue;
+  struct Device;
   struct Process;
   struct Node;
   struct CallRecord;
@@ -136,25 +186,68 @@ class KfdModel {
     Pid target;
     Duration grace{};
   };
+  /// What an ioctl does with its process locked; sets the result.
+  using Body = std::function<Task(Process&, CallRecord&, long&)>;
+  enum class Selective { kUnmap, kMap, kReset };
 
   [[nodiscard]] Process* find(Pid pid) const;
   [[nodiscard]] long check(Caller caller, Pid target, bool enabled, bool runtime) const;
-  void raise(Process& process, Queue& queue, std::uint64_t exceptions);
-  [[nodiscard]] Runlist runlist(std::uint32_t gpu) const;
+  static void raise(Process& process, Queue& queue, std::uint64_t exceptions);
 
-  Task create(Process& process, NewQueue queue, Reply reply);
+  // the way into the driver
+  Task enter(const Process* process, CallRecord& call);
+  Task lock(Node& node, CallRecord& call);
+  Task own_ioctl(Pid pid, std::optional<ControlKind> recorded_as, Body body, Reply reply);
+
+  // one GPU's runlist; its dqm lock is held
+  Task unmap(std::uint32_t gpu, Duration grace, Pid cause, CallRecord& call);
+  Task unmap(UnmapRequest request, std::uint32_t gpu, CallRecord& call);
+  Task map(std::uint32_t gpu, CallRecord& call);
+  Task refresh(std::uint32_t gpu, Duration grace, Pid cause, CallRecord& call);
+  /// The same, with the lock taken and released, for nobody's account.
+  Task locked_refresh(std::uint32_t gpu, Pid cause, Duration grace);
+  [[nodiscard]] Duration shortest_grace(std::uint32_t gpu) const;
+
+  // failures
+  [[nodiscard]] bool reset_stuck(std::uint32_t gpu, const std::vector<QueueIndex>& stuck);
+  void begin_gpu_reset(std::uint32_t gpu);
+  Task gpu_reset(std::uint32_t gpu);
+  void lose(Process& process, std::uint32_t gpu);
+
+  // processes and queues
   Task end(Process& process);
+  Task terminate(Process& process, std::uint32_t gpu);
+  Task create(Process& process, NewQueue request, CallRecord& call, long& result);
+  [[nodiscard]] long room_for(const Process& process, const NewQueue& request) const;
+  Task destroy(Process& process, std::uint32_t id, CallRecord& call, long& result);
+  Task change(Process& process, std::uint32_t id, QueueUpdate update,
+              std::vector<std::uint32_t> mask, CallRecord& call, long& result);
+  void remove(Process& process, std::uint32_t id);
+  Task select(Process& process, Selective what, std::vector<std::uint32_t>& ids, CallRecord& call,
+              long& result);
+  Task take_off(std::uint32_t gpu, std::vector<QueueIndex> queues, Selective what, Pid cause,
+                CallRecord& call);
+  Task put_back(std::uint32_t gpu, std::vector<QueueIndex> queues, Pid cause, CallRecord& call);
+  void start_selective(Pid pid, Selective what, std::vector<std::uint32_t> ids, IdsReply reply);
+
+  // evictions
+  Task evict_queues(Process& process);
+  Task restore_queues(Process& process);
+  Task evict_and_restore(Process& process, Eviction cause);
+  Task pause(Process& process, bool paused, CallRecord& call, long& result);
+
+  // debug sessions
   Task do_enable(Caller caller, Pid target, std::uint64_t mask, std::function<void()> notify,
                  Reply reply);
   Task do_disable(Caller caller, Pid target, Reply reply);
   Task do_snapshot(Caller caller, Pid target, std::uint64_t clear, std::size_t capacity,
                    SnapshotReply reply);
+  Task close_session(Process& process);
+  Task resume_all(Process& process, std::uint32_t gpu);
   Task control(Request request, std::vector<std::uint32_t> ids, IdsReply reply);
+  static bool mark(Queue& queue, ControlKind kind);
   Task control_gpu(Process& process, std::uint32_t gpu, Duration grace,
                    std::vector<std::uint32_t>& ids, CallRecord& call);
-  Task close_session(Process& process);
-  Task refresh(std::uint32_t gpu, Duration grace, Pid cause, CallRecord& call);
-  Task locked_refresh(std::uint32_t gpu, Pid cause, Duration grace);
   Task copy_headers(Process& process, CallRecord& call);
 
   Timeline& timeline_;
@@ -163,7 +256,8 @@ class KfdModel {
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<Pid, std::unique_ptr<Process>> processes_;
   std::vector<DriverCall> calls_;
-  std::uint64_t next_ring_ = 1;
+  std::function<void(Pid)> on_reset_;
+  std::uint64_t next_serial_ = 1;
   TaskScope tasks_;
 };
 

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 #include <functional>
 #include <map>
 #include <optional>
+#include <utility>
+#include <vector>
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/phase_clock.h"
@@ -23,22 +26,44 @@ struct KfdModel::Queue {
   std::uint32_t gpu = 0;
   QueueType type = QueueType::kCompute;
   std::uint64_t ring_bytes = 0;
-  std::uint64_t ring_base = 0;
+  std::uint64_t serial = 0;  ///< rises with each queue created
   QueueIndex hardware = 0;
   std::uint64_t exceptions = 0;
-  // The three independent reasons for being off (QUEUE_IS_ACTIVE).
+  // The independent reasons for being off (QUEUE_IS_ACTIVE), and two of ours.
   std::uint32_t percentage = 100;
   bool is_evicted = false;
   bool is_suspended = false;
+  bool is_held = false;  ///< by a hypothetical ioctl
+  bool is_gone = false;  ///< destroyed or lost to a reset, and still listed
+  bool is_being_destroyed = false;
   bool headers_copied = false;  ///< the CPU has touched its save area
+  /// Blocked DESTROYs: told true when the queue was resumed, false when its process was killed.
+  std::vector<std::function<void(bool)>> destroyers;
 
-  [[nodiscard]] bool active() const { return percentage > 0 && !is_evicted && !is_suspended; }
+  [[nodiscard]] bool active() const {
+    return percentage > 0 && !is_evicted && !is_suspended && !is_held && !is_gone;
+  }
+  void wake_destroyers(bool resumed) {
+    for (const auto& wake : std::exchange(destroyers, {})) {
+      wake(resumed);
+    }
+  }
+  /// Unlike an id it names no other queue later.
+  [[nodiscard]] std::uint64_t ring_base() const { return serial << 21U; }
+};
+
+/// A process on one GPU that it sees (kfd_process_device).
+struct KfdModel::Device {
+  std::uint32_t gpu = 0;
+  std::uint32_t evicted = 0;  ///< evictions not undone
+  bool has_reset_queue = false;
 };
 
 struct KfdModel::Process {
   Pid pid;
   bool alive = true;
   bool runtime_enabled = true;
+  std::vector<Device> devices;            ///< one per visible GPU, in their order
   std::map<std::uint32_t, Queue> queues;  ///< by id
   FifoLock mutex;                         ///< kfd_process.mutex
 
@@ -49,13 +74,29 @@ struct KfdModel::Process {
   std::uint64_t process_exceptions = 0;
   std::function<void()> notify;
 
-  [[nodiscard]] bool has_queue_on(std::uint32_t gpu) const {
-    for (const auto& [id, queue] : queues) {
+  // evictions
+  bool queues_paused = false;        ///< by CRIU
+  std::array<bool, 3> evicted_by{};  ///< an `Eviction` is under way
+  std::optional<Instant> last_restore;
+
+  [[nodiscard]] Device* device(std::uint32_t gpu) {
+    const auto found = std::ranges::find(devices, gpu, &Device::gpu);
+    return found == devices.end() ? nullptr : &*found;
+  }
+  [[nodiscard]] Queue* queue(std::uint32_t id) {
+    const auto found = queues.find(id);
+    return found == queues.end() ? nullptr : &found->second;
+  }
+  /// Its queues on `gpu`, newest first.
+  [[nodiscard]] std::vector<Queue*> queues_on(std::uint32_t gpu) {
+    std::vector<Queue*> result;
+    for (auto& [id, queue] : queues) {
       if (queue.gpu == gpu) {
-        return true;
+        result.push_back(&queue);
       }
     }
-    return false;
+    std::ranges::sort(result, std::ranges::greater{}, &Queue::serial);
+    return result;
   }
 };
 
@@ -64,12 +105,15 @@ struct KfdModel::Node {
   Gpu* gpu = nullptr;
   FifoLock dqm_lock;
   bool runlist_active = false;
+  bool is_resetting = false;
+  std::vector<Process*> processes;  ///< that have queues here, newest first
 };
 
-/// Times one SUSPEND or RESUME.
+/// Times one ioctl.
 struct KfdModel::CallRecord {
   DriverCall call;
-  Instant mark;  ///< end of the part timed last
+  Instant mark;    ///< end of the part timed last
+  long error = 0;  ///< of the last unmap or map
 
   /// Books the time since the last mark on a phase.
   void book(DriverPhase which, Instant now) {

@@ -14,6 +14,11 @@ struct Personality {
   /// every operation, DISABLE too). Otherwise only the ptrace parent's thread may, and DISABLE is
   /// not checked at all.
   bool debugger_process_counts = false;
+  /// A second DESTROY_QUEUE of a queue that one waits for is refused with EBUSY; otherwise it waits
+  /// too, and then finds no queue. Read in upstream 6.12.117.
+  bool second_destroy_is_busy = false;
+  /// A queue that ignores preemption is reset by itself; otherwise its GPU is. Since Linux 6.12.
+  bool resets_single_queues = true;
 };
 
 [[nodiscard]] std::span<const Personality> personalities();

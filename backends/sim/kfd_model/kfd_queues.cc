@@ -1,0 +1,232 @@
+// What a process does with its own queues: CREATE, DESTROY, UPDATE_QUEUE, SET_CU_MASK.
+#include <algorithm>
+#include <cerrno>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <utility>
+#include <vector>
+
+#include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/parameters.h"
+#include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/kfd_model/kfd_state.h"
+#include "backends/sim/reply.h"
+#include "backends/sim/task.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt::sim {
+namespace {
+
+constexpr std::uint32_t kMaxPercentage = 100;
+constexpr std::uint32_t kMaxPriority = 15;
+constexpr std::size_t kQueuesPerDevice = 255;  // of a process; kfd_process_queue_manager.c, 9.4.3
+constexpr std::size_t kQueuesPerGpu = 4096;    // max_num_of_queues_per_device
+constexpr std::size_t kSdmaQueues = 16;        // 2 engines of 8 queues; sysfs of an MI308X
+
+}  // namespace
+
+// ---- CREATE_QUEUE
+// ------------------------------------------------------------------------------------------
+
+void KfdModel::create_queue(Pid pid, const NewQueue& queue, Reply reply) {
+  tasks_.start(own_ioctl(
+      pid, std::nullopt,
+      [this, queue](Process& process, CallRecord& call, long& result) {
+        return create(process, queue, call, result);
+      },
+      std::move(reply)));
+}
+
+/// 0, or why the driver has no room for another queue.
+long KfdModel::room_for(const Process& process, const NewQueue& request) const {
+  std::size_t of_process = 0;
+  std::size_t of_gpu = 0;
+  std::size_t sdma = 0;
+  for (const Process* each : nodes_[request.gpu]->processes) {
+    for (const auto& [id, queue] : each->queues) {
+      if (queue.gpu == request.gpu) {
+        ++of_gpu;
+        of_process += each == &process ? 1U : 0U;
+        sdma += queue.type == QueueType::kSdma ? 1U : 0U;
+      }
+    }
+  }
+  if (of_process >= kQueuesPerDevice) {
+    return -ENOSPC;
+  }
+  if (of_gpu >= kQueuesPerGpu) {
+    return -EPERM;
+  }
+  return request.type == QueueType::kSdma && sdma >= kSdmaQueues ? -ENOMEM : 0;
+}
+
+Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long& result) {
+  const Device* device = process.device(request.gpu);
+  if (device == nullptr || request.priority > kMaxPriority) {
+    result = -EINVAL;
+    co_return;
+  }
+  std::uint32_t id = 0;
+  while (process.queues.contains(id)) {
+    ++id;
+  }
+  result = id >= kMaxIds ? -ENOMEM : room_for(process, request);
+  if (result != 0) {
+    co_return;
+  }
+  Node& node = *nodes_[request.gpu];
+  co_await lock(node, call);
+  if (std::ranges::count(node.processes, &process) == 0) {
+    node.processes.insert(node.processes.begin(), &process);
+  }
+  Queue& queue = process.queues[id];
+  queue.id = id;
+  queue.gpu = request.gpu;
+  queue.type = request.type;
+  queue.ring_bytes = request.ring_bytes;
+  queue.serial = next_serial_++;
+  queue.hardware = node.gpu->add_queue({.process = process.pid.value(),
+                                        .priority = request.priority,
+                                        .compute = request.type == QueueType::kCompute,
+                                        .cooperative = request.cooperative});
+  queue.is_evicted = device->evicted > 0;
+  if (queue.active()) {
+    co_await refresh(request.gpu, parameters(request.gpu).t_grace, process.pid, call);
+  }
+  result = call.error;
+  if (result == 0) {
+    raise(process, queue, kQueueNew);
+    result = static_cast<long>(id);
+  } else {
+    remove(process, id);
+  }
+  node.dqm_lock.release();
+}
+
+// ---- DESTROY_QUEUE
+// -----------------------------------------------------------------------------------------
+
+void KfdModel::destroy_queue(Pid pid, std::uint32_t id, Reply reply) {
+  tasks_.start(own_ioctl(
+      pid, std::nullopt,
+      [this, id](Process& process, CallRecord& call, long& result) {
+        return destroy(process, id, call, result);
+      },
+      std::move(reply)));
+}
+
+Task KfdModel::destroy(Process& process, std::uint32_t id, CallRecord& call, long& result) {
+  Queue* queue = process.queue(id);
+  result = queue == nullptr ? -EINVAL : 0;
+  if (queue != nullptr && queue->is_being_destroyed && personality_.second_destroy_is_busy) {
+    result = -EBUSY;
+  }
+  if (result != 0) {
+    co_return;
+  }
+  queue->is_being_destroyed = true;
+  if (process.debugger && queue->is_suspended) {
+    // wait_on_destroy_queue: without the mutex, so that the debugger can resume it.
+    const std::uint64_t serial = queue->serial;
+    const sim::Reply<bool> resumed;
+    queue->destroyers.push_back(resumed.sink());
+    process.mutex.release();
+    const bool uninterrupted = co_await resumed;
+    co_await process.mutex.acquire();
+    call.book(DriverPhase::kLock, timeline_.now());
+    queue = process.queue(id);
+    if (!uninterrupted || queue == nullptr || queue->serial != serial) {
+      result = uninterrupted ? -EINVAL : -EINTR;
+      co_return;
+    }
+  }
+  const std::uint32_t gpu = queue->gpu;
+  Node& node = *nodes_[gpu];
+  co_await lock(node, call);
+  const bool was_active = queue->active();
+  queue->is_gone = true;
+  if (was_active) {
+    co_await refresh(gpu, parameters(gpu).t_grace, process.pid, call);
+  }
+  result = call.error;  // the queue is gone all the same
+  remove(process, id);
+  node.dqm_lock.release();
+}
+
+/// Forgets a queue that is off the runlist, and with its last one the process' place on it.
+void KfdModel::remove(Process& process, std::uint32_t id) {
+  const Queue& queue = process.queues.at(id);
+  Node& node = *nodes_[queue.gpu];
+  const std::uint32_t gpu = queue.gpu;
+  node.gpu->remove_queue(queue.hardware);
+  process.queues.erase(id);
+  if (process.queues_on(gpu).empty()) {
+    std::erase(node.processes, &process);
+  }
+}
+
+// ---- UPDATE_QUEUE, SET_CU_MASK
+// -----------------------------------------------------------------------------
+
+void KfdModel::update_queue(Pid pid, std::uint32_t id, QueueUpdate update, Reply reply) {
+  const ControlKind kind = update.percentage ? ControlKind::kPercentage : ControlKind::kPriority;
+  tasks_.start(own_ioctl(
+      pid, kind,
+      [this, id, update](Process& process, CallRecord& call, long& result) {
+        return change(process, id, update, {}, call, result);
+      },
+      std::move(reply)));
+}
+
+void KfdModel::set_cu_mask(Pid pid, std::uint32_t id, std::vector<std::uint32_t> words,
+                           Reply reply) {
+  tasks_.start(own_ioctl(
+      pid, ControlKind::kCuMask,
+      [this, id, words = std::move(words)](Process& process, CallRecord& call, long& result) {
+        return change(process, id, {}, words, call, result);
+      },
+      std::move(reply)));
+}
+
+/// update_queue: the MQD may be written only while the queue is unmapped, and everything is.
+Task KfdModel::change(Process& process, std::uint32_t id, QueueUpdate update,
+                      std::vector<std::uint32_t> mask, CallRecord& call, long& result) {
+  const bool masks = !update.percentage && !update.priority;
+  if (update.percentage.value_or(0) > kMaxPercentage ||
+      update.priority.value_or(0) > kMaxPriority || (masks && mask.empty())) {
+    result = -EINVAL;
+    co_return;
+  }
+  Queue* queue = process.queue(id);
+  if (queue == nullptr) {
+    result = -EFAULT;
+    co_return;
+  }
+  const std::uint32_t gpu = queue->gpu;
+  Node& node = *nodes_[gpu];
+  co_await lock(node, call);
+  co_await unmap(gpu, parameters(gpu).t_grace, process.pid, call);
+  if (process.device(gpu)->has_reset_queue) {
+    // The driver leaves here without mapping again.
+    result = -EACCES;
+  } else if (call.error != 0) {
+    result = call.error;
+  } else {
+    queue->percentage = update.percentage.value_or(queue->percentage);
+    if (update.priority) {
+      node.gpu->set_priority(queue->hardware, *update.priority);
+    }
+    if (masks) {
+      node.gpu->set_cu_mask(queue->hardware, mask);
+    }
+    co_await map(gpu, call);
+    result = call.error;
+  }
+  node.dqm_lock.release();
+}
+
+}  // namespace gpreempt::sim
