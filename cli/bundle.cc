@@ -18,6 +18,7 @@
 #include "cli/simulate.h"
 #include "config/document.h"
 #include "core/error.h"
+#include "core/mechanism.h"
 #include "core/testbed.h"
 #include "core/time.h"
 #include "core/units.h"
@@ -141,7 +142,7 @@ std::string describe_run(const RunOptions& options, const RunSetup& setup) {
   json["personality"] = std::string(setup.system.personality.name);
   json["seed"] = setup.scenario.run.seed;
   json["policies"] = setup.policies;
-  json["mechanism"] = setup.mechanism;
+  json["mechanism"] = label_of(setup.mechanism);
   nlohmann::ordered_json overrides = nlohmann::ordered_json::object();
   if (options.seed) {
     overrides["seed"] = *options.seed;

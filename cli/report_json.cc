@@ -12,6 +12,7 @@
 #include "cli/run_setup.h"
 #include "cli/summary.h"
 #include "config/parameter.h"
+#include "core/mechanism.h"
 #include "core/stats.h"
 #include "core/time.h"
 #include "workloads/scenario.h"
@@ -127,7 +128,7 @@ Json json_of(const PolicyMetrics& result, const RunSummary& summary) {
   const SloScenario& slo = summary.setup.scenario.slo;
   Json json;
   json["policy"] = result.policy;
-  json["mechanism"] = summary.setup.mechanism;
+  json["mechanism"] = label_of(summary.setup.mechanism);
   json["online"] = json_of(result.online, slo);
   if (result.tenants.size() > 1) {
     for (const TenantMetrics& tenant : result.tenants) {

@@ -20,6 +20,7 @@
 #include "cli/summary.h"
 #include "cli/table.h"
 #include "config/parameter.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 #include "core/stats.h"
 #include "core/time.h"
@@ -101,8 +102,8 @@ std::string head(const RunSummary& summary) {
                    human_time(setup.workload.duration), human_time(setup.workload.warmup), load));
   line("detection",
        fmt::format("{}{}, mechanism {}, seed {}", to_string(scenario.scheduler.detection),
-                   note.empty() ? std::string{} : fmt::format(" ({})", note), setup.mechanism,
-                   scenario.run.seed));
+                   note.empty() ? std::string{} : fmt::format(" ({})", note),
+                   label_of(setup.mechanism), scenario.run.seed));
   line("evidence", fmt::format("simulated; every cost is a prior, weakest evidence: {}",
                                to_string(setup.model.weakest_cost_evidence())));
   for (const std::string& each : setup.workload.notes) {

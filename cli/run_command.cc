@@ -15,7 +15,6 @@
 
 #include "cli/bundle.h"
 #include "cli/exit_code.h"
-#include "cli/mechanism.h"
 #include "cli/metrics.h"
 #include "cli/progress.h"
 #include "cli/report_json.h"
@@ -30,6 +29,7 @@
 #include "core/drive.h"
 #include "core/error.h"
 #include "core/event_log.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 #include "core/testbed.h"
 #include "workloads/compile.h"
@@ -83,7 +83,8 @@ class Session {
     }
     const std::string label = online ? "online-alone" : "offline-alone";
     progress_.phase(fmt::format("{} (baseline)", label));
-    GPREEMPT_TRY(store(record, one(open, part, "none", nullptr)));
+    // No mechanism either: one that needs arming would slow the baseline down.
+    GPREEMPT_TRY(store(record, one(open, part, "none", Mechanism{}, nullptr)));
     if (bundle_ != nullptr) {
       bundle_->add_requests(label, record);
     }
@@ -93,30 +94,30 @@ class Session {
   Result<RunRecord> under(const OpenTestbed& open, const std::string& policy) {
     progress_.phase(fmt::format("policy {}", policy));
     if (bundle_ == nullptr) {
-      return one(open, setup_.workload, policy, nullptr);
+      return one(open, setup_.workload, policy, setup_.mechanism, nullptr);
     }
     EventLog log(
         bundle_->events(),
         {.scenario = setup_.scenario.name, .policy = policy, .seed = setup_.scenario.run.seed});
     RunRecord record;
-    GPREEMPT_TRY(store(record, one(open, setup_.workload, policy, &log)));
+    GPREEMPT_TRY(store(record, one(open, setup_.workload, policy, setup_.mechanism, &log)));
     GPREEMPT_TRY(log.finish());
     bundle_->add_requests(policy, record);
     return record;
   }
 
   Result<RunRecord> one(const OpenTestbed& open, const Workload& workload,
-                        const std::string& policy, EventSink* log) {
+                        const std::string& policy, const Mechanism& mechanism, EventSink* log) {
     const SchedulerScenario& scheduler = setup_.scenario.scheduler;
     const Stopwatch watch;
     std::unique_ptr<Testbed> testbed;
     GPREEMPT_TRY(store(testbed, open()));
-    Result<RunRecord> record =
-        simulate(*testbed, workload,
-                 {.policy = policy,
-                  .scheduler = {.grace = scheduler.grace, .lease = scheduler.lease},
-                  .detection = scheduler.detection},
-                 {.log = log, .progress = [this](double done) { progress_.update(done); }});
+    Result<RunRecord> record = simulate(
+        *testbed, workload,
+        {.policy = policy,
+         .scheduler = {.grace = scheduler.grace, .lease = scheduler.lease, .mechanism = mechanism},
+         .detection = scheduler.detection},
+        {.log = log, .progress = [this](double done) { progress_.update(done); }});
     if (record) {
       record->wall_s = watch.seconds();
     }

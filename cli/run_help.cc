@@ -1,6 +1,11 @@
 #include "cli/run_help.h"
 
+#include <fmt/format.h>
+
+#include <string>
 #include <string_view>
+
+#include "core/mechanism.h"
 
 namespace gpreempt::cli {
 
@@ -29,7 +34,9 @@ Exit codes:
 const std::string_view kRunSummary =
     "Runs a scenario once per policy and reports what Online and Offline paid";
 
-const std::string_view kRunFooter =
+namespace {
+
+constexpr std::string_view kRunFooterHead =
     R"(
 What it does:
   Runs Online alone and Offline alone (no scheduler), then both together under each policy, with
@@ -49,8 +56,9 @@ Policies (options as NAME:key=value,...; `all` is every one):
   suspend   Offline is off while Online has work
   linger    and for hold=5ms after, so that a request that comes then costs no preemption
   slice     Offline is off for at most slice=20ms and then runs for at least gap=5ms
-Mechanisms: suspend-queues; the other names are known and refused with the reason.
+)";
 
+constexpr std::string_view kRunFooterTail = R"(
 Output:
   The result on stdout, progress on stderr. --format json is the schema of summary.json:
   schema, scenario, backend, seed, evidence, results[]. No sample is null. Times are integer
@@ -69,5 +77,23 @@ Exit codes:
   0  done        1  --gate: a limit was missed     2  usage, or input that was refused
   3  the environment: no device, a file that cannot be written
   4  a defect of gpreempt; please report it)";
+
+std::string mechanism_lines() {
+  std::string lines =
+      "\nMechanisms (how Offline is taken off the GPU; --backend sim offers all):\n";
+  for (const MechanismEntry& entry : mechanisms()) {
+    const std::string spec =
+        fmt::format("{}{}{}", entry.name, entry.options.empty() ? "" : ":", entry.options);
+    lines += fmt::format("  {:<23} {}{}\n", spec, entry.hypothetical ? "(hypothetical) " : "",
+                         entry.summary);
+  }
+  return lines;
+}
+
+}  // namespace
+
+std::string run_footer() {
+  return fmt::format("{}{}{}", kRunFooterHead, mechanism_lines(), kRunFooterTail);
+}
 
 }  // namespace gpreempt::cli

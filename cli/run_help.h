@@ -1,5 +1,6 @@
 #pragma once
 
+#include <string>
 #include <string_view>
 
 /// The words of --help and --version.
@@ -10,6 +11,7 @@ extern const std::string_view kVersionLine;
 extern const std::string_view kToolSummary;
 extern const std::string_view kToolFooter;
 extern const std::string_view kRunSummary;
-extern const std::string_view kRunFooter;
+/// Lists the mechanisms as well.
+[[nodiscard]] std::string run_footer();
 
 }  // namespace gpreempt::cli

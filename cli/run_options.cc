@@ -71,7 +71,7 @@ CLI::App* add_run(CLI::App& app, RawRun& raw) {
                 "Exit 1 if a policy misses a first limit of [slo], or the backend refuses it");
   run->set_version_flag("--version", std::string(kVersionLine));
   run->add_flag("--quiet", raw.quiet, "No progress on stderr");
-  run->footer(std::string(kRunFooter));
+  run->footer(run_footer());
   run->allow_extras();
   return run;
 }

@@ -15,10 +15,10 @@
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/model_file.h"
-#include "cli/mechanism.h"
 #include "cli/run_options.h"
 #include "config/document.h"
 #include "core/error.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 #include "core/program.h"
 #include "core/time.h"
@@ -129,8 +129,7 @@ Result<RunSetup> read_setup(const RunOptions& options) {
   GPREEMPT_TRY(store(scenario, find_scenario(options.scenario)));
   GPREEMPT_TRY(store(setup.scenario_text, scenario_text(options.scenario)));
   GPREEMPT_TRY(apply(options, scenario));
-  GPREEMPT_TRY(check_mechanism_name(scenario.scheduler.mechanism));
-  setup.mechanism = scenario.scheduler.mechanism;
+  GPREEMPT_TRY(store(setup.mechanism, make_mechanism(scenario.scheduler.mechanism)));
   GPREEMPT_TRY(store(setup.policies, read_policies(options, scenario.scheduler)));
   const HardwareScenario& hardware = scenario.hardware;
   GPREEMPT_TRY(store(setup.model, sim::find_model(hardware.model, hardware.num_kcq)));

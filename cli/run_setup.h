@@ -7,6 +7,7 @@
 #include "backends/sim/system.h"
 #include "cli/run_options.h"
 #include "core/error.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 #include "workloads/compile.h"
 #include "workloads/scenario.h"
@@ -21,7 +22,7 @@ struct RunSetup {
   sim::SystemOptions system;
   Workload workload;
   std::vector<std::string> policies;  ///< with the scenario's options filled in
-  std::string mechanism;
+  Mechanism mechanism;
   std::vector<double> utilisation;  ///< Online alone, per GPU
 };
 

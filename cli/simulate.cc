@@ -72,10 +72,10 @@ class Recorder final : public EventSink {
       onlookers_.log->realisation(realisation);
     }
   }
-  void refusal(const Action& action, const Error& error, Instant at) override {
+  void refusal(const Action& action, ControlKind kind, const Error& error, Instant at) override {
     ++record_.refusals;
     if (onlookers_.log != nullptr) {
-      onlookers_.log->refusal(action, error, at);
+      onlookers_.log->refusal(action, kind, error, at);
     }
   }
 

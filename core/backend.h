@@ -39,7 +39,7 @@ struct Percentage {
 };
 /// UPDATE_QUEUE with another priority: arbitration of new workgroups, resident ones stay.
 struct Priority {
-  std::uint32_t level = 7;  ///< KFD's 0..15
+  std::optional<std::uint32_t> level;  ///< KFD's 0..15; nullopt = the one it was created with
   Duration lease{};
 };
 /// SET_CU_MASK. Bit b of the words belongs to XCC b modulo their number; no words = every CU.

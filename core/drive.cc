@@ -11,17 +11,18 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mechanism.h"
 #include "core/scheduler.h"
 #include "core/time.h"
 
 namespace gpreempt {
 namespace {
 
-Control control_for(const Action& action, const SchedulerOptions& options) {
-  if (action.kind == ControlKind::kSuspend) {
-    return Suspend{.grace = options.grace, .lease = options.lease};
-  }
-  return Resume{};
+Control control_for(const Action& action, const SchedulerOptions& options,
+                    const BackendInfo& info) {
+  return action.kind == ControlKind::kSuspend
+             ? take_off(options.mechanism, options.grace, options.lease, info)
+             : give_back(options.mechanism);
 }
 
 /// One scheduler on one backend; `now_` is the time of the last step, which never goes back even if
@@ -65,11 +66,15 @@ class Loop {
       sink_.decision(decision);
     }
     for (const Action& action : actions_.items) {
-      const Result<RequestId> request = backend_.control(action.target, actions_.ids_of(action),
-                                                         control_for(action, scheduler_.options()));
-      if (!request) {
+      const Control control = control_for(action, scheduler_.options(), backend_.info());
+      const Result<RequestId> request =
+          backend_.control(action.target, actions_.ids_of(action), control);
+      if (request) {
+        scheduler_.issued(action, *request);
+        sink_.issued(action, now_);
+      } else {
         scheduler_.refused(action, request.error(), now_);
-        sink_.refusal(action, request.error(), now_);
+        sink_.refusal(action, kind_of(control), request.error(), now_);
       }
     }
   }

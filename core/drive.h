@@ -18,7 +18,11 @@ class EventSink {
   virtual void event(const Event& /*event*/) {}
   virtual void decision(const Decision& /*decision*/) {}
   virtual void realisation(const Realisation& /*realisation*/) {}
-  virtual void refusal(const Action& /*action*/, const Error& /*error*/, Instant /*at*/) {}
+  /// The backend took an action.
+  virtual void issued(const Action& /*action*/, Instant /*at*/) {}
+  /// It did not; `kind` is the control that the mechanism made of the action.
+  virtual void refusal(const Action& /*action*/, ControlKind /*kind*/, const Error& /*error*/,
+                       Instant /*at*/) {}
 };
 
 /// The only loop: feeds a backend's events to a scheduler and its actions to the backend, until the

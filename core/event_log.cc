@@ -204,12 +204,12 @@ void EventLog::realisation(const Realisation& realisation) {
   end_line();
 }
 
-void EventLog::refusal(const Action& action, const Error& error, Instant at) {
+void EventLog::refusal(const Action& action, ControlKind kind, const Error& error, Instant at) {
   if (content_ == EventLogContent::kDecisions) {
     return;
   }
   put(line_, "{{\"at\":{},\"kind\":\"refusal\",\"target\":{},\"control\":\"{}\",\"queues\":{}",
-      to_ns(at), action.target, to_string(action.kind), action.count);
+      to_ns(at), action.target, to_string(kind), action.count);
   put_error(line_, error);
   line_.push_back('}');
   end_line();

@@ -38,7 +38,7 @@ class EventLog final : public EventSink {
   void event(const Event& event) override;
   void decision(const Decision& decision) override;
   void realisation(const Realisation& realisation) override;
-  void refusal(const Action& action, const Error& error, Instant at) override;
+  void refusal(const Action& action, ControlKind kind, const Error& error, Instant at) override;
 
   /// Flushes. Errors: kIo (a write failed, at any time; the log is incomplete).
   [[nodiscard]] Result<void> finish();

@@ -105,7 +105,7 @@ Scheduler::Scheduler(std::unique_ptr<const Policy> policy, SchedulerOptions opti
   GPREEMPT_CHECK(policy != nullptr);
   GPREEMPT_CHECK(options.lease > Duration::zero());
   state_->policy = std::move(policy);
-  state_->options = options;
+  state_->options = std::move(options);
 }
 Scheduler::~Scheduler() = default;
 Scheduler::Scheduler(Scheduler&&) noexcept = default;
@@ -173,6 +173,8 @@ void Scheduler::step(const Event* event, Instant now, Actions& out) {
   state.evaluate(step);
   state.reconcile_dirty(step);
 }
+
+void Scheduler::issued(const Action& action, RequestId request) { state_->issued(action, request); }
 
 void Scheduler::refused(const Action& action, const Error& /*error*/, Instant /*now*/) {
   state_->undo(action);

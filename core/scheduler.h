@@ -9,6 +9,7 @@
 
 #include "core/backend.h"
 #include "core/decision.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 
 namespace gpreempt {
@@ -24,12 +25,13 @@ struct TenantSpec {
 struct SchedulerOptions {
   std::optional<Duration> grace;             ///< nullopt = the driver's default
   Duration lease = std::chrono::seconds(2);  ///< longest suspension; the backend ends it
+  Mechanism mechanism;                       ///< what suspending and resuming stand for
 };
 
-/// A call to make on the backend: `Suspend` or `Resume` of the ids `[first, first + count)` of
-/// `Actions::ids`.
+/// A call to make on the backend for the ids `[first, first + count)` of `Actions::ids`.
 struct Action {
   TargetId target;
+  /// kSuspend or kResume, whatever mechanism carries it out (`take_off`, `give_back`).
   ControlKind kind = ControlKind::kSuspend;
   std::uint32_t first = 0;
   std::uint32_t count = 0;
@@ -53,7 +55,8 @@ struct Actions {
 /// reproduces its decisions.
 ///
 /// Per (process, GPU) an Offline tenant is Running -> Suspending -> Suspended -> Resuming; events
-/// may arrive in any state and order.
+/// may arrive in any state and order. A queue is as good as suspended until a mechanism that needs
+/// arming has given it the GPU for the first time.
 ///
 /// Invariants, checked in every build:
 /// - a queue is suspended only while a policy's live reason stands; when it falls, a resume
@@ -81,6 +84,9 @@ class Scheduler {
   /// Time: no allocation once `out` and the tables have grown to the run's size.
   void step(const Event* event, Instant now, Actions& out);
 
+  /// The backend took an action; `ControlDone` with this request ends it. To be called before the
+  /// next step.
+  void issued(const Action& action, RequestId request);
   /// The backend refused to take an action (it was never in flight). Undoes its bookkeeping; the
   /// next step that changes the target may try again.
   void refused(const Action& action, const Error& error, Instant now);

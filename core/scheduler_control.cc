@@ -84,6 +84,7 @@ bool Scheduler::State::issue(TrackedTarget& target, ControlKind kind, StepContex
   }
   flight.active = true;
   flight.kind = kind;
+  flight.request.reset();
   step.out.items.push_back({.target = target.id,
                             .kind = kind,
                             .first = static_cast<std::uint32_t>(first),
@@ -92,7 +93,10 @@ bool Scheduler::State::issue(TrackedTarget& target, ControlKind kind, StepContex
 }
 
 void Scheduler::State::board(TrackedTarget& target, TrackedQueue& queue, ControlKind kind) {
-  target.flight.items.push_back({.id = queue.id, .slot = queue.slot, .before = queue.phase});
+  target.flight.items.push_back({.id = queue.id,
+                                 .slot = queue.slot,
+                                 .before = queue.phase,
+                                 .was_uncertain = queue.uncertain});
   queue.phase = phase_during(kind);
   queue.uncertain = false;
   TrackedMember& member = members[target.members[queue.slot]];
@@ -103,13 +107,19 @@ void Scheduler::State::board(TrackedTarget& target, TrackedQueue& queue, Control
   }
 }
 
+void Scheduler::State::issued(const Action& action, RequestId request) {
+  TrackedTarget* const target = find_live(action.target);
+  GPREEMPT_CHECK(target != nullptr && target->flight.active && target->flight.kind == action.kind);
+  target->flight.request = request;
+}
+
 void Scheduler::State::finished(const ControlDone& event, StepContext& step) {
   TrackedTarget* const target = find_live(event.target);
   if (target == nullptr) {
     return;
   }
   Flight& flight = target->flight;
-  if (!flight.active || flight.kind != event.kind) {
+  if (!flight.active || flight.request != event.request) {
     mark_dirty(*target);
     return;  // somebody else's request
   }
@@ -172,6 +182,7 @@ std::size_t Scheduler::State::restore(TrackedTarget& target, std::size_t item, s
     return hint;  // it went away meanwhile
   }
   target.queues[position].phase = asked.before;
+  target.queues[position].uncertain = asked.was_uncertain;
   return position + 1;
 }
 
@@ -195,7 +206,8 @@ void Scheduler::State::land(TrackedTarget& target, std::uint32_t slot, const Con
     return;
   }
   member.in_flight = false;
-  member.last_cost.at(static_cast<std::size_t>(event.kind)) = event.done - event.issued;
+  const ControlKind kind = target.flight.kind;
+  member.last_cost.at(static_cast<std::size_t>(kind)) = event.done - event.issued;
   Progress& flying = member.flying;
   if (flying.active) {
     flying.first_issued = std::min(flying.first_issued, event.issued);
@@ -203,7 +215,7 @@ void Scheduler::State::land(TrackedTarget& target, std::uint32_t slot, const Con
     const bool goes_on =
         is_open && !member.newly_quarantined &&
         std::any_of(target.queues.begin(), target.queues.end(), [&](const TrackedQueue& queue) {
-          return queue.slot == slot && wants_request(target, queue, event.kind);
+          return queue.slot == slot && wants_request(target, queue, kind);
         });
     if (is_open) {
       member.open = flying;
@@ -267,7 +279,7 @@ void Scheduler::State::undo(const Action& action) {
     GPREEMPT_CHECK(position < target->queues.size());
     TrackedQueue& queue = target->queues[position];
     queue.phase = item.before;
-    queue.uncertain = item.before == QueuePhase::kSuspended && action.kind == ControlKind::kSuspend;
+    queue.uncertain = item.was_uncertain;
   }
 }
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <unordered_map>
 #include <vector>
@@ -34,7 +35,7 @@ struct TrackedQueue {
   QueuePhase phase = QueuePhase::kRunning;
   bool compute = true;
   bool quarantined = false;  ///< failed in hardware: never suspended again
-  bool uncertain = false;    ///< a lease expired while it was being suspended: may be running
+  bool uncertain = false;    ///< may be running: its lease expired meanwhile, or it is not armed
   std::uint8_t resume_failures = 0;
 
   [[nodiscard]] bool given_up() const { return resume_failures >= kMaxResumeFailures; }
@@ -44,12 +45,14 @@ struct FlightItem {
   QueueId id;
   std::uint32_t slot = kNoIndex;
   QueuePhase before = QueuePhase::kRunning;  ///< restored if the backend refuses
+  bool was_uncertain = false;
 };
 
 /// The request of a target that is in flight.
 struct Flight {
   bool active = false;
   ControlKind kind = ControlKind::kSuspend;
+  std::optional<RequestId> request;  ///< none until the backend took it
   std::vector<FlightItem> items;
 };
 
@@ -159,6 +162,7 @@ struct Scheduler::State {
   [[nodiscard]] bool issue(TrackedTarget& target, ControlKind kind, StepContext& step);
   void board(TrackedTarget& target, TrackedQueue& queue, ControlKind kind);
   void finished(const ControlDone& event, StepContext& step);
+  void issued(const Action& action, RequestId request);
   std::size_t settle(TrackedTarget& target, std::size_t item, Outcome outcome, std::size_t hint);
   [[nodiscard]] std::size_t restore(TrackedTarget& target, std::size_t item, std::size_t hint);
   void failed(TrackedTarget& target, TrackedQueue& queue, ControlKind kind);

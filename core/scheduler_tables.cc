@@ -6,6 +6,7 @@
 #include "core/decision.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/scheduler_state.h"
@@ -93,6 +94,10 @@ void Scheduler::State::born(const QueueInfo& info, StepContext& step) {
   queue.compute = info.type == QueueType::kCompute && info.role != QueueRole::kSdma;
   queue.phase =
       info.state == QueueState::kSuspended ? QueuePhase::kSuspended : QueuePhase::kRunning;
+  if (needs_arming(options.mechanism)) {
+    queue.phase = QueuePhase::kSuspended;
+    queue.uncertain = true;
+  }
   if (target.tenant == kNoIndex) {
     return;
   }

@@ -103,6 +103,7 @@ class Bench {
   void step() {
     scheduler_.step(&event_, now_, out_);
     for (const Action& action : out_.items) {
+      scheduler_.issued(action, RequestId(0));
       ControlDone& done = answers_[action.target.value()];
       done.kind = action.kind;
       done.issued = now_;

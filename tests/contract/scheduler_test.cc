@@ -47,7 +47,8 @@ class Recorder final : public EventSink {
     entries_.push_back(Entry{.event = event, .offline_work = offline_work_()});
   }
   void decision(const Decision& decision) override { decisions_.push_back(decision); }
-  void refusal(const Action& /*action*/, const Error& error, Instant /*at*/) override {
+  void refusal(const Action& /*action*/, ControlKind /*kind*/, const Error& error,
+               Instant /*at*/) override {
     ADD_FAILURE() << error.what;
   }
 

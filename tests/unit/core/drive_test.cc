@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/time.h"
@@ -36,6 +37,7 @@ using testing::_;
 using testing::ElementsAre;
 using testing::Invoke;
 using testing::NiceMock;
+using testing::ReturnRef;
 using testing::VariantWith;
 
 /// Lists what it was told.
@@ -46,8 +48,9 @@ class Notes final : public EventSink {
     lines.emplace_back("decide " + std::string(to_string(decision.verdict)));
   }
   void realisation(const Realisation& /*realisation*/) override { lines.emplace_back("realise"); }
-  void refusal(const Action& action, const Error& error, Instant /*at*/) override {
-    lines.emplace_back("refuse " + std::string(to_string(action.kind)) + " " + error.what);
+  void refusal(const Action& /*action*/, ControlKind kind, const Error& error,
+               Instant /*at*/) override {
+    lines.emplace_back("refuse " + std::string(to_string(kind)) + " " + error.what);
   }
   std::vector<std::string> lines;
 };
@@ -56,9 +59,14 @@ class DriveTest : public testing::Test {
  protected:
   DriveTest() {
     ON_CALL(backend_, now()).WillByDefault(Invoke([this] { return now_; }));
+    ON_CALL(backend_, info()).WillByDefault(ReturnRef(info_));
     ON_CALL(backend_, next_event(_)).WillByDefault(Invoke([this](Instant deadline) {
       return next(deadline);
     }));
+    add_tenants();
+  }
+
+  void add_tenants() {
     EXPECT_TRUE(scheduler_
                     .add_tenant({.name = "online",
                                  .cls = TenantClass::kOnline,
@@ -94,6 +102,7 @@ class DriveTest : public testing::Test {
     return drive(backend_, scheduler_, notes_, instant_from_ns(until_ns));
   }
 
+  BackendInfo info_;
   NiceMock<MockBackend> backend_;
   Scheduler scheduler_{make_policy("suspend").value(), {.grace = 3ms, .lease = 2s}};
   Notes notes_;
@@ -125,6 +134,36 @@ TEST_F(DriveTest, TurnsEventsIntoControls) {
   EXPECT_TRUE(run(100).has_value());
   EXPECT_THAT(notes_.lines, ElementsAre("queue-born", "activity-edge", "decide suspend"));
   EXPECT_EQ(now_, instant_from_ns(100));
+}
+
+TEST_F(DriveTest, MakesOfAnActionWhatTheMechanismSays) {
+  scheduler_ = Scheduler(make_policy("suspend").value(),
+                         {.lease = 2s, .mechanism = make_mechanism("queue-percent").value()});
+  add_tenants();
+  busy_world();
+  at(30, done(ControlKind::kPercentage, 30));
+  at(40, ActivityEdge{kOnline, false});
+  at(50, done(ControlKind::kPercentage, 50));
+  std::vector<std::uint32_t> percentages;
+  EXPECT_CALL(backend_, control(kOffline, _, VariantWith<Percentage>(_)))
+      .Times(2)
+      .WillRepeatedly(Invoke([&](TargetId, std::span<const QueueId>, const Control& control) {
+        percentages.push_back(std::get<Percentage>(control).percent);
+        return Result<RequestId>(RequestId(1));
+      }));
+  EXPECT_TRUE(run(100).has_value());
+  EXPECT_THAT(percentages, ElementsAre(0, 100));
+  EXPECT_TRUE(scheduler_.quiescent());
+}
+
+TEST_F(DriveTest, TakesAnotherRequestsEndForNothing) {
+  busy_world();
+  at(30, done(ControlKind::kSuspend, 30));
+  EXPECT_CALL(backend_, control(_, _, _)).WillOnce(Invoke([](auto&&...) {
+    return Result<RequestId>(RequestId(2));
+  }));
+  EXPECT_TRUE(run(100).has_value());
+  EXPECT_FALSE(scheduler_.quiescent());
 }
 
 TEST_F(DriveTest, LeavesSuspensionsInPlaceWhenItEnds) {
@@ -198,7 +237,7 @@ TEST_F(DriveTest, DrivesToRestByResumingEverything) {
     return Result<RequestId>(RequestId(1));
   }));
   EXPECT_CALL(backend_, control(_, _, VariantWith<Resume>(_))).WillOnce(Invoke([](auto&&...) {
-    return Result<RequestId>(RequestId(2));
+    return Result<RequestId>(RequestId(1));
   }));
   ASSERT_TRUE(run(25).has_value());
   EXPECT_TRUE(drive_to_rest(backend_, scheduler_, notes_, instant_from_ns(100)).has_value());

@@ -201,12 +201,13 @@ TEST(EventLogTest, WritesRefusals) {
   std::string text;
   EventLog log(text, kHeader);
   log.refusal({.target = TargetId(3), .kind = ControlKind::kSuspend, .first = 0, .count = 2},
-              {.code = Errc::kBusy, .sys_errno = 0, .what = "later"}, instant_from_ns(5));
+              ControlKind::kPercentage, {.code = Errc::kBusy, .sys_errno = 0, .what = "later"},
+              instant_from_ns(5));
   EXPECT_EQ(parse(text).at(1),
             (Json{{"at", 5},
                   {"kind", "refusal"},
                   {"target", 3},
-                  {"control", "suspend"},
+                  {"control", "percentage"},
                   {"queues", 2},
                   {"error", {{"code", "busy"}, {"errno", 0}, {"what", "later"}}}}));
 }
@@ -216,7 +217,7 @@ TEST(EventLogTest, WritesOnlyDecisionsWhenAskedTo) {
   EventLog log(text, kHeader, EventLogContent::kDecisions);
   log.event({.at = {}, .what = TargetExited{TargetId(1)}});
   log.realisation({});
-  log.refusal({}, {}, {});
+  log.refusal({}, {}, {}, {});
   log.decision(some_decision(kUnknownCost));
   const std::vector<Json> lines = parse(text);
   ASSERT_THAT(lines, SizeIs(2));

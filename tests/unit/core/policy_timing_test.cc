@@ -73,6 +73,7 @@ class Timetable {
                            std::string(to_string(each.reason)));
     }
     for (const Action& action : out_.items) {
+      scheduler_.issued(action, RequestId(1));
       ControlDone ended{.request = RequestId(1),
                         .target = action.target,
                         .kind = action.kind,

@@ -125,6 +125,7 @@ class SchedulerRig {
       EXPECT_FALSE(in_flight(action.target)) << "two requests in flight";
       const auto ids = out.ids_of(action);
       flights_[action.target] = {.action = action, .ids = {ids.begin(), ids.end()}, .issued = now};
+      scheduler.issued(action, RequestId(1));
     }
     return out;
   }

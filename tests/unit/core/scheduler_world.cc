@@ -112,6 +112,7 @@ void SchedulerWorld::take(const Action& action) {
     return;
   }
   process->excused = false;
+  scheduler_.issued(action, RequestId(1));
   process->flight = action;
   process->flight_ids.assign(ids.begin(), ids.end());
   process->issued = now_;
