@@ -242,6 +242,8 @@ std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baseli
 
 PreemptionMetrics measure_preemptions(const RunRecord& run) {
   PreemptionMetrics metrics;
+  metrics.suspends = run.take_offs;
+  metrics.resumes = run.give_backs;
   std::vector<std::int64_t> first;
   std::vector<std::int64_t> steady;
   std::uint64_t saved = 0;
@@ -249,10 +251,10 @@ PreemptionMetrics measure_preemptions(const RunRecord& run) {
     if (call.kind == ControlKind::kSuspend) {
       (call.first_of_process ? first : steady).push_back(to_ns(call.done - call.called));
       saved += call.saved_bytes;
-      ++metrics.suspends;
-    } else {
-      ++metrics.resumes;
     }
+  }
+  if (const std::uint64_t suspends = first.size() + steady.size(); suspends != 0) {
+    metrics.saved_bytes_mean = saved / suspends;
   }
   metrics.first = spread_of(std::move(first));
   metrics.steady = spread_of(std::move(steady));
@@ -263,9 +265,6 @@ PreemptionMetrics measure_preemptions(const RunRecord& run) {
   }
   if (const std::uint64_t calls = metrics.suspends + metrics.resumes; calls != 0) {
     metrics.bystander_per_call = metrics.bystander / static_cast<std::int64_t>(calls);
-  }
-  if (metrics.suspends != 0) {
-    metrics.saved_bytes_mean = saved / metrics.suspends;
   }
   return metrics;
 }

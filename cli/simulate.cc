@@ -72,6 +72,9 @@ class Recorder final : public EventSink {
       onlookers_.log->realisation(realisation);
     }
   }
+  void issued(const Action& action, Instant /*at*/) override {
+    ++(action.kind == ControlKind::kSuspend ? record_.take_offs : record_.give_backs);
+  }
   void refusal(const Action& action, ControlKind kind, const Error& error, Instant at) override {
     ++record_.refusals;
     if (onlookers_.log != nullptr) {

@@ -48,6 +48,8 @@ struct RunRecord {
   std::vector<TenantRecord> tenants;
   std::vector<DriverCall> calls;
   std::vector<Decision> decisions;
+  std::uint64_t take_offs = 0;       ///< calls that took Offline off, whatever the mechanism
+  std::uint64_t give_backs = 0;      ///< calls that gave the GPU back
   std::uint64_t refusals = 0;        ///< actions that the backend refused
   std::uint64_t leases_expired = 0;  ///< suspensions that their lease ended
   std::uint64_t engine_events = 0;

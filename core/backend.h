@@ -39,10 +39,11 @@ struct Percentage {
 };
 /// UPDATE_QUEUE with another priority: arbitration of new workgroups, resident ones stay.
 struct Priority {
-  std::optional<std::uint32_t> level;  ///< KFD's 0..15; nullopt = the one it was created with
+  std::optional<std::uint32_t> level;  ///< KFD's 0..15; nullopt = its own again
   Duration lease{};
 };
-/// SET_CU_MASK. Bit b of the words belongs to XCC b modulo their number; no words = every CU.
+/// SET_CU_MASK. Bit b of the words belongs to XCC b modulo their number; no words = every CU. Each
+/// XCC must keep one: a queue is on all of them, and would hang on one without.
 struct CuMask {
   std::vector<std::uint32_t> words;
   Duration lease{};
@@ -156,7 +157,7 @@ class Backend {
   /// `ControlDone` with one outcome per id. The driver preempts *every* queue of each GPU involved,
   /// those of other processes too. Errors, and then nothing was posted: kUnsupported (with the
   /// reason of `info()`), kNotPermitted (the target is only observed), kInvalidArgument (no ids,
-  /// more than 1024, an id twice, an id of another target, a lease that is not positive), kBusy (a
+  /// more than 1024, an id twice, an id of another target, what `check_control` refuses), kBusy (a
   /// request of this target is in flight).
   [[nodiscard]] virtual Result<RequestId> control(TargetId target, std::span<const QueueId> ids,
                                                   const Control& control) = 0;

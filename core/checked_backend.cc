@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "core/backend.h"
+#include "core/control_rules.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
@@ -58,6 +59,8 @@ class CheckedBackend final : public Backend {
   [[nodiscard]] Result<void> check_ids(std::string_view operation, TargetId target,
                                        std::span<const QueueId> ids);
   [[nodiscard]] bool owns(TargetId target, QueueId id);
+  /// The GPUs that the named queues are on.
+  [[nodiscard]] std::vector<GpuInfo> gpus_of(TargetId target, std::span<const QueueId> ids) const;
   void learn(const Event& event);
   void forget(TargetId target);
 
@@ -132,12 +135,9 @@ Result<RequestId> CheckedBackend::control(TargetId target, std::span<const Queue
     return fail(Errc::kUnsupported, fmt::format("{} on target {}: {}", operation, target, reason));
   }
   GPREEMPT_TRY(check_ids(operation, target, ids));
-  const Duration lease = lease_of(control);
-  if (lease < Duration::zero() || (stops_work(control) && lease == Duration::zero())) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("{} on target {}: a lease of {} ns is not positive; every suspension "
-                            "needs an end",
-                            operation, target, to_ns(lease)));
+  if (const Result<void> sound = check_control(control, gpus_of(target, ids)); !sound) {
+    return fail(sound.error().code,
+                fmt::format("{} on target {}: {}", operation, target, sound.error().what));
   }
   if ((*found)->in_flight) {
     return fail(Errc::kBusy, fmt::format("{} on target {}: a request is in flight; wait for it",
@@ -191,6 +191,20 @@ bool CheckedBackend::owns(TargetId target, QueueId id) {
   }
   const auto found = owners_.find(id);
   return found != owners_.end() && found->second == target;
+}
+
+std::vector<GpuInfo> CheckedBackend::gpus_of(TargetId target, std::span<const QueueId> ids) const {
+  const std::vector<QueueInfo> queues = inner_->queues(target);
+  std::vector<GpuInfo> gpus;
+  for (const GpuInfo& gpu : info().gpus) {
+    const bool used = std::any_of(queues.begin(), queues.end(), [&](const QueueInfo& queue) {
+      return queue.gpu == gpu.id && std::find(ids.begin(), ids.end(), queue.id) != ids.end();
+    });
+    if (used) {
+      gpus.push_back(gpu);
+    }
+  }
+  return gpus;
 }
 
 Result<void> CheckedBackend::watch(TargetId target, Duration period) {

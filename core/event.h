@@ -79,7 +79,7 @@ struct ControlDone {
   std::optional<Error> error;          ///< the call was refused: what is not kOk was not done
 };
 
-/// The backend itself ended suspensions whose lease ran out: these queues run again.
+/// The backend itself ended what restricted these queues, because its lease ran out.
 struct LeaseExpired {
   TargetId target;
   std::vector<QueueId> queues;

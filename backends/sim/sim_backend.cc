@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -43,13 +44,6 @@ SimBackend::SimBackend(System& system)
     info_.gpus.push_back(GpuInfo{
         .id = gpu_ids_.back(), .xccs = gpu.xccs, .cus = gpu.cus(), .hqd_slots = gpu.hqd_slots});
   }
-  for (std::size_t i = 0; i < kControlKinds; ++i) {
-    const auto kind = static_cast<ControlKind>(i);
-    if (kind != ControlKind::kSuspend && kind != ControlKind::kResume) {
-      info_.controls.at(i) =
-          fmt::format("{} is not modelled in this version; use suspend-queues", to_string(kind));
-    }
-  }
   system_.observe(this, this);
   system_.on_exit([this](Pid pid) { exited(pid); });
 }
@@ -60,6 +54,11 @@ SimBackend::~SimBackend() {
   for (auto& [id, target] : targets_) {
     if (target.watch) {
       system_.timeline().cancel(target.watch->tick);
+    }
+  }
+  for (auto& [id, target] : targets_) {
+    if (target.session) {
+      target.session->orphan();
     }
   }
   targets_.clear();
@@ -104,6 +103,7 @@ Result<TargetId> SimBackend::attach(Pid pid, AttachMode mode) {
     target.session = std::make_unique<SimSession>(
         SimSession::Host{.timeline = system_.timeline(),
                          .kfd = system_.kfd(),
+                         .launcher = system_.launcher(pid),
                          .gpu_ids = gpu_ids_,
                          .new_queue_id = [this] { return QueueId(next_queue_++); },
                          .post = [this](auto what) { post(std::move(what)); }},
@@ -154,25 +154,23 @@ Result<RequestId> SimBackend::control(TargetId id, std::span<const QueueId> ids,
     return fail(Errc::kNotPermitted,
                 fmt::format("control target {}: it is not attached for control", id));
   }
-  std::vector<QueueId> copy(ids.begin(), ids.end());
-  const RequestId request(next_request_);
-  if (const auto* suspend = std::get_if<Suspend>(&control)) {
-    std::optional<Duration> grace = suspend->grace;
-    if (grace) {
-      const Result<Duration> representable =
-          representable_grace(*grace, system_.options().gpu.clock_hz);
-      if (!representable) {
-        return tl::unexpected<Error>(representable.error());
-      }
-      grace = *representable;
+  Control checked = control;
+  if (auto* suspend = std::get_if<Suspend>(&checked); suspend != nullptr && suspend->grace) {
+    const Result<Duration> representable =
+        representable_grace(*suspend->grace, system_.options().gpu.clock_hz);
+    if (!representable) {
+      return tl::unexpected<Error>(representable.error());
     }
-    target->session->suspend(request, std::move(copy), grace, suspend->lease);
-  } else if (std::holds_alternative<Resume>(control)) {
-    target->session->resume(request, std::move(copy));
-  } else {
-    return fail(Errc::kUnsupported, info_.missing(kind_of(control)));
+    suspend->grace = *representable;
   }
-  ++next_request_;
+  if (const auto* signal = std::get_if<Signal>(&control);
+      signal != nullptr && signal->number != SIGSTOP && signal->number != SIGCONT) {
+    return fail(Errc::kUnsupported,
+                fmt::format("signal {}: the model's processes know SIGSTOP and SIGCONT only",
+                            signal->number));
+  }
+  const RequestId request(next_request_++);
+  target->session->control(request, {ids.begin(), ids.end()}, std::move(checked));
   return request;
 }
 

@@ -22,7 +22,8 @@
 namespace gpreempt::sim {
 
 /// `Backend` straight on the driver model, without the KFD client. Relies on `CheckedBackend` for
-/// argument rules.
+/// argument rules. Offers every control; what happens to restrictions when it is closed, or
+/// destroyed without that (its process died), is in `SimSession`.
 class SimBackend final : public Backend, public HintSink, public WorkObserver {
  public:
   explicit SimBackend(System& system);

@@ -9,12 +9,14 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <set>
 #include <utility>
 #include <vector>
 
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/reply.h"
 #include "backends/sim/task.h"
+#include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
@@ -37,6 +39,8 @@ QueueRole role_of(const KfdModel::QueueEntry& entry) {
   return entry.ring_bytes == kInternalRingBytes ? QueueRole::kInternal : QueueRole::kUser;
 }
 
+}  // namespace
+
 Error driver_error(const char* operation, Pid pid, long result) {
   const int number = static_cast<int>(-result);
   const Errc code = number == ESRCH      ? Errc::kProcessExited
@@ -44,13 +48,12 @@ Error driver_error(const char* operation, Pid pid, long result) {
                                          : Errc::kNotPermitted;
   const char* reason = number == ESRCH      ? "it has exited"
                        : number == EALREADY ? "another debugger holds it"
+                       : number == EACCES   ? "a queue of it was reset, and it may change none"
                                             : "the driver refuses; it is traced by somebody else";
   return Error{.code = code,
                .sys_errno = number,
                .what = fmt::format("{} process {}: {}", operation, pid, reason)};
 }
-
-}  // namespace
 
 SimSession::SimSession(Host host, KfdModel::Caller caller, TargetId target, Pid pid)
     : host_(std::move(host)), caller_(caller), target_(target), pid_(pid) {}
@@ -59,15 +62,9 @@ SimSession::~SimSession() { host_.timeline.cancel(lease_event_); }
 
 void SimSession::attach() { tasks_.start(do_attach()); }
 
-void SimSession::suspend(RequestId request, std::vector<QueueId> ids, std::optional<Duration> grace,
-                         Duration lease) {
+void SimSession::control(RequestId request, std::vector<QueueId> ids, Control control) {
   in_flight_ = true;
-  tasks_.start(do_control(ControlKind::kSuspend, request, std::move(ids), grace, lease));
-}
-
-void SimSession::resume(RequestId request, std::vector<QueueId> ids) {
-  in_flight_ = true;
-  tasks_.start(do_control(ControlKind::kResume, request, std::move(ids), std::nullopt, {}));
+  tasks_.start(do_control(request, std::move(ids), std::move(control)));
 }
 
 void SimSession::detach(std::function<void()> done) { tasks_.start(do_detach(std::move(done))); }
@@ -180,99 +177,16 @@ void SimSession::merge(const std::vector<KfdModel::QueueEntry>& entries) {
   }
 }
 
-Task SimSession::do_control(ControlKind kind, RequestId request, std::vector<QueueId> ids,
-                            std::optional<Duration> grace, Duration lease) {
-  const Instant issued = host_.timeline.now();
-  co_await serial_.acquire();
-  std::vector<QueueOutcome> outcomes;
-  outcomes.reserve(ids.size());
-  for (const QueueId id : ids) {
-    outcomes.push_back(QueueOutcome{.id = id, .outcome = Outcome::kInvalid});
-  }
-  long result = 0;
-  if (kind == ControlKind::kSuspend) {
-    co_await rescan();
-  }
-  co_await call(kind, grace, outcomes, result);
-  const auto invalid = [](const QueueOutcome& each) { return each.outcome == Outcome::kInvalid; };
-  if (result >= 0 && kind == ControlKind::kSuspend &&
-      std::any_of(outcomes.begin(), outcomes.end(), invalid)) {
-    co_await rescan();
-    co_await call(kind, grace, outcomes, result);
-  }
-  note(kind, outcomes, saturating_add(issued, lease));
-  in_flight_ = false;
-  std::optional<Error> error;
-  if (!alive_ || result < 0) {
-    error = driver_error("control", pid_, alive_ ? result : -ESRCH);
-  }
-  host_.post(ControlDone{.request = request,
-                         .target = target_,
-                         .kind = kind,
-                         .issued = issued,
-                         .done = host_.timeline.now(),
-                         .outcomes = std::move(outcomes),
-                         .error = std::move(error)});
-  serial_.release();
-}
-
-Task SimSession::call(ControlKind kind, std::optional<Duration> grace,
-                      std::vector<QueueOutcome>& outcomes, long& result) {
-  std::vector<std::uint32_t> kernel_ids;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < outcomes.size(); ++i) {
-    const Known* queue = known(outcomes[i].id);
-    if (outcomes[i].outcome == Outcome::kInvalid && queue != nullptr) {
-      kernel_ids.push_back(queue->info.kernel_id);
-      places.push_back(i);
-    }
-  }
-  if (kernel_ids.empty() || !alive_) {
-    co_return;
-  }
-  const Reply<Answer> reply;
-  const auto sink = [sink = reply.sink()](long answer, const std::vector<std::uint32_t>& ids) {
-    sink(Answer{.result = answer, .ids = ids});
-  };
-  if (kind == ControlKind::kSuspend) {
-    host_.kfd.suspend(caller_, pid_, std::move(kernel_ids), grace, sink);
-  } else {
-    host_.kfd.resume(caller_, pid_, std::move(kernel_ids), sink);
-  }
-  const Answer answer = co_await reply;
-  result = answer.result;
-  for (std::size_t i = 0; i < places.size() && answer.result >= 0; ++i) {
-    outcomes[places[i]].outcome = KfdModel::outcome_of(answer.ids[i]);
-  }
-}
-
-void SimSession::note(ControlKind kind, const std::vector<QueueOutcome>& outcomes,
-                      Instant lease_end) {
-  for (const QueueOutcome& each : outcomes) {
-    Known* queue = known(each.id);
-    if (queue == nullptr || each.outcome == Outcome::kInvalid) {
-      continue;
-    }
-    // A suspend that failed in hardware is off all the same.
-    const bool suspended = kind == ControlKind::kSuspend || each.outcome == Outcome::kError;
-    queue->info.state = suspended ? QueueState::kSuspended : QueueState::kRunning;
-    if (kind == ControlKind::kSuspend) {
-      queue->lease_end = lease_end;
-    } else if (!suspended) {
-      queue->lease_end = kForever;
-    }
-  }
-  arm_lease();
-}
-
 void SimSession::arm_lease() {
   Instant first = kForever;
   for (const auto& [id, queue] : queues_) {
-    first = std::min(first, queue.lease_end);
+    for (const auto& [kind, restriction] : queue.restrictions) {
+      first = std::min(first, restriction.lease_end);
+    }
   }
   host_.timeline.cancel(std::exchange(lease_event_, 0));
   if (first != kForever) {
-    lease_event_ = host_.timeline.at(first, [this] {
+    lease_event_ = host_.timeline.at(std::max(first, host_.timeline.now()), [this] {
       lease_event_ = 0;
       tasks_.start(end_leases());
     });
@@ -281,43 +195,48 @@ void SimSession::arm_lease() {
 
 Task SimSession::end_leases() {
   co_await serial_.acquire();
-  std::vector<QueueOutcome> due;
-  for (const auto& [id, queue] : queues_) {
-    if (queue.lease_end <= host_.timeline.now()) {
-      due.push_back(QueueOutcome{.id = id, .outcome = Outcome::kInvalid});
+  const Instant now = host_.timeline.now();
+  std::set<QueueId> ended;
+  for (std::size_t i = 0; i < kControlKinds && alive_; ++i) {
+    const auto kind = static_cast<ControlKind>(i);
+    Outcomes due = restricted_by(kind, now);
+    if (due.empty()) {
+      continue;
     }
-  }
-  if (!due.empty() && alive_) {
     long result = 0;
-    co_await call(ControlKind::kResume, std::nullopt, due, result);
-    note(ControlKind::kResume, due, kForever);
-    LeaseExpired expired{.target = target_, .queues = {}};
+    co_await undo(kind, due, result);
+    lift(kind, due);
     for (const QueueOutcome& each : due) {
-      Known* queue = known(each.id);
       if (each.outcome == Outcome::kOk) {
-        expired.queues.push_back(each.id);
-      } else if (queue != nullptr) {
-        queue->lease_end = saturating_add(host_.timeline.now(), kLeaseRetryAfter);
+        ended.insert(each.id);
+      } else if (Known* queue = known(each.id); queue != nullptr) {
+        queue->restrictions[kind].lease_end =
+            saturating_add(host_.timeline.now(), kLeaseRetryAfter);
       }
     }
-    arm_lease();
-    if (!expired.queues.empty()) {
-      host_.post(std::move(expired));
-    }
+  }
+  arm_lease();
+  if (!ended.empty()) {
+    host_.post(LeaseExpired{.target = target_, .queues = {ended.begin(), ended.end()}});
   }
   serial_.release();
 }
 
 Task SimSession::do_detach(std::function<void()> done) {
   co_await serial_.acquire();
-  std::vector<QueueOutcome> suspended;
-  for (const auto& [id, queue] : queues_) {
-    if (queue.info.state == QueueState::kSuspended) {
-      suspended.push_back(QueueOutcome{.id = id, .outcome = Outcome::kInvalid});
+  for (auto& [id, queue] : queues_) {
+    queue.limit.reset();
+  }
+  show_all();
+  for (std::size_t i = 0; i < kControlKinds; ++i) {
+    const auto kind = static_cast<ControlKind>(i);
+    Outcomes held = restricted_by(kind, kForever);
+    long result = 0;
+    if (!held.empty()) {
+      co_await undo(kind, held, result);
+      lift(kind, held);
     }
   }
-  long result = 0;
-  co_await call(ControlKind::kResume, std::nullopt, suspended, result);
   if (alive_) {
     const Reply<long> disabled;
     host_.kfd.disable(caller_, pid_, disabled.sink());

@@ -15,6 +15,7 @@
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
+#include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/program_runner.h"
 #include "backends/sim/timeline.h"
@@ -262,6 +263,11 @@ void System::exit(Pid pid) {
       on_exit_(pid);
     }
   }
+}
+
+HostLauncher* System::launcher(Pid pid) const {
+  const auto found = runners_.find(pid);
+  return found == runners_.end() ? nullptr : &found->second->launcher();
 }
 
 ProgramRunner& System::runner(Pid pid) const {

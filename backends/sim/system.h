@@ -9,6 +9,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
+#include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/program_runner.h"
@@ -55,6 +56,8 @@ class System {
   void exit(Pid pid);
   [[nodiscard]] ProgramProgress progress(Pid pid) const;
   [[nodiscard]] const std::vector<RequestRecord>& requests(Pid pid) const;
+  /// What the process' host launches; null if it is no workload.
+  [[nodiscard]] HostLauncher* launcher(Pid pid) const;
   [[nodiscard]] bool exited(Pid pid) const { return !kfd_->alive(pid); }
   /// Called once for a process that ends.
   void on_exit(std::function<void(Pid)> callback) { on_exit_ = std::move(callback); }

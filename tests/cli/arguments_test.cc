@@ -7,9 +7,9 @@
 #include <variant>
 #include <vector>
 
-#include "core/name_spec.h"
 #include "cli/run_options.h"
 #include "core/error.h"
+#include "core/name_spec.h"
 #include "core/policy.h"
 
 namespace gpreempt::cli {

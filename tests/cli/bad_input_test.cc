@@ -125,11 +125,18 @@ TEST_F(BadInput, TraceOfOneRequestAsksForADuration) {
             0);
 }
 
-TEST_F(BadInput, KnownMechanismIsRefusedWithTheBackendsReason) {
+TEST_F(BadInput, MechanismThatTheBackendLacksIsRefusedWithItsReason) {
   for (const char* name : {"queue-percent", "priority", "cu-mask", "launch-throttle:k=8",
                            "kernel-boundary", "reset", "sigstop", "selective-unmap"}) {
-    expect_refused(gpreempt(std::string("run --quiet --mechanism ") + name), "suspend-queues");
+    expect_refused(gpreempt(std::string("run --quiet --backend vkfd --mechanism ") + name),
+                   std::string("use mechanism '") + name);
   }
+}
+
+TEST_F(BadInput, MechanismWithWrongOptionsIsRefused) {
+  expect_refused(gpreempt("run --mechanism launch-throttle:8,4"), "key=value");
+  expect_refused(gpreempt("run --mechanism cu-mask:share=0%"), "more than 0%");
+  expect_refused(gpreempt("run --mechanism suspend-queues:k=8"), "takes no options");
 }
 
 TEST_F(BadInput, EmptyTraceIsRefused) {

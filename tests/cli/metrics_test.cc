@@ -279,6 +279,8 @@ TEST(OfflineMetrics, NoOfflineTenantIsNoMetrics) {
 TEST(PreemptionMetrics, FirstAndSteadySuspendsAreApart) {
   RunRecord run = run_of({online({})});
   run.tenants.at(0).at_end.bystander = milliseconds(9);
+  run.take_offs = 2;
+  run.give_backs = 1;
   const auto call = [&](ControlKind kind, milliseconds took, bool first) {
     run.calls.push_back({.kind = kind,
                          .called = kStart,

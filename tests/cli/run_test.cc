@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/mechanism.h"
 #include "tests/cli/executable.h"
 
 namespace gpreempt::cli {
@@ -144,6 +145,25 @@ TEST_F(Run, SuspendKeepsRequestsNearTheirTimeAlone) {
     sum += part == "mean" ? 0 : value.get<std::int64_t>();
   }
   EXPECT_EQ(result["online"]["decomposition_mean_ns"]["mean"], sum);
+}
+
+TEST_F(Run, EveryMechanismRunsAndIsNamed) {
+  for (const MechanismEntry& entry : mechanisms()) {
+    const std::string name(entry.name);
+    const json root = run_json("--mechanism " + name);
+    ASSERT_TRUE(root.is_object()) << name;
+    const json& result = root["results"][0];
+    EXPECT_EQ(result["mechanism"], entry.hypothetical ? name + " (hypothetical)" : name);
+    EXPECT_EQ(result["online"]["unfinished"], 0) << name;
+    EXPECT_EQ(result["preemptions"]["suspend"], 10) << name;
+  }
+}
+
+TEST_F(Run, HelpExplainsEveryMechanism) {
+  const std::string help = gpreempt("run --help").out;
+  for (const MechanismEntry& entry : mechanisms()) {
+    EXPECT_NE(help.find(entry.summary), std::string::npos) << entry.name;
+  }
 }
 
 TEST_F(Run, NoSampleIsNull) {

@@ -23,14 +23,16 @@
 
 namespace gpreempt::contract {
 
-void ScheduledTest::prepare(std::string_view policy, Program service) {
+void ScheduledTest::prepare(std::string_view policy, Program service, Mechanism mechanism,
+                            Duration lease) {
   service_ = std::move(service);
   online_ = launch(service_);
   offline_ = launch(offline_training());
   Result<std::unique_ptr<Policy>> made = make_policy(policy);
   ASSERT_TRUE(made) << sentence(made);
   scheduler_ = std::make_unique<Scheduler>(
-      std::move(*made), SchedulerOptions{.grace = std::nullopt, .lease = kLongLease});
+      std::move(*made),
+      SchedulerOptions{.grace = std::nullopt, .lease = lease, .mechanism = std::move(mechanism)});
   const Result<TargetId> online = backend().attach(online_, AttachMode::kObserve);
   ASSERT_TRUE(online) << sentence(online);
   online_target_ = *online;

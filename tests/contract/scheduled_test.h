@@ -6,10 +6,12 @@
 
 #include "core/drive.h"
 #include "core/ids.h"
+#include "core/mechanism.h"
 #include "core/program.h"
 #include "core/scheduler.h"
 #include "core/time.h"
 #include "tests/contract/backend_test.h"
+#include "tests/support/wait.h"
 
 namespace gpreempt::contract {
 
@@ -17,7 +19,8 @@ namespace gpreempt::contract {
 class ScheduledTest : public BackendTest {
  protected:
   /// Launches and attaches both and lets the scheduler see it. Nothing is started.
-  void prepare(std::string_view policy, Program service);
+  void prepare(std::string_view policy, Program service, Mechanism mechanism = {},
+               Duration lease = kLongLease);
   /// Serves the scheduler for `duration`, or until `stop` says so after an event.
   void drive_for(Duration duration, EventSink& sink, const std::function<bool()>& stop = {});
 

@@ -124,6 +124,8 @@ class KfdModel {
   /// The driver evicts the process and restores it later; nobody is asked. Ignored for a dead one,
   /// and while an earlier eviction of the same kind lasts.
   void evict(Pid pid, Eviction cause);
+  /// The queue's priority, as the process knows it.
+  [[nodiscard]] std::optional<std::uint32_t> priority(Pid pid, std::uint32_t id) const;
   /// Called for a process when queues of it are lost to a reset of them, or of their GPU.
   void on_reset(std::function<void(Pid)> callback) { on_reset_ = std::move(callback); }
   /// The queue's place on its GPU, for the process' doorbells.

@@ -89,6 +89,7 @@ Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long
   queue.type = request.type;
   queue.ring_bytes = request.ring_bytes;
   queue.serial = next_serial_++;
+  queue.priority = request.priority;
   queue.hardware = node.gpu->add_queue({.process = process.pid.value(),
                                         .priority = request.priority,
                                         .compute = request.type == QueueType::kCompute,
@@ -218,7 +219,8 @@ Task KfdModel::change(Process& process, std::uint32_t id, QueueUpdate update,
   } else {
     queue->percentage = update.percentage.value_or(queue->percentage);
     if (update.priority) {
-      node.gpu->set_priority(queue->hardware, *update.priority);
+      queue->priority = *update.priority;
+      node.gpu->set_priority(queue->hardware, queue->priority);
     }
     if (masks) {
       node.gpu->set_cu_mask(queue->hardware, mask);
@@ -227,6 +229,12 @@ Task KfdModel::change(Process& process, std::uint32_t id, QueueUpdate update,
     result = call.error;
   }
   node.dqm_lock.release();
+}
+
+std::optional<std::uint32_t> KfdModel::priority(Pid pid, std::uint32_t id) const {
+  Process* process = find(pid);
+  const Queue* queue = process == nullptr ? nullptr : process->queue(id);
+  return queue == nullptr ? std::nullopt : std::optional(queue->priority);
 }
 
 }  // namespace gpreempt::sim
