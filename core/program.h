@@ -55,10 +55,12 @@ struct SizedTime {
 /// An LLM engine with continuous batching. It works in iterations: as long as requests wait and the
 /// batch has room, an iteration prefills (first come first served, prompts up to
 /// `max_prefill_tokens` together, at least one); otherwise it decodes one token for each request of
-/// the batch. An iteration is one train of `kernels` equal kernels on queue 0.
+/// the batch. `decode_steps` decoding iterations follow one another without admitting anybody. An
+/// iteration is one train of `kernels` equal kernels on queue 0.
 struct Serving {
   std::uint32_t max_batch = 1;           ///< requests decoded together
   std::uint32_t max_prefill_tokens = 1;  ///< in one iteration
+  std::uint32_t decode_steps = 1;        ///< between admissions (multi-step scheduling)
   SizedTime prefill;                     ///< by prompt tokens of the iteration
   SizedTime decode;                      ///< by requests in the batch
   std::uint32_t kernels = 1;             ///< per iteration

@@ -52,6 +52,7 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"gpu", "lds_per_cu", Quantity::kBytes, &G::lds_bytes_per_cu},
     {"gpu", "hqds_per_xcc", Quantity::kCount, &G::hqd_slots},
     {"gpu", "kfd_vmids", Quantity::kCount, &G::vmids},
+    {"gpu", "interference", Quantity::kNumber, &G::interference},
     {"gpu", "clock", Quantity::kFrequency, &G::clock_hz},
     {"gpu", "flops_fp16", Quantity::kFlops, &G::flops_fp16},
     {"memory", "save_bandwidth", Quantity::kBandwidth, &G::save_bandwidth},
@@ -76,6 +77,7 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"cost", "t_dequeue", Quantity::kDuration, &G::t_dequeue},
     {"cost", "t_launch", Quantity::kDuration, &G::t_launch},
     {"cost", "t_sync", Quantity::kDuration, &G::t_sync},
+    {"driver", "read_index_early", Quantity::kNumber, &G::read_index_early},
     {"driver", "unmap_timeout", Quantity::kDuration, &G::unmap_timeout},
     {"driver", "fence_timeout", Quantity::kDuration, &G::fence_timeout},
     {"driver", "gpu_reset_time", Quantity::kDuration, &G::gpu_reset_time},
@@ -100,6 +102,12 @@ std::string problem_of(const Parameter& parameter, std::string_view key, std::ui
   }
   if (key == "area_moves" && (parameter.value < 0 || parameter.value > 1)) {
     return "a probability is between 0 and 1";
+  }
+  if (key == "interference" && (parameter.value < 0 || parameter.value > 1)) {
+    return "must be between 0 and 1";
+  }
+  if (key == "read_index_early" && parameter.value != 0 && parameter.value != 1) {
+    return "is 0 (at completion) or 1 (early)";
   }
   if (key == "hqds_per_xcc" && num_kcq >= parameter.value) {
     return fmt::format("num_kcq = {} leaves KFD no hardware queue", num_kcq);

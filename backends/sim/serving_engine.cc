@@ -31,7 +31,8 @@ KernelTrain ServingEngine::begin() {
   GPREEMPT_CHECK(!running_ && has_work());
   running_ = true;
   std::uint64_t tokens = 0;
-  while (!waiting_.empty() && batch_.size() + prefill_.size() < serving_.max_batch) {
+  const bool admits = steps_left_ == 0 || batch_.empty();
+  while (admits && !waiting_.empty() && batch_.size() + prefill_.size() < serving_.max_batch) {
     const Request& next = waiting_.front();
     if (!prefill_.empty() && tokens + next.prompt_tokens > serving_.max_prefill_tokens) {
       break;
@@ -40,8 +41,11 @@ KernelTrain ServingEngine::begin() {
     prefill_.push_back(next);
     waiting_.pop_front();
   }
-  return train(prefill_.empty() ? time_at(serving_.decode, batch_.size())
-                                : time_at(serving_.prefill, tokens));
+  if (!prefill_.empty()) {
+    return train(time_at(serving_.prefill, tokens));
+  }
+  steps_left_ = admits ? serving_.decode_steps - 1 : steps_left_ - 1;
+  return train(time_at(serving_.decode, batch_.size()));
 }
 
 ServingEngine::Outcome ServingEngine::end() {

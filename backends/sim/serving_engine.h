@@ -49,6 +49,7 @@ class ServingEngine {
   std::deque<Request> waiting_;
   std::vector<Request> prefill_;  ///< of the iteration under way
   std::vector<Request> batch_;    ///< those that have their first token
+  std::uint32_t steps_left_ = 0;  ///< decoding iterations before the next admission
   bool running_ = false;
 };
 

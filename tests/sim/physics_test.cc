@@ -153,6 +153,56 @@ TEST(GateTest, NoKernelBeginsBeyondTheGate) {
   EXPECT_EQ(jobs.done, 1U);
 }
 
+TEST(InterferenceTest, WorkgroupsBesideAnotherQueuesTakeLongerAndCountAsTheSameWork) {
+  GpuParameters gpu = free_gpu();
+  gpu.interference = 0.25;
+  PlainTimeline timeline;
+  Jobs jobs;
+  WaveDispatcher waves(timeline, gpu, jobs, {});
+  const QueueIndex first = waves.add_queue(7);
+  const QueueIndex second = waves.add_queue(7);
+  waves.enable(first);
+  waves.enable(second);
+  const auto submit = [&](QueueIndex queue) {
+    waves.submit(
+        queue,
+        {.plan = plan_of(
+             gpu, {{.count = 1, .duration = microseconds(100), .shape = small_workgroups(16)}})});
+  };
+  submit(first);  // had the GPU to itself when it was placed
+  timeline.run_until(Instant{} + microseconds(10));
+  submit(second);
+  timeline.run_until(Instant{} + microseconds(60));
+  EXPECT_EQ(waves.progress(first).work, microseconds(60));
+  EXPECT_EQ(waves.progress(second).work, microseconds(40));  // 50 of 125
+  timeline.run_until(Instant{} + microseconds(134));
+  EXPECT_EQ(jobs.done, 1U);
+  timeline.run_until(Instant{} + microseconds(135));
+  EXPECT_EQ(jobs.done, 2U);
+  EXPECT_EQ(waves.progress(second).work, microseconds(100));
+}
+
+TEST(ReadIndexTest, PassesAPacketWhenItsKernelBeginsOrWhenItEnds) {
+  for (const bool early : {true, false}) {
+    GpuParameters gpu = free_gpu();
+    gpu.read_index_early = early ? 1 : 0;
+    PlainTimeline timeline;
+    Jobs jobs;
+    Gpu device(timeline, gpu, jobs, {});
+    const QueueIndex queue = device.add_queue({});
+    device.waves().submit(
+        queue,
+        {.plan = plan_of(
+             gpu, {{.count = 5, .duration = microseconds(100), .shape = small_workgroups(16)}})});
+    EXPECT_EQ(device.read_index(queue), 0U);  // rung, and unmapped yet
+    device.map({{.process = 0, .queues = {queue}}});
+    timeline.run_until(Instant{} + microseconds(450));
+    EXPECT_EQ(device.read_index(queue), early ? 5U : 4U);  // early: equals the write index
+    timeline.run_until(Instant{} + microseconds(500));
+    EXPECT_EQ(device.read_index(queue), 5U);
+  }
+}
+
 TEST(DropTest, KernelWhoseWavesAreKilledStartsOver) {
   const GpuParameters gpu = free_gpu();
   PlainTimeline timeline;

@@ -271,6 +271,16 @@ TEST(Serving, LetsANewRequestInAtTheEndOfAnIteration) {
   EXPECT_EQ(requests.at(1).end, Instant{} + milliseconds(47));
 }
 
+TEST(Serving, AdmitsNobodyBetweenTheDecodeStepsThatBelongTogether) {
+  Serving serving = engine(8, 4096);
+  serving.decode_steps = 4;
+  const auto requests = alone(
+      served(serving, {prompt(Duration(0), 100, 9), prompt(milliseconds(10), 100, 2)}), seconds(1));
+  // The first one's four steps of 21 ms from 2 ms on, then the prefill.
+  EXPECT_EQ(requests.at(1).first_token, Instant{} + milliseconds(2 + 4 * 21 + 2));
+  EXPECT_EQ(requests.at(1).end, requests.at(1).first_token + milliseconds(22));
+}
+
 TEST(Serving, OfAClosedLoopObeysLittlesLaw) {
   constexpr std::uint32_t kClients = 5;
   Program program = served(engine(3, 4096), {prompt(Duration(0), 100, 9)});

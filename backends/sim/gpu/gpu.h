@@ -90,6 +90,12 @@ class Gpu {
   /// Resets the GPU: every queue loses its waves and its work and is unmapped; firmware runs again.
   void reset();
 
+  /// The ring's read index in packets, as its owner sees it: kernels that have begun, or that have
+  /// ended (`GpuParameters::read_index_early`). Equal to the write index is no proof of completion.
+  [[nodiscard]] std::uint64_t read_index(QueueIndex queue) const {
+    return parameters_.read_index_early != 0 ? waves_.kernels_begun(queue)
+                                             : waves_.progress(queue).kernels;
+  }
   /// Time this queue was off for calls of other processes.
   [[nodiscard]] Duration bystander(QueueIndex queue) const { return queues_[queue].bystander; }
   [[nodiscard]] bool is_mapped(QueueIndex queue) const { return queues_[queue].mapped; }

@@ -26,6 +26,11 @@ struct GpuParameters {
   std::uint64_t lds_bytes_per_cu = std::uint64_t{64} * 1024;
   std::uint32_t hqd_slots = 24;
   std::uint32_t vmids = 13;
+  /// Workgroups placed while another queue has some resident take longer by this share: caches and
+  /// memory are shared, which nothing else here models.
+  double interference = 0;
+  /// Not 0: a ring's read index passes a packet when its kernel begins, not when it ends.
+  double read_index_early = 0;
   double clock_hz = 1e9;
   double flops_fp16 = 1e12;
 

@@ -1,6 +1,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -139,7 +140,11 @@ void WaveDispatcher::set_gate(QueueIndex index, std::optional<std::uint64_t> ker
   stop_alone();
   Queue& queue = queues_[index];
   queue.gate = kernels;
-  if (!queue.jobs.empty() && !queue.begun) {
+  if (queue.begun && queue.fresh() && kernels && queue.done.kernels >= *kernels) {
+    queue.begun = false;  // it had passed the gate and placed nothing yet
+    queue.pending = {};
+    queue.waiting = 0;
+  } else if (!queue.jobs.empty() && !queue.begun) {
     begin_kernel(index);
   }
   ask_dispatch();
@@ -148,7 +153,7 @@ void WaveDispatcher::set_gate(QueueIndex index, std::optional<std::uint64_t> ker
 std::uint64_t WaveDispatcher::kernels_begun(QueueIndex index) const {
   const Queue& queue = queues_[index];
   const bool alone = alone_ && alone_->queue == index;
-  return progress(index).kernels + (!queue.jobs.empty() && (queue.begun || alone) ? 1 : 0);
+  return progress(index).kernels + (alone || (queue.begun && !queue.fresh()) ? 1 : 0);
 }
 
 // ---- placing workgroups
@@ -237,7 +242,8 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
   for (std::size_t i = 0; i < queue.saved.size() && placed < limit; ++i) {
     Saved& saved = queue.saved[i];
     if (std::uint32_t& count = saved.counts.at(xcc); count > 0) {
-      const std::uint32_t put_now = put(index, xcc, std::min(limit - placed, count), saved.left);
+      const std::uint32_t put_now =
+          put(index, xcc, std::min(limit - placed, count), saved.left, saved.length);
       count -= put_now;
       placed += put_now;
       if (count > 0) {
@@ -247,8 +253,9 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
   }
   std::erase_if(queue.saved, [](const Saved& each) { return each.counts == PerXcc{}; });
   if (std::uint32_t& pending = queue.pending.at(xcc); pending > 0 && placed < limit) {
+    const Duration length = length_now(queue);
     const std::uint32_t put_now =
-        put(index, xcc, std::min(limit - placed, pending), queue.run().workgroup);
+        put(index, xcc, std::min(limit - placed, pending), length, length);
     pending -= put_now;
     placed += put_now;
     if (put_now > 0 && !std::exchange(queue.started, true)) {
@@ -258,13 +265,24 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
   return placed;
 }
 
-/// Makes up to `count` workgroups resident on `xcc` for `length`. Returns how many fitted.
+/// How long a workgroup placed now takes.
+Duration WaveDispatcher::length_now(const Queue& queue) const {
+  const Duration alone = queue.run().workgroup;
+  if (resident_ == queue.resident || gpu_.interference == 0) {
+    return alone;
+  }
+  return alone + Duration(std::llround(static_cast<double>(to_ns(alone)) * gpu_.interference));
+}
+
+/// Makes up to `count` workgroups resident on `xcc` for what is `left` of `length`. Returns how
+/// many fitted.
 std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint32_t count,
-                                  Duration length) {
+                                  Duration left, Duration length) {
   Queue& queue = queues_[index];
-  const Instant end = timeline_.now() + length;
-  const auto same = std::find_if(queue.cohorts.begin(), queue.cohorts.end(),
-                                 [end](const Cohort& cohort) { return cohort.end == end; });
+  const Instant end = timeline_.now() + left;
+  const auto same = std::find_if(
+      queue.cohorts.begin(), queue.cohorts.end(),
+      [&](const Cohort& cohort) { return cohort.end == end && cohort.length == length; });
   const bool found = same != queue.cohorts.end();
   Cohort fresh = found ? Cohort{} : take_cohort();
   Cohort& cohort = found ? *same : fresh;
@@ -272,9 +290,11 @@ std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint
       pool_.place(xcc, queue.run().footprint, count, queue.allowed, cohort.counts);
   cohort.total += placed;
   queue.resident += placed;
+  resident_ += placed;
   queue.waiting -= placed;
   if (!found && placed > 0) {
     fresh.end = end;
+    fresh.length = length;
     fresh.event =
         timeline_.at(end, [this, index, end] { end_cohort(index, end); }, Timeline::kCompletion);
     queue.cohorts.push_back(std::move(fresh));
@@ -290,6 +310,7 @@ void WaveDispatcher::end_cohort(QueueIndex index, Instant end) {
                                    [end](const Cohort& each) { return each.end == end; });
   GPREEMPT_CHECK(cohort != queue.cohorts.end());
   queue.resident -= cohort->total;
+  resident_ -= cohort->total;
   pool_.give_back(queue.run().footprint, cohort->counts);
   recycle(std::move(*cohort));
   queue.cohorts.erase(cohort);
@@ -323,6 +344,7 @@ void WaveDispatcher::release_cohorts(Queue& queue) {
     recycle(std::move(cohort));
   }
   queue.cohorts.clear();
+  resident_ -= queue.resident;
   queue.resident = 0;
 }
 

@@ -28,7 +28,8 @@ using QueueIndex = std::uint32_t;
 /// Arbitration, on each XCC by itself: queues of a higher pipe priority place new workgroups first;
 /// equals take turns, one workgroup for each CU a turn; a queue whose next workgroup fits nowhere
 /// on that XCC lets the others go on. Resident ones are never touched. (How the hardware arbitrates
-/// between pipes is not public; see docs/model.md.)
+/// between pipes is not public; see docs/model.md.) Beside another queue's residents a workgroup
+/// takes longer by `GpuParameters::interference`.
 ///
 /// A train that has the GPU to itself is not stepped through: its position is computed when
 /// somebody asks, with the same result to the nanosecond (`Options::skip_ahead`).
@@ -80,7 +81,7 @@ class WaveDispatcher {
   /// At most so many kernels of the queue, counted from its creation, may begin; nullopt: all. What
   /// a host has launched, or what a guard in front of each kernel lets pass.
   void set_gate(QueueIndex queue, std::optional<std::uint64_t> kernels);
-  /// Kernels that have begun, counted the same way. The read index of a ring whose packets are
+  /// Kernels that have placed a workgroup, counted the same way. The read index of a ring whose packets are
   /// consumed early; `progress().kernels` is that of one that advances at completion.
   [[nodiscard]] std::uint64_t kernels_begun(QueueIndex queue) const;
 
@@ -123,6 +124,7 @@ class WaveDispatcher {
   /// Workgroups of one kernel that end together.
   struct Cohort {
     Instant end;
+    Duration length{};  ///< from its placing, or what that was when it was saved
     Timeline::EventId event = 0;
     std::uint32_t total = 0;
     std::vector<std::uint16_t> counts;  ///< by CU
@@ -130,6 +132,7 @@ class WaveDispatcher {
   struct Saved {
     PerXcc counts{};
     Duration left{};
+    Duration length{};
   };
   struct Queue {
     std::uint32_t pipe_priority = 0;  ///< 0 low, 1 medium, 2 high
@@ -170,7 +173,9 @@ class WaveDispatcher {
   void gather_contenders(std::uint32_t pipe_priority);
   void serve(std::uint32_t xcc);
   std::uint32_t place(QueueIndex index, std::uint32_t xcc, std::uint32_t limit);
-  std::uint32_t put(QueueIndex index, std::uint32_t xcc, std::uint32_t count, Duration length);
+  std::uint32_t put(QueueIndex index, std::uint32_t xcc, std::uint32_t count, Duration left,
+                    Duration length);
+  [[nodiscard]] Duration length_now(const Queue& queue) const;
   void end_cohort(QueueIndex index, Instant end);
   [[nodiscard]] Cohort take_cohort();
   void recycle(Cohort&& cohort);
@@ -183,6 +188,7 @@ class WaveDispatcher {
   /// Makes the position of the queue that ran alone explicit.
   void stop_alone();
 
+  [[nodiscard]] static Duration done_of(const TrainPlan::Run& run, Duration left, Duration length);
   [[nodiscard]] static Duration work_of(const TrainPlan::Run& run, Duration spent);
   [[nodiscard]] Duration work_under_way(const Queue& queue) const;
   [[nodiscard]] Duration work_of_round(const TrainPlan::Run& run, Duration offset) const;
@@ -199,6 +205,7 @@ class WaveDispatcher {
   std::optional<Alone> alone_;
   Timeline::EventId dispatch_event_ = 0;
   QueueIndex next_served_ = 0;
+  std::uint64_t resident_ = 0;  ///< workgroups of all queues
 };
 
 }  // namespace gpreempt::sim

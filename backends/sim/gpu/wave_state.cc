@@ -41,7 +41,7 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
     const std::uint64_t workgroup_bytes = wave_state_bytes(gpu_, queue.run().shape, 1);
     result.queues.push_back(Frozen{.queue = index, .bytes = workgroup_bytes * queue.resident});
     for (const Cohort& cohort : queue.cohorts) {
-      Saved saved{.counts = {}, .left = cohort.end - timeline_.now()};
+      Saved saved{.counts = {}, .left = cohort.end - timeline_.now(), .length = cohort.length};
       for (std::size_t cu = 0; cu < cohort.counts.size(); ++cu) {
         saved.counts.at(cu / per_xcc) += cohort.counts[cu];
         cu_bytes[cu] += workgroup_bytes * cohort.counts[cu];
@@ -186,7 +186,7 @@ void WaveDispatcher::stop_alone() {
     queue.pending.at(xcc) = run.share.at(xcc) - before - resident;
     queue.waiting += queue.pending.at(xcc) + resident;
     if (resident > 0) {
-      const std::uint32_t placed = put(alone.queue, xcc, resident, left);
+      const std::uint32_t placed = put(alone.queue, xcc, resident, left, run.workgroup);
       GPREEMPT_CHECK(placed == resident);
     }
   }
@@ -195,6 +195,13 @@ void WaveDispatcher::stop_alone() {
 
 // ---- accounting
 // -----------------------------------------------------------------------------------------
+
+/// What a workgroup has done that needs `left` of `length`, as time it would take alone.
+Duration WaveDispatcher::done_of(const TrainPlan::Run& run, Duration left, Duration length) {
+  return length == run.workgroup
+             ? length - left
+             : Duration(to_ns(run.workgroup) * to_ns(length - left) / to_ns(length));
+}
 
 Duration WaveDispatcher::work_of(const TrainPlan::Run& run, Duration spent) {
   // `spent` is summed over workgroups; a kernel's work is its time alone, rounds times one
@@ -209,11 +216,11 @@ Duration WaveDispatcher::work_under_way(const Queue& queue) const {
   const TrainPlan::Run& run = queue.run();
   Duration spent = (run.shape.workgroups - queue.waiting - queue.resident) * run.workgroup;
   for (const Cohort& cohort : queue.cohorts) {
-    spent += cohort.total * (run.workgroup - (cohort.end - timeline_.now()));
+    spent += cohort.total * done_of(run, cohort.end - timeline_.now(), cohort.length);
   }
   for (const Saved& saved : queue.saved) {
     for (const std::uint32_t count : saved.counts) {
-      spent += count * (run.workgroup - saved.left);
+      spent += count * done_of(run, saved.left, saved.length);
     }
   }
   // Saved workgroups are among those that wait, with their time so far.
