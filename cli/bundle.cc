@@ -94,7 +94,7 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
   for (std::size_t i = 0; i < kDriverPhases; ++i) {
     header += fmt::format(",{}_ns", to_string(static_cast<DriverPhase>(i)));
   }
-  fmt::print(bundle.requests_.get(), "{}\n", header);
+  fmt::print(bundle.requests_.get(), "{},first_token_ns,tokens\n", header);
   return bundle;
 }
 
@@ -111,7 +111,7 @@ void Bundle::add_requests(std::string_view label, const RunRecord& run) {
         fmt::format_to(out, ",{}",
                        request.end == kForever ? std::string{} : fmt::format("{}", to_ns(phase)));
       }
-      line.push_back('\n');
+      fmt::format_to(out, ",{},{}\n", instant_text(request.first_token), request.tokens);
       (void)std::fwrite(line.data(), 1, line.size(), requests_.get());
     }
   }

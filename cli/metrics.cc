@@ -33,7 +33,19 @@ struct Samples {
   std::vector<std::int64_t> latency;
   std::vector<std::int64_t> added;
   std::vector<std::int64_t> dispatch_delay;
+  std::vector<std::int64_t> ttft;
+  std::vector<std::int64_t> tpot;
   std::array<std::int64_t, kParts> parts{};
+
+  /// What the limits judge.
+  [[nodiscard]] const std::vector<std::int64_t>& of(SloMetric metric) const {
+    switch (metric) {
+      case SloMetric::kLatency: break;
+      case SloMetric::kTtft: return ttft;
+      case SloMetric::kTpot: return tpot;
+    }
+    return latency;
+  }
 
   void append(const Samples& other) {
     requests += other.requests;
@@ -41,6 +53,8 @@ struct Samples {
     added.insert(added.end(), other.added.begin(), other.added.end());
     dispatch_delay.insert(dispatch_delay.end(), other.dispatch_delay.begin(),
                           other.dispatch_delay.end());
+    ttft.insert(ttft.end(), other.ttft.begin(), other.ttft.end());
+    tpot.insert(tpot.end(), other.tpot.begin(), other.tpot.end());
     for (std::size_t i = 0; i < kParts; ++i) {
       parts.at(i) += other.parts.at(i);
     }
@@ -113,8 +127,14 @@ Samples samples_of(const RunRecord& run, const TenantRecord& tenant, const RunRe
     if (request.first_wave != kForever) {
       samples.dispatch_delay.push_back(to_ns(request.first_wave - request.arrival));
     }
+    if (request.first_token != kForever) {
+      samples.ttft.push_back(to_ns(request.first_token - request.arrival));
+    }
     if (request.end == kForever) {
       continue;
+    }
+    if (request.tokens > 1) {
+      samples.tpot.push_back(to_ns(request.end - request.first_token) / (request.tokens - 1));
     }
     const Duration latency = request.end - request.arrival;
     samples.latency.push_back(to_ns(latency));
@@ -154,10 +174,12 @@ OnlineMetrics online_of(Samples samples, const SloScenario& slo) {
   metrics.decomposition = decompose(samples);
   metrics.added = spread_of(std::move(samples.added));
   metrics.dispatch_delay = spread_of(std::move(samples.dispatch_delay));
-  const Sample latency(samples.latency);
-  if (const std::optional<Quantile> judged = latency.quantile(slo.quantile)) {
+  const Sample of_metric(samples.of(slo.metric));
+  if (const std::optional<Quantile> judged = of_metric.quantile(slo.quantile)) {
     metrics.at_slo_quantile = judged->value;
   }
+  metrics.ttft = spread_of(std::move(samples.ttft));
+  metrics.tpot = spread_of(std::move(samples.tpot));
   metrics.latency = spread_of(std::move(samples.latency));
   for (const Duration limit : slo.online_latency) {
     LatencyVerdict verdict{.limit = limit, .met = std::nullopt};
@@ -197,13 +219,41 @@ Duration work_in_window(const TenantRecord& tenant) {
   return tenant.at_duration.work - tenant.at_warmup.work;
 }
 
-/// Share of the window in which Online alone had work on `gpu`.
-double online_share(const RunRecord& baseline, std::uint32_t gpu, Duration window) {
+/// Work of a baseline's tenants on `gpu` within the window.
+Duration work_on(const RunRecord& baseline, std::uint32_t gpu) {
   Duration work{};
   for (const TenantRecord& tenant : baseline.tenants) {
     work += tenant.gpu == gpu ? work_in_window(tenant) : Duration::zero();
   }
-  return std::chrono::duration<double>(work) / std::chrono::duration<double>(window);
+  return work;
+}
+
+bool is_endless_on(const RunRecord& baseline, std::uint32_t gpu) {
+  return std::ranges::any_of(baseline.tenants, [gpu](const TenantRecord& tenant) {
+    return tenant.gpu == gpu && tenant.endless;
+  });
+}
+
+/// Share of its work that Offline on `gpu` loses to Online if preemption takes no time. Work
+/// without end loses Online's share of the window; work that arrives loses what no longer fits in
+/// it.
+double floor_share(const Baselines& baselines, std::uint32_t gpu, Duration window) {
+  using Seconds = std::chrono::duration<double>;
+  const Seconds online = work_on(baselines.online, gpu);
+  if (is_endless_on(baselines.offline, gpu)) {
+    return online / Seconds(window);
+  }
+  const Seconds offline = work_on(baselines.offline, gpu);
+  const Seconds excess = std::clamp(online + offline - Seconds(window), Seconds(0), offline);
+  return offline > Seconds(0) ? excess / offline : 0;
+}
+
+/// Adds the steps that a tenant with arrivals completed within the window.
+void count_requests(const TenantRecord& tenant, std::optional<std::uint64_t>& completed) {
+  if (!tenant.endless) {
+    completed = completed.value_or(0) + tenant.at_duration.requests_completed -
+                tenant.at_warmup.requests_completed;
+  }
 }
 
 std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baselines& baselines,
@@ -218,11 +268,13 @@ std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baseli
     any = true;
     metrics.work += work_in_window(tenant);
     metrics.kernels += tenant.at_duration.kernels - tenant.at_warmup.kernels;
+    count_requests(tenant, metrics.requests_completed);
     if (const TenantRecord* alone = find_tenant(baselines.offline, tenant.name)) {
       const Duration work = work_in_window(*alone);
       metrics.baseline_work += work;
+      count_requests(*alone, metrics.baseline_requests_completed);
       floor_work += std::chrono::duration<double>(work).count() *
-                    online_share(baselines.online, tenant.gpu, run.duration - run.warmup);
+                    floor_share(baselines, tenant.gpu, run.duration - run.warmup);
     }
   }
   if (!any) {
@@ -280,9 +332,13 @@ std::string latency_miss(const TenantMetrics& tenant, const SloScenario& slo) {
     return fmt::format("{} requests of {} are unfinished; any one misses the limit of {}",
                        online.unfinished, tenant.name, limit);
   }
-  return fmt::format("latency of {} at quantile {:g} is {}; the limit is {}", tenant.name,
-                     slo.quantile, format_duration(Duration(online.at_slo_quantile.value_or(0))),
-                     limit);
+  if (!online.at_slo_quantile) {
+    return fmt::format("no request of {} has a {}, so its limit of {} cannot be judged",
+                       tenant.name, to_string(slo.metric), limit);
+  }
+  return fmt::format("{} of {} at quantile {:g} is {}; the limit is {}", to_string(slo.metric),
+                     tenant.name, slo.quantile,
+                     format_duration(Duration(online.at_slo_quantile.value_or(0))), limit);
 }
 
 }  // namespace

@@ -53,7 +53,9 @@ struct OnlineMetrics {
   std::uint64_t completed = 0;
   std::uint64_t unfinished = 0;
   Spread latency;  ///< of completed ones
-  std::optional<std::int64_t> at_slo_quantile;
+  Spread ttft;     ///< serving: arrival to first token, of those that have it
+  Spread tpot;     ///< serving: time of a token after the first, of completed ones with any
+  std::optional<std::int64_t> at_slo_quantile;  ///< of `SloScenario::metric`
   Spread added;           ///< over the same request of the baseline, where both completed
   Spread dispatch_delay;  ///< arrival to first wave
   /// In the order of `SloScenario::online_latency`. Over several tenants: each of them meets it.
@@ -71,6 +73,9 @@ struct OfflineMetrics {
   Duration work{};
   Duration baseline_work{};
   std::uint64_t kernels = 0;
+  /// Steps completed by tenants with arrivals of their own; nullopt: there is none.
+  std::optional<std::uint64_t> requests_completed;
+  std::optional<std::uint64_t> baseline_requests_completed;
   /// All nullopt when the baseline did no work.
   std::optional<double> loss;
   std::optional<double> loss_floor;

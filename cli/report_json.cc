@@ -63,12 +63,13 @@ Json json_of(const Decomposition& decomposition) {
   return json;
 }
 
-Json json_of(const std::vector<LatencyVerdict>& verdicts, double quantile) {
+Json json_of(const std::vector<LatencyVerdict>& verdicts, const SloScenario& slo) {
   Json json;
   const bool any = !verdicts.empty();
   json["limit_ns"] = any ? Json(to_ns(verdicts.front().limit)) : Json(nullptr);
   json["met"] = any ? or_null(verdicts.front().met) : Json(nullptr);
-  json["quantile"] = quantile;
+  json["quantile"] = slo.quantile;
+  json["metric"] = std::string(to_string(slo.metric));
   json["goals"] = Json::array();
   for (std::size_t i = 1; i < verdicts.size(); ++i) {
     Json goal;
@@ -85,9 +86,11 @@ Json json_of(const OnlineMetrics& online, const SloScenario& slo) {
   json["completed"] = online.completed;
   json["unfinished"] = online.unfinished;
   json["latency_ns"] = json_of(online.latency);
-  json["slo"] = json_of(online.slo, slo.quantile);
+  json["slo"] = json_of(online.slo, slo);
   json["added_latency_ns"] = json_of(online.added);
   json["dispatch_delay_ns"] = json_of(online.dispatch_delay);
+  json["ttft_ns"] = json_of(online.ttft);
+  json["tpot_ns"] = json_of(online.tpot);
   json["decomposition_mean_ns"] = json_of(online.decomposition);
   return json;
 }
@@ -100,6 +103,9 @@ Json json_of(const std::optional<OfflineMetrics>& offline, const SloScenario& sl
   json["work_done"] = offline ? Json(to_ns(offline->work)) : Json(nullptr);
   json["work_alone"] = offline ? Json(to_ns(offline->baseline_work)) : Json(nullptr);
   json["kernels"] = offline ? Json(offline->kernels) : Json(nullptr);
+  json["requests_completed"] = offline ? or_null(offline->requests_completed) : Json(nullptr);
+  json["requests_completed_alone"] =
+      offline ? or_null(offline->baseline_requests_completed) : Json(nullptr);
   json["slo"] = Json::array();
   for (std::size_t i = 0; i < slo.offline_loss.size(); ++i) {
     const bool judged = offline && i < offline->verdicts.size();

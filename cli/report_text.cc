@@ -83,9 +83,13 @@ std::string head(const RunSummary& summary) {
                     setup.utilisation.size() > 1 ? fmt::format(" of GPU {}", gpu) : " of the GPU");
   }
   std::uint64_t arrivals = 0;
+  std::uint64_t clients = 0;
   for (const TenantMeta& tenant : setup.workload.tenants) {
     arrivals += tenant.cls == TenantClass::kOnline ? tenant.arrivals : 0;
+    clients += tenant.cls == TenantClass::kOnline ? tenant.clients : 0;
   }
+  const std::string loops =
+      clients == 0 ? std::string{} : fmt::format(", and a closed loop of {} clients", clients);
   const std::string_view note = detection_note(scenario.scheduler.detection);
   std::string text;
   const auto line = [&text](std::string_view key, const std::string& value) {
@@ -98,8 +102,9 @@ std::string head(const RunSummary& summary) {
        fmt::format("{} x {} ({}), driver {}, backend {}", setup.system.gpus, setup.model.name,
                    setup.model.product, setup.system.personality.name, to_string(summary.backend)));
   line("load",
-       fmt::format("{} Online requests in {} (warm-up {}); Online alone needs {}", arrivals,
-                   human_time(setup.workload.duration), human_time(setup.workload.warmup), load));
+       fmt::format("{} Online requests in {} (warm-up {}){}; Online alone needs {}{}", arrivals,
+                   human_time(setup.workload.duration), human_time(setup.workload.warmup), loops,
+                   load, loops.empty() ? "" : " for the former"));
   line("detection",
        fmt::format("{}{}, mechanism {}, seed {}", to_string(scenario.scheduler.detection),
                    note.empty() ? std::string{} : fmt::format(" ({})", note),
@@ -154,6 +159,23 @@ std::string latency_block(const RunSummary& summary) {
   return table.empty() ? table : table + legend;
 }
 
+/// Only where a tenant serves tokens.
+std::string serving_block(const RunSummary& summary) {
+  if (std::ranges::all_of(summary.results, [](const PolicyMetrics& result) {
+        return result.online.ttft.count == 0;
+      })) {
+    return {};
+  }
+  return online_table(
+      summary, {"policy", "first token p50", "p99", "max", "further token p50", "p99", "max"},
+      [](Table& table, std::string name, const OnlineMetrics& online) {
+        table.add_row({std::move(name), time_or_none(online.ttft.p50),
+                       time_or_none(online.ttft.p99), time_or_none(online.ttft.max),
+                       time_or_none(online.tpot.p50), time_or_none(online.tpot.p99),
+                       time_or_none(online.tpot.max)});
+      });
+}
+
 std::string added_block(const RunSummary& summary) {
   return online_table(
       summary, {"policy", "added p50", "p95", "p99", "max", "to first wave p50", "p99"},
@@ -184,12 +206,17 @@ std::string decomposition_block(const RunSummary& summary) {
 }
 
 std::string offline_block(const RunSummary& summary) {
-  Table table({"policy", "work done", "alone", "kernels", "loss", "floor", "overhead"});
+  const auto count = [](const std::optional<std::uint64_t>& requests) {
+    return requests ? fmt::format("{}", *requests) : std::string{};
+  };
+  Table table({"policy", "work done", "alone", "kernels", "requests done", "alone", "loss", "floor",
+               "overhead"});
   for (const PolicyMetrics& result : summary.results) {
     if (result.offline) {
       const OfflineMetrics& offline = *result.offline;
       table.add_row({result.policy, human_time(offline.work), human_time(offline.baseline_work),
-                     fmt::format("{}", offline.kernels), percent(offline.loss),
+                     fmt::format("{}", offline.kernels), count(offline.requests_completed),
+                     count(offline.baseline_requests_completed), percent(offline.loss),
                      percent(offline.loss_floor), percent(offline.overhead)});
     }
   }
@@ -231,8 +258,11 @@ std::string verdict_word(const std::optional<bool>& met) {
 std::string verdicts_of(const PolicyMetrics& result, const SloScenario& slo) {
   std::string text;
   if (result.has_online && !result.online.slo.empty()) {
-    text += fmt::format("Online p{:g} {}:", 100 * slo.quantile,
-                        time_or_none(result.online.at_slo_quantile));
+    text +=
+        fmt::format("Online p{:g} {}{}:", 100 * slo.quantile,
+                    slo.metric == SloMetric::kLatency ? std::string{}
+                                                      : fmt::format("{} ", to_string(slo.metric)),
+                    time_or_none(result.online.at_slo_quantile));
     for (std::size_t i = 0; i < result.online.slo.size(); ++i) {
       const LatencyVerdict& verdict = result.online.slo[i];
       text += fmt::format("{} {} {}", i == 0 ? "" : ",", limit_text(verdict.limit),
@@ -302,6 +332,8 @@ std::string report_text(const RunSummary& summary) {
   const std::string label = oracle ? " [oracle detection: not attainable]" : "";
   return head(summary) +
          titled("Online latency (arrival to completion)" + label, latency_block(summary)) +
+         titled("Tokens: arrival to the first, and mean time of each further one" + label,
+                serving_block(summary)) +
          titled("Online latency added over Online alone" + label, added_block(summary)) +
          titled("Where the mean Online latency goes" + label, decomposition_block(summary)) +
          titled("Offline work between warm-up and end of arrivals" + label,

@@ -103,14 +103,22 @@ Result<std::vector<std::string>> read_policies(const RunOptions& options,
   return policies;
 }
 
+bool serves(const Workload& workload) {
+  return std::ranges::any_of(workload.programs, [](const Program& program) {
+    return !program.offline && program.serving.has_value();
+  });
+}
+
 Result<void> check_load(const RunSetup& setup) {
   for (std::size_t gpu = 0; gpu < setup.utilisation.size(); ++gpu) {
     if (setup.utilisation[gpu] >= 1) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("check the load of scenario '{}': Online alone needs {:.1f} % of GPU "
-                              "{}, so its queue grows without bound whatever the policy; lower "
-                              "its rate or its work",
-                              setup.scenario.name, 100 * setup.utilisation[gpu], gpu));
+      return fail(
+          Errc::kInvalidArgument,
+          fmt::format("check the load of scenario '{}': Online alone needs {:.1f} % of GPU "
+                      "{}{}, so its queue grows without bound whatever the policy; lower "
+                      "its rate or its work",
+                      setup.scenario.name, 100 * setup.utilisation[gpu], gpu,
+                      serves(setup.workload) ? " (its LLM engine counted at full batches)" : ""));
     }
   }
   if (setup.workload.warmup >= setup.workload.duration) {

@@ -171,6 +171,7 @@ class Run {
       record.name = meta.name;
       record.cls = meta.cls;
       record.gpu = workload_.programs.at(i).gpu;
+      record.endless = workload_.programs.at(i).endless;
       record.id = tenant;
     }
     recorder_.expect_attached(targets_.size());
@@ -215,7 +216,9 @@ class Run {
       while (open < requests.size() && requests[open].end != kForever) {
         ++open;
       }
-      if (open < workload_.programs[i].arrivals.size()) {
+      const Program& program = workload_.programs[i];
+      // A closed loop issues nothing more by now.
+      if (open < (program.clients > 0 ? requests.size() : program.arrivals.size())) {
         return false;
       }
     }

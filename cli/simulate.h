@@ -30,6 +30,7 @@ struct TenantRecord {
   std::string name;
   TenantClass cls = TenantClass::kOffline;
   std::uint32_t gpu = 0;
+  bool endless = true;                  ///< its work does not depend on arrivals
   TenantId id;                          ///< as in decisions
   std::vector<RequestRecord> requests;  ///< in order of arrival
   ProgramProgress at_start;

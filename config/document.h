@@ -84,6 +84,9 @@ class TomlTable {
   [[nodiscard]] Result<std::vector<std::string>> strings(std::string_view key) const;
   [[nodiscard]] Result<std::vector<Duration>> durations(std::string_view key) const;
   [[nodiscard]] Result<std::vector<double>> percents(std::string_view key) const;
+  /// An array of `[size, "time"]` in rising order of size, times above 0; at least one.
+  [[nodiscard]] Result<std::vector<std::pair<std::uint32_t, Duration>>> sized_durations(
+      std::string_view key) const;
 
   /// A sub-table; a missing one is refused.
   [[nodiscard]] Result<TomlTable> table(std::string_view key) const;

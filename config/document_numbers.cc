@@ -14,10 +14,10 @@
 
 #include "config/document.h"
 #include "config/toml_entry.h"
-#include "core/units.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "core/time.h"
+#include "core/units.h"
 
 /// The typed getters of `TomlTable`.
 namespace gpreempt {
@@ -104,6 +104,23 @@ Result<std::vector<T>> read_array(TomlEntry& entry, std::string_view key, Conver
         }
         return values;
       });
+}
+
+using SizedDuration = std::pair<std::uint32_t, Duration>;
+
+Converted<SizedDuration> to_sized_duration(const toml::node& node) {
+  const toml::array* pair = node.as_array();
+  if (pair == nullptr || pair->size() != 2) {
+    return because("a pair like [128, \"2ms\"] is needed");
+  }
+  constexpr std::uint64_t kMost = std::numeric_limits<std::uint32_t>::max();
+  const Converted<std::uint64_t> size = bounded(*pair->get(0), Whole{.min = 1, .max = kMost});
+  if (!size) {
+    return because(size.error());
+  }
+  return to_positive_duration(*pair->get(1)).map([&](Duration time) {
+    return SizedDuration(static_cast<std::uint32_t>(*size), time);
+  });
 }
 
 Converted<std::string> one_of(const toml::node& node, const std::vector<std::string_view>& valid) {
@@ -240,6 +257,22 @@ Result<std::vector<Duration>> TomlTable::durations(std::string_view key) const {
 }
 Result<std::vector<double>> TomlTable::percents(std::string_view key) const {
   return read_array<double>(*entry_, key, to_percent);
+}
+
+Result<std::vector<SizedDuration>> TomlTable::sized_durations(std::string_view key) const {
+  Result<std::vector<SizedDuration>> pairs =
+      read_array<SizedDuration>(*entry_, key, to_sized_duration);
+  if (pairs && pairs->empty()) {
+    return tl::unexpected<Error>(error(key, "it needs at least one pair like [128, \"2ms\"]"));
+  }
+  for (std::size_t i = 1; pairs && i < pairs->size(); ++i) {
+    if (pairs->at(i).first <= pairs->at(i - 1).first) {
+      return tl::unexpected<Error>(
+          error(key, fmt::format("element {}: {} comes after {}; sizes must rise", i,
+                                 pairs->at(i).first, pairs->at(i - 1).first)));
+    }
+  }
+  return pairs;
 }
 
 Result<std::string> TomlTable::choice(std::string_view key,

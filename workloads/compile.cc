@@ -3,217 +3,108 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <map>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
 
 #include "config/document.h"
 #include "core/error.h"
-#include "core/nearest.h"
 #include "core/policy.h"
 #include "core/program.h"
 #include "core/random.h"
 #include "core/time.h"
-#include "workloads/arrivals.h"
-#include "workloads/profile.h"
+#include "workloads/requests.h"
 #include "workloads/scenario.h"
-#include "workloads/trace.h"
 #include "workloads/work.h"
 
 namespace gpreempt {
 namespace {
 
-/// Steps drawn for an endless tenant whose steps differ; it repeats them.
-constexpr std::size_t kDrawnSteps = 1024;
-/// More arrivals than this in one run are a slip of the pen.
-constexpr double kMaxArrivals = 50e6;
-
-const TraceArrivals* trace_of(const TenantScenario& tenant) {
-  return tenant.arrivals ? std::get_if<TraceArrivals>(&*tenant.arrivals) : nullptr;
-}
-
-/// What is known of a tenant's requests before their work is made.
-struct Requests {
-  std::vector<Duration> times;
-  std::vector<std::uint32_t> tokens;  ///< from a trace: one per time; otherwise empty
-};
-
-// ---- traces ------------------------------------------------------------------------------------
-
-/// The trace file of each tenant that has one, after `CompileOptions::traces`.
-using TraceFiles = std::map<std::string, std::filesystem::path>;
-
-Result<TraceFiles> trace_files(const Scenario& scenario, const CompileOptions& options) {
-  TraceFiles files;
-  std::vector<std::string_view> names;
-  for (const TenantScenario& tenant : scenario.tenants) {
-    if (const TraceArrivals* trace = trace_of(tenant)) {
-      files[tenant.name] = trace->file;
-      names.push_back(tenant.name);
-    }
-  }
-  for (const auto& [tenant, file] : options.traces) {
-    if (names.empty()) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("use trace {}: scenario '{}' has no tenant with arrivals of kind "
-                              "\"trace\"; leave --trace out",
-                              file.string(), scenario.name));
-    }
-    if (tenant.empty() && names.size() > 1) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("use trace {}: scenario '{}' has {} tenants with a trace; write "
-                              "--trace TENANT=FILE",
-                              file.string(), scenario.name, names.size()));
-    }
-    const std::string name = tenant.empty() ? std::string(names.front()) : tenant;
-    if (!files.contains(name)) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("use trace {}: no tenant '{}' has arrivals of kind \"trace\"{}",
-                              file.string(), name, suggestion(name, names)));
-    }
-    files[name] = file;
-  }
-  return files;
-}
-
-Result<Requests> traced_requests(const TenantScenario& tenant, const TraceArrivals& spec,
-                                 const std::filesystem::path& file,
-                                 std::vector<std::string>& notes) {
-  if (file.empty()) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("read trace of tenant '{}': none is named; give one with --trace FILE",
-                            tenant.name));
-  }
-  Result<Trace> trace = load_azure_trace(file, spec.on_error);
-  if (!trace) {
-    Error error = std::move(trace).error();
-    if (error.code == Errc::kIo) {
-      error.what += ", or give a trace with --trace FILE";
-    }
-    return tl::unexpected<Error>(std::move(error));
-  }
-  if (trace->skipped != 0) {
-    notes.push_back(fmt::format("{}: {} lines skipped; the first: {}", tenant.name, trace->skipped,
-                                trace->first_skipped));
-  }
-  Requests requests;
-  requests.times.reserve(trace->requests.size());
-  requests.tokens.reserve(trace->requests.size());
-  for (const TraceRequest& request : trace->requests) {
-    const double at = static_cast<double>(to_ns(request.at)) / spec.rate_scale;
-    requests.times.emplace_back(spec.rate_scale == 1 ? request.at : Duration(std::llround(at)));
-    requests.tokens.push_back(request.context_tokens);
-  }
-  return requests;
-}
-
-/// The requests of every tenant with a trace, and the run's duration.
-struct Traced {
-  std::map<std::string, Requests> requests;
-  Duration duration{};
-};
-
-Result<Traced> read_traces(const Scenario& scenario, const CompileOptions& options,
-                           std::vector<std::string>& notes) {
-  Traced traced;
-  TraceFiles files;
-  GPREEMPT_TRY(store(files, trace_files(scenario, options)));
-  Duration last{};
-  for (const TenantScenario& tenant : scenario.tenants) {
-    const TraceArrivals* spec = trace_of(tenant);
-    if (spec == nullptr) {
-      continue;
-    }
-    Requests& requests = traced.requests[tenant.name];
-    GPREEMPT_TRY(store(requests, traced_requests(tenant, *spec, files.at(tenant.name), notes)));
-    last = std::max(last, requests.times.back());
-  }
-  if (!scenario.run.duration && last == Duration::zero()) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("take the duration of scenario '{}' from its trace: the first request "
-                            "is also the last, or all come at one instant; say with --duration "
-                            "how long the run is",
-                            scenario.name));
-  }
-  // One more nanosecond, so that the last request is before the end.
-  traced.duration = scenario.run.duration.value_or(last + Duration(1));
-  return traced;
-}
+/// Steps of an endless tenant, or requests of a closed loop, that are drawn where they differ; they
+/// are repeated.
+constexpr std::size_t kDrawn = 1024;
 
 // ---- work --------------------------------------------------------------------------------------
 
-/// Adds trains to a program, equal ones once.
-class TrainMaker {
+/// Makes a program's requests, and the trains that they run, equal ones once.
+class RequestMaker {
  public:
-  TrainMaker(const TenantScenario& tenant, const HardwareFacts& facts, std::uint64_t seed,
-             Program& program)
+  RequestMaker(const TenantScenario& tenant, const HardwareFacts& facts, std::uint64_t seed,
+               Program& program)
       : facts_(facts),
-        tokens_(seed, "tokens/" + tenant.name),
+        context_(seed, "tokens/" + tenant.name),
+        output_(seed, "output/" + tenant.name),
         service_(seed, "service/" + tenant.name),
         program_(program) {}
 
-  /// Index of the train for a request; `traced` is its token count in the trace, 0 without one.
-  std::uint32_t make(const WorkSpec& work, std::uint32_t traced) {
-    if (const auto* transformer = std::get_if<TransformerWork>(&work)) {
-      return make_transformer(*transformer, traced);
-    }
-    if (const auto* service = std::get_if<ServiceWork>(&work)) {
-      const Duration time = draw_service(*service, service_);
-      return once(static_cast<std::uint64_t>(to_ns(time)), [&] {
-        return KernelTrain{KernelRun{
-            .count = 1, .duration = time, .shape = service->shape.value_or(facts_.whole_gpu)}};
-      });
-    }
-    GPREEMPT_CHECK(!program_.trains.empty());  // `prepare` put the fixed train there
-    return 0;
-  }
-
-  /// Makes the train of work that is the same every time.
+  /// Makes what is the same for every request.
   Result<void> prepare(const WorkSpec& work) {
-    if (const auto* kernels = std::get_if<KernelsWork>(&work)) {
-      program_.trains.push_back(kernels->train);
+    std::optional<KernelTrain> train;
+    GPREEMPT_TRY(store(train, fixed_train(work)));
+    if (train) {
+      program_.trains.push_back(*std::move(train));
     }
-    if (const auto* profile = std::get_if<ProfileWork>(&work)) {
-      KernelTrain train;
-      GPREEMPT_TRY(store(train, parse_orion_profile(profile->text, profile->file,
-                                                    profile->time_scale, profile->shape)));
-      program_.trains.push_back(std::move(train));
+    if (const auto* llm = std::get_if<LlmWork>(&work)) {
+      program_.serving = llm->engine;
     }
     return {};
   }
 
+  /// A request at `at`; `traced` holds zeros without a trace.
+  Arrival make(const WorkSpec& work, Duration at, Requests::Tokens traced) {
+    if (const auto* transformer = std::get_if<TransformerWork>(&work)) {
+      const std::uint32_t tokens = draw(transformer->context_tokens, traced.context, context_);
+      const std::uint32_t train =
+          once(tokens, [&] { return transformer_train(*transformer, tokens, facts_.flops_fp16); });
+      return {.at = at, .train = train};
+    }
+    if (const auto* llm = std::get_if<LlmWork>(&work)) {
+      return {.at = at,
+              .prompt_tokens = draw(llm->context_tokens, traced.context, context_),
+              .output_tokens = draw(llm->output_tokens, traced.output, output_)};
+    }
+    if (const auto* service = std::get_if<ServiceWork>(&work)) {
+      const Duration time = draw_service(*service, service_);
+      const std::uint32_t train = once(static_cast<std::uint64_t>(to_ns(time)), [&] {
+        return KernelTrain{KernelRun{
+            .count = 1, .duration = time, .shape = service->shape.value_or(facts_.whole_gpu)}};
+      });
+      return {.at = at, .train = train};
+    }
+    GPREEMPT_CHECK(!program_.trains.empty());  // `prepare` put the fixed train there
+    return {.at = at, .train = 0};
+  }
+
  private:
+  static std::uint32_t draw(const TokenSpec& spec, std::uint32_t traced, RandomStream& random) {
+    std::uint32_t tokens = traced;
+    if (const auto* constant = std::get_if<ConstantTokens>(&spec)) {
+      tokens = constant->tokens;
+    } else if (const auto* lognormal = std::get_if<LognormalTokens>(&spec)) {
+      tokens = draw_tokens(*lognormal, random);
+    }
+    GPREEMPT_CHECK(tokens > 0);  // the loader refuses from-trace without a trace
+    return tokens;
+  }
+
   template <class Make>
-  std::uint32_t once(std::uint64_t key, Make make) {
+  std::uint32_t once(std::uint64_t key, Make make_train) {
     const auto [found, is_new] =
         known_.try_emplace(key, static_cast<std::uint32_t>(program_.trains.size()));
     if (is_new) {
-      program_.trains.push_back(make());
+      program_.trains.push_back(make_train());
     }
     return found->second;
   }
 
-  std::uint32_t make_transformer(const TransformerWork& work, std::uint32_t traced) {
-    std::uint32_t tokens = traced;
-    if (const auto* constant = std::get_if<ConstantTokens>(&work.context_tokens)) {
-      tokens = constant->tokens;
-    } else if (const auto* lognormal = std::get_if<LognormalTokens>(&work.context_tokens)) {
-      tokens = draw_tokens(*lognormal, tokens_);
-    }
-    GPREEMPT_CHECK(tokens > 0);  // the loader refuses from-trace without a trace
-    return once(tokens, [&] { return transformer_train(work, tokens, facts_.flops_fp16); });
-  }
-
   const HardwareFacts& facts_;
-  RandomStream tokens_;
+  RandomStream context_;
+  RandomStream output_;
   RandomStream service_;
   Program& program_;
   std::map<std::uint64_t, std::uint32_t> known_;
@@ -224,40 +115,15 @@ bool is_fixed(const WorkSpec& work) {
   if (const auto* transformer = std::get_if<TransformerWork>(&work)) {
     return std::holds_alternative<ConstantTokens>(transformer->context_tokens);
   }
+  if (const auto* llm = std::get_if<LlmWork>(&work)) {
+    return std::holds_alternative<ConstantTokens>(llm->context_tokens) &&
+           std::holds_alternative<ConstantTokens>(llm->output_tokens);
+  }
   const auto* service = std::get_if<ServiceWork>(&work);
   return service == nullptr || service->distribution == ServiceDistribution::kConstant;
 }
 
 // ---- programs ----------------------------------------------------------------------------------
-
-Result<Requests> requests_of(const TenantScenario& tenant, const Traced& traced,
-                             std::uint64_t seed) {
-  Requests requests;
-  if (!tenant.arrivals) {
-    return requests;
-  }
-  if (trace_of(tenant) != nullptr) {
-    return traced.requests.at(tenant.name);
-  }
-  const auto* periodic = std::get_if<PeriodicArrivals>(&*tenant.arrivals);
-  const RandomArrivals random =
-      periodic == nullptr ? std::get<RandomArrivals>(*tenant.arrivals) : RandomArrivals{};
-  const double rate = periodic == nullptr ? random.rate : periodic->rate;
-  const double expected = rate * static_cast<double>(to_ns(traced.duration)) / 1e9;
-  if (expected > kMaxArrivals) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("compile tenant '{}': {:g} arrivals; lower the rate or the duration, "
-                            "the most is {:g}",
-                            tenant.name, expected, kMaxArrivals));
-  }
-  if (periodic != nullptr) {
-    requests.times = periodic_arrivals(*periodic, traced.duration);
-  } else {
-    RandomStream stream(seed, "arrivals/" + tenant.name);
-    requests.times = random_arrivals(random, traced.duration, stream);
-  }
-  return requests;
-}
 
 Program empty_program(const TenantScenario& tenant, const Detection& detection) {
   Program program;
@@ -269,24 +135,38 @@ Program empty_program(const TenantScenario& tenant, const Detection& detection) 
   program.hints = !tenant.offline && detection.kind != DetectionKind::kPoll;
   program.hint_delay = program.hints ? detection.value : Duration::zero();
   program.endless = !tenant.arrivals;
+  program.runtime = tenant.runtime;
+  program.run_ahead = tenant.run_ahead;
+  program.cooperative = tenant.cooperative;
+  program.preparation = tenant.preparation;
   return program;
+}
+
+const ClosedLoopArrivals* closed_loop_of(const TenantScenario& tenant) {
+  return tenant.arrivals ? std::get_if<ClosedLoopArrivals>(&*tenant.arrivals) : nullptr;
 }
 
 Result<Program> make_program(const TenantScenario& tenant, const Detection& detection,
                              const Requests& requests, const HardwareFacts& facts,
-                             std::uint64_t seed) {
+                             const CompileOptions& options, Duration duration) {
   Program program = empty_program(tenant, detection);
-  TrainMaker trains(tenant, facts, seed, program);
-  GPREEMPT_TRY(trains.prepare(tenant.work));
+  RequestMaker maker(tenant, facts, options.seed, program);
+  GPREEMPT_TRY(maker.prepare(tenant.work));
   for (std::size_t i = 0; i < requests.times.size(); ++i) {
-    const std::uint32_t traced = requests.tokens.empty() ? 0 : requests.tokens.at(i);
-    program.arrivals.push_back(
-        {.at = requests.times.at(i), .train = trains.make(tenant.work, traced)});
+    const Requests::Tokens traced =
+        requests.tokens.empty() ? Requests::Tokens{} : requests.tokens.at(i);
+    program.arrivals.push_back(maker.make(tenant.work, requests.times.at(i), traced));
   }
-  if (program.endless) {
-    const std::size_t steps = is_fixed(tenant.work) ? 1 : kDrawnSteps;
-    for (std::size_t i = 0; i < steps; ++i) {
-      (void)trains.make(tenant.work, 0);
+  const std::size_t drawn = is_fixed(tenant.work) ? 1 : kDrawn;
+  if (const ClosedLoopArrivals* loop = closed_loop_of(tenant)) {
+    program.clients = loop->clients;
+    program.issue_until = duration;
+    for (std::size_t i = 0; i < drawn; ++i) {
+      program.arrivals.push_back(maker.make(tenant.work, loop->think, {}));
+    }
+  } else if (program.endless) {
+    for (std::size_t i = 0; i < drawn; ++i) {
+      (void)maker.make(tenant.work, Duration::zero(), {});
     }
   }
   return program;
@@ -297,6 +177,10 @@ TenantMeta meta_of(const TenantScenario& tenant, const Program& program, Duratio
   meta.name = tenant.name;
   meta.cls = tenant.offline ? TenantClass::kOffline : TenantClass::kOnline;
   meta.priority = tenant.priority;
+  meta.clients = program.clients;
+  if (program.clients > 0) {
+    return meta;
+  }
   meta.arrivals = program.arrivals.size();
   std::vector<Duration> times;
   times.reserve(program.trains.size());
@@ -305,7 +189,9 @@ TenantMeta meta_of(const TenantScenario& tenant, const Program& program, Duratio
   }
   for (const Arrival& arrival : program.arrivals) {
     meta.arrivals_counted += arrival.at >= warmup ? 1U : 0U;
-    meta.service += times.at(arrival.train);
+    meta.service += program.serving ? llm_service(*program.serving, arrival.prompt_tokens,
+                                                  arrival.output_tokens)
+                                    : times.at(arrival.train);
   }
   return meta;
 }
@@ -347,19 +233,11 @@ Result<Workload> compile(const Scenario& scenario, const HardwareFacts& facts,
     requests.times.erase(end, requests.times.end());
     Program program;
     GPREEMPT_TRY(store(program, make_program(tenant, scenario.scheduler.detection, requests, facts,
-                                             options.seed)));
+                                             options, workload.duration)));
     workload.tenants.push_back(meta_of(tenant, program, workload.warmup));
     workload.programs.push_back(std::move(program));
   }
   return workload;
-}
-
-Duration alone_time(const KernelTrain& train) {
-  Duration total{};
-  for (const KernelRun& run : train) {
-    total += run.duration * run.count;
-  }
-  return total;
 }
 
 double online_utilisation(const Workload& workload, std::uint32_t gpu) {

@@ -34,9 +34,11 @@ struct TenantMeta {
   std::string name;
   TenantClass cls = TenantClass::kOffline;
   std::uint32_t priority = 0;
-  std::uint64_t arrivals = 0;          ///< in the program
+  std::uint64_t arrivals = 0;          ///< in the program; 0 of a closed loop
   std::uint64_t arrivals_counted = 0;  ///< those at or after the warm-up
-  Duration service{};                  ///< sum of `alone_time` over its arrivals
+  /// GPU time that its arrivals need: the sum of `alone_time`, or of `llm_service` (an estimate).
+  Duration service{};
+  std::uint32_t clients = 0;  ///< of a closed loop
 };
 
 struct Workload {
@@ -56,11 +58,9 @@ struct Workload {
 [[nodiscard]] Result<Workload> compile(const Scenario& scenario, const HardwareFacts& facts,
                                        const CompileOptions& options);
 
-/// Time a train takes when it has the GPU to itself.
-[[nodiscard]] Duration alone_time(const KernelTrain& train);
-
-/// Share of the run that Online requests need of GPU `gpu`: the sum of their `alone_time` over the
-/// duration. At 1 or more the queue grows without bound.
+/// Share of the run that Online requests need of GPU `gpu`: the sum of `TenantMeta::service` over
+/// the duration. At 1 or more the queue grows without bound. Closed loops are left out: they wait
+/// for their own requests.
 [[nodiscard]] double online_utilisation(const Workload& workload, std::uint32_t gpu = 0);
 
 }  // namespace gpreempt

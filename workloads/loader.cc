@@ -19,10 +19,11 @@
 #include <vector>
 
 #include "config/document.h"
-#include "core/units.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "core/time.h"
+#include "core/units.h"
+#include "workloads/disb.h"
 #include "workloads/scenario.h"
 #include "workloads/tenant_reader.h"
 
@@ -33,7 +34,7 @@ Result<RunScenario> read_run(const TomlTable& table) {
   RunScenario run;
   std::string duration;
   GPREEMPT_TRY(store(duration, table.string("duration")));
-  if (duration != "trace") {
+  if (duration != "trace" && duration != "workload") {
     Duration fixed{};
     GPREEMPT_TRY(store(fixed, table.positive_duration("duration")));
     run.duration = fixed;
@@ -67,6 +68,11 @@ Result<SloScenario> read_slo(const TomlTable& table) {
   if (slo.quantile >= 1) {
     return tl::unexpected<Error>(table.error("quantile", "it must be below 1, like 0.99"));
   }
+  std::string metric;
+  GPREEMPT_TRY(store(metric, table.choice("metric", {"latency", "ttft", "tpot"}, "latency")));
+  slo.metric = metric == "ttft"   ? SloMetric::kTtft
+               : metric == "tpot" ? SloMetric::kTpot
+                                  : SloMetric::kLatency;
   GPREEMPT_TRY(store(slo.online_latency, table.durations("online_latency")));
   GPREEMPT_TRY(store(slo.offline_loss, table.percents("offline_loss")));
   if (std::ranges::any_of(slo.online_latency, [](Duration d) { return d <= Duration::zero(); })) {
@@ -163,7 +169,68 @@ Result<SchedulerScenario> read_scheduler(const TomlTable& table) {
   return scheduler;
 }
 
+/// `table` is where the tenant is described, for messages.
+Result<void> add_tenant(const TomlTable& table, TenantScenario tenant, Scenario& scenario) {
+  const auto same_name = [&](const TenantScenario& other) { return other.name == tenant.name; };
+  if (std::ranges::any_of(scenario.tenants, same_name)) {
+    return tl::unexpected<Error>(table.error(
+        "name", fmt::format("'{}' is taken by another tenant; names must differ", tenant.name)));
+  }
+  if (tenant.gpu >= scenario.hardware.gpus) {
+    return tl::unexpected<Error>(
+        table.error("gpu", fmt::format("{} is not a GPU of this scenario; [hardware] gpus is {}",
+                                       tenant.gpu, scenario.hardware.gpus)));
+  }
+  scenario.tenants.push_back(std::move(tenant));
+  return {};
+}
+
+/// The tenants of a [workload], and its duration where the scenario wants that.
+Result<void> read_workload(const TomlTable& root, const ScenarioFolder& folder,
+                           Scenario& scenario) {
+  std::string duration;
+  GPREEMPT_TRY(store(duration, root.table("run").and_then(
+                                   [](const TomlTable& run) { return run.string("duration"); })));
+  if (!root.has("workload")) {
+    if (duration == "workload") {
+      return tl::unexpected<Error>(
+          root.error("run", "duration = \"workload\" needs a [workload] table"));
+    }
+    return {};
+  }
+  TomlTable table = root;
+  DisbWorkload workload;
+  GPREEMPT_TRY(store(table, root.table("workload")));
+  GPREEMPT_TRY(store(workload, read_disb_workload(table, folder)));
+  for (TenantScenario& tenant : workload.tenants) {
+    GPREEMPT_TRY(add_tenant(table, std::move(tenant), scenario));
+  }
+  if (duration == "workload") {
+    scenario.run.duration = workload.duration;
+    if (scenario.run.warmup >= workload.duration) {
+      return tl::unexpected<Error>(root.error(
+          "run", "the warm-up leaves nothing to count; it must be shorter than the workload"));
+    }
+  }
+  return {};
+}
+
+/// A limit on tokens needs tokens.
+Result<void> check_metric(const TomlTable& root, const Scenario& scenario) {
+  for (const TenantScenario& tenant : scenario.tenants) {
+    if (scenario.slo.metric != SloMetric::kLatency && !tenant.offline &&
+        !std::holds_alternative<LlmWork>(tenant.work)) {
+      return tl::unexpected<Error>(root.error(
+          "slo", fmt::format("metric = \"{}\" needs requests of kind \"llm\", and tenant '{}' "
+                             "has none",
+                             to_string(scenario.slo.metric), tenant.name)));
+    }
+  }
+  return {};
+}
+
 Result<void> read_tenants(const TomlTable& root, const ScenarioFolder& folder, Scenario& scenario) {
+  GPREEMPT_TRY(read_workload(root, folder, scenario));
   for (const bool offline : {false, true}) {
     std::vector<TomlTable> tables;
     GPREEMPT_TRY(store(tables, root.tables(offline ? "offline" : "online")));
@@ -172,27 +239,17 @@ Result<void> read_tenants(const TomlTable& root, const ScenarioFolder& folder, S
       if (!tenant) {
         return tl::unexpected<Error>(std::move(tenant).error());
       }
-      const auto same_name = [&](const TenantScenario& other) {
-        return other.name == tenant->name;
-      };
-      if (std::ranges::any_of(scenario.tenants, same_name)) {
-        return tl::unexpected<Error>(table.error(
-            "name",
-            fmt::format("'{}' is taken by another tenant; names must differ", tenant->name)));
-      }
-      if (tenant->gpu >= scenario.hardware.gpus) {
-        return tl::unexpected<Error>(table.error(
-            "gpu", fmt::format("{} is not a GPU of this scenario; [hardware] gpus is {}",
-                               tenant->gpu, scenario.hardware.gpus)));
-      }
-      scenario.tenants.push_back(*std::move(tenant));
+      GPREEMPT_TRY(add_tenant(table, *std::move(tenant), scenario));
     }
   }
   if (scenario.tenants.empty()) {
     return tl::unexpected<Error>(
-        root.error("no tenants; write an [[online]] or [[offline]] table"));
+        root.error("no tenants; write an [[online]] or [[offline]] table, or a [workload]"));
   }
-  return {};
+  // Online first; each in the order of the file.
+  std::ranges::stable_partition(scenario.tenants,
+                                [](const TenantScenario& tenant) { return !tenant.offline; });
+  return check_metric(root, scenario);
 }
 
 bool has_trace(const TenantScenario& tenant) {

@@ -103,16 +103,21 @@ tl::expected<Row, std::string> parse_row(std::string_view line) {
   return Row{.workgroups = static_cast<std::uint32_t>(workgroups), .duration_ns = *duration};
 }
 
-void append(KernelTrain& train, const KernelRun& kernel) {
+bool same_shape(const KernelShape& a, const KernelShape& b) {
+  return a.workgroups == b.workgroups && a.waves == b.waves && a.vgprs == b.vgprs &&
+         a.sgprs == b.sgprs && a.lds_bytes == b.lds_bytes;
+}
+
+}  // namespace
+
+void append_kernel(KernelTrain& train, const KernelRun& kernel) {
   if (!train.empty() && train.back().duration == kernel.duration &&
-      train.back().shape.workgroups == kernel.shape.workgroups) {
-    ++train.back().count;
+      same_shape(train.back().shape, kernel.shape)) {
+    train.back().count += kernel.count;
   } else {
     train.push_back(kernel);
   }
 }
-
-}  // namespace
 
 Result<KernelTrain> parse_orion_profile(std::string_view text, std::string_view display_name,
                                         double time_scale, const KernelShape& shape) {
@@ -141,7 +146,7 @@ Result<KernelTrain> parse_orion_profile(std::string_view text, std::string_view 
     kernel.duration =
         Duration(std::max<std::int64_t>(1, std::llround(row->duration_ns * time_scale)));
     kernel.shape.workgroups = row->workgroups;
-    append(train, kernel);
+    append_kernel(train, kernel);
   }
   if (train.empty()) {
     return fail(Errc::kParse,

@@ -18,11 +18,14 @@ inline constexpr std::uint32_t kWorkgroupsPerSm = 2;
 /// Kernels of more workgroups than this run in equal rounds anyway, so they are cut here.
 inline constexpr std::uint32_t kMaxProfileWorkgroups = 1280;
 
+/// Adds a kernel to a train; equal neighbours become one run.
+void append_kernel(KernelTrain& train, const KernelRun& kernel);
+
 /// Reads "orion": a CSV file with the header `Name,Profile,Memory_footprint,SM_usage,Duration`
 /// (nanoseconds). Names may be quoted, and may hold commas without being quoted, as those of C++
 /// kernels do: the last four fields are taken from the right. Every duration is multiplied by
 /// `time_scale` and rounded to a nanosecond, at least one. `shape` gives what a profile does not
-/// say; its workgroups are replaced. Equal neighbours become one run.
+/// say; its workgroups are replaced.
 /// Errors: kParse "file:line: reason".
 /// Source: eth-easl/orion, profiling/postprocessing.
 [[nodiscard]] Result<KernelTrain> parse_orion_profile(std::string_view text,

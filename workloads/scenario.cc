@@ -5,8 +5,8 @@
 #include <string>
 #include <string_view>
 
-#include "core/units.h"
 #include "core/time.h"
+#include "core/units.h"
 
 namespace gpreempt {
 
@@ -15,6 +15,15 @@ std::string to_string(const Detection& detection) {
     case DetectionKind::kHint: return "hint:" + format_duration(detection.value);
     case DetectionKind::kPoll: return "poll:" + format_duration(detection.value);
     case DetectionKind::kOracle: return "oracle";
+  }
+  return "invalid";
+}
+
+std::string_view to_string(SloMetric metric) {
+  switch (metric) {
+    case SloMetric::kLatency: return "latency";
+    case SloMetric::kTtft: return "ttft";
+    case SloMetric::kTpot: return "tpot";
   }
   return "invalid";
 }

@@ -35,7 +35,17 @@ struct TraceArrivals {
   double rate_scale = 1;       ///< 2: twice the rate, half the gaps
   TraceErrors on_error = TraceErrors::kRefuse;
 };
-using ArrivalSpec = std::variant<PeriodicArrivals, RandomArrivals, TraceArrivals>;
+/// At these instants, in rising order.
+struct ListedArrivals {
+  std::vector<Duration> times;
+};
+/// So many clients; each issues its next request `think` after its last one is done.
+struct ClosedLoopArrivals {
+  std::uint32_t clients = 1;
+  Duration think{};
+};
+using ArrivalSpec = std::variant<PeriodicArrivals, RandomArrivals, TraceArrivals, ListedArrivals,
+                                 ClosedLoopArrivals>;
 
 // ---- what a request or a step runs -------------------------------------------------------------
 
@@ -64,13 +74,16 @@ struct TransformerWork {
 struct KernelsWork {
   KernelTrain train;
 };
-/// The kernels of a recorded profile. The only format is "orion".
+/// The kernels of a recorded profile: "orion" (workloads/profile.h) or "reef" (workloads/reef.h).
 struct ProfileWork {
   std::string format;
   std::string file;       ///< as written, for messages
   std::string text;       ///< content of the file
   double time_scale = 1;  ///< multiplies every duration
-  KernelShape shape;      ///< `workgroups` comes from the profile
+  KernelShape shape;      ///< what a profile does not say
+  bool normalise = true;  ///< "reef": the kernels take the model's latency together
+  std::string schedule_file;
+  std::string schedule;  ///< "reef": the model's list of launches; empty without one
 };
 enum class ServiceDistribution { kConstant, kExponential, kUniform };
 /// One kernel that fills the GPU, for comparison with queueing formulas.
@@ -79,7 +92,13 @@ struct ServiceWork {
   Duration mean{};
   std::optional<KernelShape> shape;  ///< nullopt: `HardwareFacts::whole_gpu`
 };
-using WorkSpec = std::variant<TransformerWork, KernelsWork, ProfileWork, ServiceWork>;
+/// Requests to an LLM engine with continuous batching.
+struct LlmWork {
+  Serving engine;
+  TokenSpec context_tokens;
+  TokenSpec output_tokens;
+};
+using WorkSpec = std::variant<TransformerWork, KernelsWork, ProfileWork, ServiceWork, LlmWork>;
 
 // ---- tenants -----------------------------------------------------------------------------------
 
@@ -90,6 +109,10 @@ struct TenantScenario {
   std::uint32_t hardware_priority = 7;
   std::uint32_t queues = 1;
   std::uint32_t gpu = 0;
+  Runtime runtime = Runtime::kBare;
+  std::uint32_t run_ahead = 0;  ///< see `Program`
+  bool cooperative = false;
+  Duration preparation{};  ///< host work between a request's arrival and its launch
   /// Online: always set. Offline: nullopt runs steps for ever, set runs one step per arrival.
   std::optional<ArrivalSpec> arrivals;
   WorkSpec work;  ///< `request` of an Online tenant, `step` of an Offline one
@@ -98,7 +121,8 @@ struct TenantScenario {
 // ---- the rest ----------------------------------------------------------------------------------
 
 struct RunScenario {
-  std::optional<Duration> duration;  ///< nullopt = "trace": until the last arrival
+  /// nullopt = "trace": until the last arrival. "workload" is resolved by the loader.
+  std::optional<Duration> duration;
   Duration drain = std::chrono::seconds(10);
   Duration warmup{};
   std::uint64_t seed = 1;
@@ -109,9 +133,17 @@ struct HardwareScenario {
   std::string personality = "dkms-6.12.12";
   std::uint32_t num_kcq = 8;
 };
+/// What of a request the limits judge. The last two exist for serving tenants only.
+enum class SloMetric {
+  kLatency,
+  kTtft,  ///< arrival to the first token
+  kTpot,  ///< mean time of a token after the first
+};
+[[nodiscard]] std::string_view to_string(SloMetric metric);
 struct SloScenario {
   double quantile = 0.99;
-  std::vector<Duration> online_latency;  ///< limit, goal; may be empty
+  SloMetric metric = SloMetric::kLatency;
+  std::vector<Duration> online_latency;  ///< of the metric: limit, goal; may be empty
   std::vector<double> offline_loss;      ///< fractions: limit, goals; may be empty
 };
 enum class DetectionKind { kHint, kPoll, kOracle };

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <filesystem>
+#include <string_view>
 
 #include "config/document.h"
 #include "core/error.h"
@@ -14,6 +15,9 @@ struct ScenarioFolder {
   std::filesystem::path path;
   bool embedded = false;  ///< there is no folder: only embedded files exist
 };
+
+/// Letters, digits, '-' and '_'.
+[[nodiscard]] bool is_tenant_name(std::string_view name);
 
 /// Errors: kParse, and kIo for a profile that is nowhere.
 [[nodiscard]] Result<TenantScenario> read_tenant(const TomlTable& table, bool offline,

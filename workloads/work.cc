@@ -3,10 +3,16 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
+#include <optional>
+#include <utility>
+#include <variant>
 
+#include "core/error.h"
 #include "core/program.h"
 #include "core/random.h"
 #include "core/time.h"
+#include "workloads/profile.h"
+#include "workloads/reef.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt {
@@ -24,6 +30,48 @@ KernelTrain transformer_train(const TransformerWork& work, std::uint32_t tokens,
   const Duration each(std::llround(total_ns / static_cast<double>(kernels)));
   return {
       KernelRun{.count = kernels, .duration = std::max(kKernelFloor, each), .shape = work.shape}};
+}
+
+Result<std::optional<KernelTrain>> fixed_train(const WorkSpec& work) {
+  if (const auto* kernels = std::get_if<KernelsWork>(&work)) {
+    return kernels->train;
+  }
+  const auto* profile = std::get_if<ProfileWork>(&work);
+  if (profile == nullptr) {
+    return std::optional<KernelTrain>{};
+  }
+  const auto found = [](KernelTrain train) { return std::optional(std::move(train)); };
+  if (profile->format == "reef") {
+    return parse_reef_profile({.profile = profile->text,
+                               .profile_name = profile->file,
+                               .schedule = profile->schedule,
+                               .schedule_name = profile->schedule_file},
+                              profile->normalise, profile->time_scale, profile->shape)
+        .map(found);
+  }
+  return parse_orion_profile(profile->text, profile->file, profile->time_scale, profile->shape)
+      .map(found);
+}
+
+Duration alone_time(const KernelTrain& train) {
+  Duration total{};
+  for (const KernelRun& run : train) {
+    total += run.duration * run.count;
+  }
+  return total;
+}
+
+Duration llm_service(const Serving& engine, std::uint32_t prompt_tokens,
+                     std::uint32_t output_tokens) {
+  const auto share = [](const SizedTime& times, std::uint32_t part, std::uint32_t whole) {
+    const auto full = static_cast<double>(to_ns(time_at(times, whole)));
+    return full * static_cast<double>(part) / static_cast<double>(whole);
+  };
+  const auto alone = static_cast<double>(to_ns(time_at(engine.prefill, prompt_tokens)));
+  const double prefill =
+      std::min(alone, share(engine.prefill, prompt_tokens, engine.max_prefill_tokens));
+  const double token = share(engine.decode, 1, engine.max_batch);
+  return Duration(std::llround(prefill + static_cast<double>(output_tokens - 1) * token));
 }
 
 Lognormal lognormal_from(double mean, double p99) {

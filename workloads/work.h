@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 
+#include "core/error.h"
 #include "core/program.h"
 #include "core/random.h"
 #include "core/time.h"
@@ -23,6 +25,18 @@ inline constexpr double kAchievedFlops = 0.5;
 /// weights.
 [[nodiscard]] KernelTrain transformer_train(const TransformerWork& work, std::uint32_t tokens,
                                             double flops);
+
+/// The train of work that is the same every time and needs no knowledge of the hardware: listed
+/// kernels and profiles. Errors: kParse (a profile).
+[[nodiscard]] Result<std::optional<KernelTrain>> fixed_train(const WorkSpec& work);
+
+/// Time a train takes when it has the GPU to itself.
+[[nodiscard]] Duration alone_time(const KernelTrain& train);
+
+/// GPU time that a request costs an engine which always has enough of them: its share of a full
+/// prefill, and of a full batch's decode for each further token.
+[[nodiscard]] Duration llm_service(const Serving& engine, std::uint32_t prompt_tokens,
+                                   std::uint32_t output_tokens);
 
 /// Parameters of the normal distribution under a lognormal one.
 struct Lognormal {

@@ -56,7 +56,7 @@ const std::vector<Layer>& layers() {
        .instead = "config knows core and toml++ only"},
       {.folder = "workloads",
        .folders = {"core", "config"},
-       .libraries = {"fmt", "tl", "toml++"},
+       .libraries = {"fmt", "tl", "toml++", "nlohmann"},
        .instead = "workloads makes programs for a testbed and knows no backend"},
       {.folder = "backends/sim",
        .folders = {"core", "config"},

@@ -17,6 +17,7 @@
 #include "tests/unit/workloads/temporary_folder.h"
 #include "workloads/loader.h"
 #include "workloads/scenario.h"
+#include "workloads/work.h"
 
 namespace gpreempt {
 namespace {

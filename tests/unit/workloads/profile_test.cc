@@ -141,20 +141,44 @@ TEST(OrionProfile, OfResnetTrainingHasThePublishedStatistics) {
   EXPECT_NEAR(sum_above(sorted, 500) / total, 0.34, 0.005);
 }
 
-TEST(OrionProfile, OfTheRecordedStepIsReadInFull) {
-  const std::filesystem::path file =
-      recorded_inputs() / "workloads" / "orion" / "resnet50_32_fb1_new";
-  if (!std::filesystem::exists(file)) {
-    GTEST_SKIP() << "workloads/orion/resnet50_32_fb1_new is not in GPREEMPT_DATA_DIR; fetch it "
-                    "from eth-easl/orion";
+/// Published statistics of a recorded profile.
+struct Recorded {
+  std::string file;
+  std::size_t kernels = 0;
+  double total_ms = 0;
+  double median_us = 0;
+  double max_us = 0;
+};
+
+TEST(OrionProfile, OfRecordedModelsIsReadInFull) {
+  const std::filesystem::path folder = recorded_inputs() / "workloads" / "orion";
+  if (!std::filesystem::exists(folder)) {
+    GTEST_SKIP() << "workloads/orion is not in GPREEMPT_DATA_DIR; fetch it from eth-easl/orion";
   }
-  const auto text = read_text_file(file);
-  ASSERT_TRUE(text);
-  const auto train = parse_orion_profile(*text, file.string(), 1, kShape);
-  ASSERT_TRUE(train) << train.error().what;
-  const std::vector<double> sorted = sorted_us(*train);
-  EXPECT_EQ(sorted.size(), 949U);
-  EXPECT_NEAR(sum_above(sorted, 0) / 1000, 95.6, 0.05);
+  // 53 names of the training step hold commas without quotes.
+  const std::vector<Recorded> all{
+      {.file = "resnet50_4_fwd_new",
+       .kernels = 175,
+       .total_ms = 6.5,
+       .median_us = 12.5,
+       .max_us = 380},
+      {.file = "bert_2_fwd_new", .kernels = 572, .total_ms = 48.6, .median_us = 34, .max_us = 517},
+      {.file = "resnet50_32_fb1_new",
+       .kernels = 949,
+       .total_ms = 95.6,
+       .median_us = 6.0,
+       .max_us = 1871}};
+  for (const Recorded& recorded : all) {
+    const auto text = read_text_file(folder / recorded.file);
+    ASSERT_TRUE(text) << text.error().what;
+    const auto train = parse_orion_profile(*text, recorded.file, 1, kShape);
+    ASSERT_TRUE(train) << train.error().what;
+    const std::vector<double> sorted = sorted_us(*train);
+    EXPECT_EQ(sorted.size(), recorded.kernels) << recorded.file;
+    EXPECT_NEAR(sum_above(sorted, 0) / 1000, recorded.total_ms, 0.05) << recorded.file;
+    EXPECT_NEAR(nearest_rank(sorted, 0.50), recorded.median_us, 0.5) << recorded.file;
+    EXPECT_NEAR(sorted.back(), recorded.max_us, 0.5) << recorded.file;
+  }
 }
 
 }  // namespace
