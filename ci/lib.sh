@@ -101,4 +101,4 @@ run_tests() {
 }
 
 # sources: our C++ files, one a line.
-sources() { find core config workloads backends cli tests -name '*.h' -o -name '*.cc' | sort; }
+sources() { find core config workloads backends validation cli tests -name '*.h' -o -name '*.cc' | sort; }

@@ -7,9 +7,17 @@
 #include <variant>
 #include <vector>
 
+#include "cli/command_line.h"
+#include "cli/compare_command.h"
+#include "cli/compare_options.h"
 #include "cli/exit_code.h"
+#include "cli/models_command.h"
+#include "cli/models_options.h"
+#include "cli/output.h"
 #include "cli/run_command.h"
 #include "cli/run_options.h"
+#include "cli/validate_command.h"
+#include "cli/validate_options.h"
 #include "core/error.h"
 
 namespace {
@@ -24,17 +32,37 @@ int report(const Error& error) {
   return static_cast<int>(gpreempt::cli::exit_code_for(error.code));
 }
 
+using gpreempt::cli::CompareOptions;
+using gpreempt::cli::ModelsOptions;
+using gpreempt::cli::Printout;
+using gpreempt::cli::RunOptions;
+using gpreempt::cli::ValidateOptions;
+
+struct Execute {
+  Result<ExitCode> operator()(const Printout& printout) const {
+    GPREEMPT_TRY(gpreempt::cli::print(printout.text));
+    return ExitCode::kOk;
+  }
+  Result<ExitCode> operator()(const RunOptions& options) const {
+    return gpreempt::cli::run_command(options);
+  }
+  Result<ExitCode> operator()(const CompareOptions& options) const {
+    return gpreempt::cli::compare_command(options);
+  }
+  Result<ExitCode> operator()(const ModelsOptions& options) const {
+    return gpreempt::cli::models_command(options);
+  }
+  Result<ExitCode> operator()(const ValidateOptions& options) const {
+    return gpreempt::cli::validate_command(options);
+  }
+};
+
 int run(const std::vector<std::string>& arguments) {
   const Result<Command> command = gpreempt::cli::parse_command_line(arguments);
   if (!command) {
     return report(command.error());
   }
-  if (const auto* printout = std::get_if<gpreempt::cli::Printout>(&*command)) {
-    fmt::print("{}", printout->text);
-    return static_cast<int>(ExitCode::kOk);
-  }
-  const Result<ExitCode> code =
-      gpreempt::cli::run_command(std::get<gpreempt::cli::RunOptions>(*command));
+  const Result<ExitCode> code = std::visit(Execute{}, *command);
   return code ? static_cast<int>(*code) : report(code.error());
 }
 

@@ -1,5 +1,7 @@
 #include "cli/report_json.h"
 
+#include <algorithm>
+#include <cmath>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -7,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/band.h"
 #include "cli/metrics.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -49,6 +52,34 @@ Json bands_of(const Spread& spread) {
   json["p50"] = band_of(spread.p50);
   json["p95"] = band_of(spread.p95);
   json["p99"] = band_of(spread.p99);
+  return json;
+}
+
+Json json_of(const PolicyBand& band) {
+  const std::vector<BandQuantity>& quantities = band_quantities();
+  Json json;
+  for (std::size_t i = 0; i < quantities.size(); ++i) {
+    const std::optional<Interval>& interval = band.intervals.at(i);
+    const std::string key(quantities[i].key);
+    if (!interval) {
+      json[key] = nullptr;
+    } else if (quantities[i].is_time) {
+      json[key] = Json::array({std::llround(interval->lo), std::llround(interval->hi)});
+    } else {
+      json[key] = Json::array({interval->lo, interval->hi});
+    }
+  }
+  return json;
+}
+
+/// How the `band` of each result came about.
+Json json_of(const BandSummary& band) {
+  Json json;
+  json["kind"] = "priors";
+  json["draws"] = band.draws;
+  json["refused"] = band.refused;
+  json["seed"] = band.seed;
+  json["quantiles"] = Json::array({0.05, 0.95});
   return json;
 }
 
@@ -151,6 +182,12 @@ Json json_of(const PolicyMetrics& result, const RunSummary& summary) {
   json["sim"]["wall_s"] = result.wall_s;
   json["sim"]["events"] = result.engine_events;
   json["band"] = bands_of(result.online.latency);
+  if (summary.band) {
+    json["rank_band"] = json["band"];
+    const auto drawn =
+        std::ranges::find(summary.band->policies, result.policy, &PolicyBand::policy);
+    json["band"] = json_of(*drawn);
+  }
   return json;
 }
 
@@ -175,6 +212,9 @@ std::string report_json(const RunSummary& summary) {
   json["warmup_ns"] = to_ns(setup.workload.warmup);
   json["online_alone_utilisation"] = setup.utilisation;
   json["warnings"] = summary.warnings;
+  if (summary.band) {
+    json["band"] = json_of(*summary.band);
+  }
   if (summary.gated) {
     json["gate"]["passed"] = summary.missed.empty();
     json["gate"]["missed"] = summary.missed;

@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/band.h"
 #include "cli/metrics.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -240,6 +241,45 @@ std::string preemption_block(const RunSummary& summary) {
   return table.render(kIndent);
 }
 
+std::string interval_text(const std::optional<Interval>& interval, bool is_time) {
+  if (!interval) {
+    return std::string(kNone);
+  }
+  const auto text = [is_time](double value) {
+    return is_time ? human_time(Duration(std::llround(value))) : percent(value);
+  };
+  return fmt::format("[{}, {}]", text(interval->lo), text(interval->hi));
+}
+
+std::string band_block(const RunSummary& summary) {
+  if (!summary.band) {
+    return {};
+  }
+  const BandSummary& band = *summary.band;
+  std::vector<std::string> titles = {"policy"};
+  for (const BandQuantity& quantity : band_quantities()) {
+    titles.emplace_back(quantity.title);
+  }
+  Table table(std::move(titles));
+  for (const PolicyBand& policy : band.policies) {
+    std::vector<std::string> row = {policy.policy};
+    for (std::size_t i = 0; i < policy.intervals.size(); ++i) {
+      row.push_back(interval_text(policy.intervals[i], band_quantities()[i].is_time));
+    }
+    table.add_row(std::move(row));
+  }
+  const std::string title = fmt::format(
+      "Band over the priors of {}: 5 % to 95 % of {} draws, seed {}, weakest evidence {}",
+      summary.setup.model.name, band.draws - band.refused, band.seed,
+      to_string(summary.setup.model.weakest_cost_evidence()));
+  std::string text = titled(title, table.render(kIndent));
+  if (band.refused != 0) {
+    text += fmt::format("  {} of {} draws are not in it; the first: {}\n", band.refused, band.draws,
+                        band.refusal);
+  }
+  return text;
+}
+
 /// Exact, unlike a measured time, but spaced as one.
 std::string limit_text(Duration limit) {
   const std::string text = format_duration(limit);
@@ -340,7 +380,7 @@ std::string report_text(const RunSummary& summary) {
                 offline_block(summary)) +
          titled("Preemptions; bystander: Online's own queues off for them" + label,
                 preemption_block(summary)) +
-         tail(summary);
+         band_block(summary) + tail(summary);
 }
 
 }  // namespace gpreempt::cli

@@ -6,128 +6,32 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "cli/band.h"
 #include "cli/bundle.h"
 #include "cli/exit_code.h"
 #include "cli/metrics.h"
+#include "cli/output.h"
+#include "cli/policy_runs.h"
 #include "cli/progress.h"
 #include "cli/report_json.h"
 #include "cli/report_text.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
-#include "cli/simulate.h"
 #include "cli/summary.h"
-#include "cli/wall_clock.h"
 #include "cli/worlds.h"
 #include "config/document.h"
-#include "core/drive.h"
 #include "core/error.h"
-#include "core/event_log.h"
-#include "core/mechanism.h"
-#include "core/policy.h"
-#include "core/testbed.h"
 #include "workloads/compile.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::cli {
 namespace {
-
-/// All simulations of a command, one after another in one world.
-class Session {
- public:
-  Session(const RunSetup& setup, Progress& progress, Bundle* bundle)
-      : setup_(setup), progress_(progress), bundle_(bundle) {}
-
-  Result<std::vector<PolicyMetrics>> operator()(const OpenTestbed& open) {
-    GPREEMPT_TRY(check_backend_offers(open));
-    Baselines baselines;
-    GPREEMPT_TRY(alone(open, TenantClass::kOnline, baselines.online));
-    GPREEMPT_TRY(alone(open, TenantClass::kOffline, baselines.offline));
-    std::vector<PolicyMetrics> results;
-    for (const std::string& policy : setup_.policies) {
-      RunRecord record;
-      GPREEMPT_TRY(store(record, under(open, policy)));
-      results.push_back(measure(record, baselines, setup_.scenario.slo));
-    }
-    return results;
-  }
-
- private:
-  Result<void> check_backend_offers(const OpenTestbed& open) {
-    std::unique_ptr<Testbed> testbed;
-    GPREEMPT_TRY(store(testbed, open()));
-    Result<void> offered = check_mechanism(setup_.mechanism, testbed->backend().info());
-    const std::string& no_watch = testbed->backend().info().watch;
-    const Detection& detection = setup_.scenario.scheduler.detection;
-    if (offered && detection.kind == DetectionKind::kPoll && !no_watch.empty()) {
-      offered = fail(Errc::kUnsupported,
-                     fmt::format("use detection \"{}\": {}", to_string(detection), no_watch));
-    }
-    GPREEMPT_TRY(testbed->backend().close());
-    return offered;
-  }
-
-  Result<void> alone(const OpenTestbed& open, TenantClass cls, RunRecord& record) {
-    const bool online = cls == TenantClass::kOnline;
-    const Workload part = only(setup_.workload, cls);
-    record.warmup = part.warmup;
-    record.duration = part.duration;
-    if (part.programs.empty()) {
-      return {};
-    }
-    const std::string label = online ? "online-alone" : "offline-alone";
-    progress_.phase(fmt::format("{} (baseline)", label));
-    // No mechanism either: one that needs arming would slow the baseline down.
-    GPREEMPT_TRY(store(record, one(open, part, "none", Mechanism{}, nullptr)));
-    if (bundle_ != nullptr) {
-      bundle_->add_requests(label, record);
-    }
-    return {};
-  }
-
-  Result<RunRecord> under(const OpenTestbed& open, const std::string& policy) {
-    progress_.phase(fmt::format("policy {}", policy));
-    if (bundle_ == nullptr) {
-      return one(open, setup_.workload, policy, setup_.mechanism, nullptr);
-    }
-    EventLog log(
-        bundle_->events(),
-        {.scenario = setup_.scenario.name, .policy = policy, .seed = setup_.scenario.run.seed});
-    RunRecord record;
-    GPREEMPT_TRY(store(record, one(open, setup_.workload, policy, setup_.mechanism, &log)));
-    GPREEMPT_TRY(log.finish());
-    bundle_->add_requests(policy, record);
-    return record;
-  }
-
-  Result<RunRecord> one(const OpenTestbed& open, const Workload& workload,
-                        const std::string& policy, const Mechanism& mechanism, EventSink* log) {
-    const SchedulerScenario& scheduler = setup_.scenario.scheduler;
-    const Stopwatch watch;
-    std::unique_ptr<Testbed> testbed;
-    GPREEMPT_TRY(store(testbed, open()));
-    Result<RunRecord> record = simulate(
-        *testbed, workload,
-        {.policy = policy,
-         .scheduler = {.grace = scheduler.grace, .lease = scheduler.lease, .mechanism = mechanism},
-         .detection = scheduler.detection},
-        {.log = log, .progress = [this](double done) { progress_.update(done); }});
-    if (record) {
-      record->wall_s = watch.seconds();
-    }
-    return record;
-  }
-
-  const RunSetup& setup_;
-  Progress& progress_;
-  Bundle* bundle_;
-};
 
 /// The lowest logical priority of the Offline tenants on its GPU, if there are any.
 std::optional<std::uint32_t> lowest_offline(const Workload& workload, std::size_t online) {
@@ -225,9 +129,12 @@ Result<std::unique_ptr<Bundle>> start_bundle(const RunOptions& options, const Ru
   return bundle;
 }
 
-Result<void> print(const std::string& text) {
-  if (std::fwrite(text.data(), 1, text.size(), stdout) != text.size() || std::fflush(stdout) != 0) {
-    return fail(Errc::kIo, "print the result: stdout cannot be written");
+Result<void> check_band(const RunOptions& options) {
+  if (options.band != 0 && options.backend.kind != BackendKind::kSim) {
+    return fail(
+        Errc::kInvalidArgument,
+        fmt::format("apply --band {}: draws run on backend sim only; leave out --backend {}",
+                    options.band, to_string(options.backend.kind)));
   }
   return {};
 }
@@ -236,6 +143,7 @@ Result<void> print(const std::string& text) {
 
 Result<ExitCode> run_command(const RunOptions& options) {
   GPREEMPT_TRY(check_backend(options.backend.kind));
+  GPREEMPT_TRY(check_band(options));
   RunSummary summary;
   summary.backend = options.backend.kind;
   RunSetup& setup = summary.setup;
@@ -244,11 +152,14 @@ Result<ExitCode> run_command(const RunOptions& options) {
   std::unique_ptr<Bundle> bundle;
   GPREEMPT_TRY(store(bundle, start_bundle(options, setup)));
   Progress progress(options.quiet);
-  Session session(setup, progress, bundle.get());
-  GPREEMPT_TRY(run_in_world(options.backend.kind, setup.system,
-                            [&](const OpenTestbed& open) -> Result<void> {
-                              return store(summary.results, session(open));
-                            }));
+  GPREEMPT_TRY(run_in_world(
+      options.backend.kind, setup.system, [&](const OpenTestbed& open) -> Result<void> {
+        return store(summary.results,
+                     run_policies(setup, open, {.progress = &progress, .bundle = bundle.get()}));
+      }));
+  if (options.band != 0) {
+    GPREEMPT_TRY(store(summary.band, band_over_priors(setup, options.band, progress)));
+  }
   progress.finish();
   summary.warnings = warnings_of(setup, summary.results);
   summary.gated = options.gate;

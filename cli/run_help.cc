@@ -24,7 +24,11 @@ Examples:
   gpreempt run                          the default scenario, its own policy
   gpreempt run --policy all             every policy, side by side
   gpreempt run my.toml --out out/       a scenario of yours, with all records kept
-  gpreempt run --help                   everything about `run`
+  gpreempt run --band 100               what the model's priors leave open
+  gpreempt compare A B                  two bundles, or two runs, side by side
+  gpreempt models show mi308x           a model's numbers, and which of them matter
+  gpreempt validate                     the model against what is published
+  gpreempt VERB --help                  everything about a verb
 
 Exit codes:
   0  done        1  --gate: a limit was missed     2  usage, or input that was refused
@@ -66,6 +70,10 @@ Output:
   --out DIR holds scenario.toml model.toml run.json summary.json requests.csv events.jsonl.
   A folder that holds anything else is refused. The same seed gives the same bytes, but for
   sim.wall_s in summary.json.
+
+  --band N runs everything on N draws from the priors of all the model's parameters (a Latin
+  hypercube by the run's seed) and reports, per policy, what 90 % of them give: `band` of each
+  result in JSON, where `rank_band` then holds the band from the ranks of one run.
 
 Examples:
   gpreempt run --policy none,suspend --seed 2 --duration 10s

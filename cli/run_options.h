@@ -5,9 +5,9 @@
 #include <map>
 #include <optional>
 #include <string>
-#include <variant>
 #include <vector>
 
+#include "cli/option_values.h"
 #include "core/error.h"
 #include "core/time.h"
 
@@ -22,8 +22,6 @@ struct BackendChoice {
   std::string personality;  ///< empty: the scenario's
 };
 
-enum class OutputFormat { kText, kJson };
-
 /// `gpreempt run` as written, read but not yet checked against the scenario.
 struct RunOptions {
   std::string scenario = "default";
@@ -36,20 +34,13 @@ struct RunOptions {
   std::optional<Duration> duration;
   OutputFormat format = OutputFormat::kText;
   std::filesystem::path out;  ///< empty: no bundle
+  std::uint32_t band = 0;     ///< draws from the priors; 0: none
   bool gate = false;
   bool quiet = false;
   std::vector<std::string> command;  ///< the command line, for the bundle
 };
 
-/// Something to print on stdout and nothing else: help, version.
-struct Printout {
-  std::string text;
-};
-
-using Command = std::variant<RunOptions, Printout>;
-
-/// Reads a command line (without the program's name).
-/// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).
-[[nodiscard]] Result<Command> parse_command_line(const std::vector<std::string>& arguments);
+/// Reads --backend. Errors: kInvalidArgument (no such backend or option; names the nearest).
+[[nodiscard]] Result<BackendChoice> read_backend(const std::string& text);
 
 }  // namespace gpreempt::cli

@@ -131,6 +131,22 @@ Result<void> check_load(const RunSetup& setup) {
   return {};
 }
 
+/// Whatever depends on the hardware's numbers.
+Result<void> fit_to(const sim::GpuParameters& gpu, RunSetup& setup) {
+  const Scenario& scenario = setup.scenario;
+  GPREEMPT_TRY(check_grace(scenario, gpu));
+  setup.system.gpu = gpu;
+  const HardwareFacts facts{
+      .flops_fp16 = gpu.flops_fp16, .gpus = setup.system.gpus, .whole_gpu = whole_gpu(gpu)};
+  GPREEMPT_TRY(store(setup.workload, compile(scenario, facts,
+                                             {.seed = scenario.run.seed, .traces = setup.traces})));
+  setup.utilisation.clear();
+  for (std::uint32_t index = 0; index < setup.system.gpus; ++index) {
+    setup.utilisation.push_back(online_utilisation(setup.workload, index));
+  }
+  return check_load(setup);
+}
+
 Result<RunSetup> read_setup(const RunOptions& options) {
   RunSetup setup;
   Scenario& scenario = setup.scenario;
@@ -142,20 +158,10 @@ Result<RunSetup> read_setup(const RunOptions& options) {
   const HardwareScenario& hardware = scenario.hardware;
   GPREEMPT_TRY(store(setup.model, sim::find_model(hardware.model, hardware.num_kcq)));
   GPREEMPT_TRY(store(setup.system.personality, sim::find_personality(hardware.personality)));
-  GPREEMPT_TRY(check_grace(scenario, setup.model.point));
-  setup.system.gpu = setup.model.point;
   setup.system.gpus = hardware.gpus;
   setup.system.seed = scenario.run.seed;
-  const HardwareFacts facts{.flops_fp16 = setup.model.point.flops_fp16,
-                            .gpus = hardware.gpus,
-                            .whole_gpu = whole_gpu(setup.model.point)};
-  GPREEMPT_TRY(
-      store(setup.workload,
-            compile(scenario, facts, {.seed = scenario.run.seed, .traces = options.traces})));
-  for (std::uint32_t gpu = 0; gpu < hardware.gpus; ++gpu) {
-    setup.utilisation.push_back(online_utilisation(setup.workload, gpu));
-  }
-  GPREEMPT_TRY(check_load(setup));
+  setup.traces = options.traces;
+  GPREEMPT_TRY(fit_to(setup.model.point, setup));
   return setup;
 }
 
@@ -167,6 +173,12 @@ Result<RunSetup> set_up(const RunOptions& options) {
     setup.error().code = Errc::kInvalidArgument;
   }
   return setup;
+}
+
+Result<RunSetup> on_hardware(const RunSetup& setup, const sim::GpuParameters& gpu) {
+  RunSetup other = setup;
+  GPREEMPT_TRY(fit_to(gpu, other));
+  return other;
 }
 
 Result<void> check_needs(const std::string& policy, PolicyNeeds needs, const Detection& detection) {

@@ -1,8 +1,11 @@
 #pragma once
 
+#include <filesystem>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/model_file.h"
 #include "backends/sim/system.h"
 #include "cli/run_options.h"
@@ -23,12 +26,17 @@ struct RunSetup {
   Workload workload;
   std::vector<std::string> policies;  ///< with the scenario's options filled in
   Mechanism mechanism;
-  std::vector<double> utilisation;  ///< Online alone, per GPU
+  std::vector<double> utilisation;                      ///< Online alone, per GPU
+  std::map<std::string, std::filesystem::path> traces;  ///< as in `RunOptions`
 };
 
 /// Errors: kInvalidArgument, kParse (each with the file and line where there is one), kUnsupported.
 /// A file that is missing is refused input, too.
 [[nodiscard]] Result<RunSetup> set_up(const RunOptions& options);
+
+/// The same on other hardware: the requests are compiled anew, from the same seed.
+/// Errors: kInvalidArgument (the grace period, or Online alone, is too long for this hardware).
+[[nodiscard]] Result<RunSetup> on_hardware(const RunSetup& setup, const sim::GpuParameters& gpu);
 
 /// Whether `detection` tells a policy what it needs. Errors: kInvalidArgument (what it lacks).
 [[nodiscard]] Result<void> check_needs(const std::string& policy, PolicyNeeds needs,

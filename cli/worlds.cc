@@ -7,6 +7,7 @@
 
 #include "backends/sim/sim_testbed.h"
 #include "backends/sim/system.h"
+#include "backends/sim/timeline.h"
 #include "backends/sim/world.h"
 #include "cli/run_options.h"
 #include "core/error.h"
@@ -80,6 +81,16 @@ Result<void> run_in_world(BackendKind kind, const sim::SystemOptions& options,
   Result<void> result;
   GPREEMPT_TRY(world.run([&] { result = guarded([&] { return body(opener); }); }));
   return result;
+}
+
+Result<void> run_without_engine(const sim::SystemOptions& options,
+                                const std::function<Result<void>(const OpenTestbed&)>& body) {
+  sim::PlainTimeline timeline;
+  return guarded([&] {
+    return body([&]() -> Result<std::unique_ptr<Testbed>> {
+      return sim::open_sim_testbed(timeline, options);
+    });
+  });
 }
 
 }  // namespace gpreempt::cli

@@ -26,4 +26,9 @@ using OpenTestbed = std::function<Result<std::unique_ptr<Testbed>>()>;
     BackendKind kind, const sim::SystemOptions& options,
     const std::function<Result<void>(const OpenTestbed&)>& body);
 
+/// The simulator without an engine: the same models and the same events, and as often in a process
+/// as one likes. Blocks: until `body` returns. Errors: those of `body`.
+[[nodiscard]] Result<void> run_without_engine(
+    const sim::SystemOptions& options, const std::function<Result<void>(const OpenTestbed&)>& body);
+
 }  // namespace gpreempt::cli

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/command_line.h"
 #include "cli/run_options.h"
 #include "core/error.h"
 #include "core/name_spec.h"

@@ -84,7 +84,7 @@ TEST_F(BadInput, UnknownPersonalityNamesTheNearestOne) {
 }
 
 TEST_F(BadInput, UnknownModelNamesTheNearestOne) {
-  expect_refused(gpreempt("run --backend sim:mi380x"), "'mi308x'");
+  expect_refused(gpreempt("run --backend sim:mi38x"), "'mi308x'");
 }
 
 TEST_F(BadInput, AFolderIsNoScenario) {

@@ -39,8 +39,9 @@ struct Layer {
 };
 
 const std::vector<Layer>& layers() {
-  static const Names everything = {"core",         "config",        "workloads", "backends/sim",
-                                   "backends/kfd", "backends/vkfd", "cli",       "tests"};
+  static const Names everything = {"core",         "config",       "workloads",
+                                   "backends/sim", "backends/kfd", "backends/vkfd",
+                                   "validation",   "cli",          "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
@@ -71,8 +72,13 @@ const std::vector<Layer>& layers() {
        .folders = {"core", "config", "backends/sim", "backends/kfd"},
        .libraries = {"fmt", "tl", "toml++", "system", "simgrid", "spdlog"},
        .instead = "vkfd joins backends/sim and backends/kfd and knows nothing above them"},
+      {.folder = "validation",
+       .folders = {"core", "config", "workloads", "backends/sim"},
+       .libraries = {"fmt", "tl"},
+       .instead = "targets run the simulator's models; they know no engine and no driver"},
       {.folder = "cli",
-       .folders = {"core", "config", "workloads", "backends/sim", "backends/kfd", "backends/vkfd"},
+       .folders = {"core", "config", "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
+                   "validation"},
        .libraries = {"fmt", "tl", "toml++", "system", "spdlog", "nlohmann", "CLI", "boost"},
        .instead = "the command line reaches the engine through core/testbed.h"},
       {.folder = "tests/contract",
@@ -108,9 +114,9 @@ const Layer* layer_of(const SourceFile& file) {
 
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
-  static constexpr std::array<std::string_view, 8> kFolders = {
-      "core",         "config",        "workloads", "backends/sim",
-      "backends/kfd", "backends/vkfd", "cli",       "tests"};
+  static constexpr std::array<std::string_view, 9> kFolders = {
+      "core",          "config",     "workloads", "backends/sim", "backends/kfd",
+      "backends/vkfd", "validation", "cli",       "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;

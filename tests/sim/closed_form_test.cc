@@ -4,17 +4,12 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
-#include <cmath>
-#include <cstddef>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <string>
 #include <utility>
-#include <vector>
 
 #include "backends/sim/sim_testbed.h"
-#include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
 #include "core/backend.h"
 #include "core/drive.h"
@@ -26,6 +21,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "tests/sim/test_gpu.h"
+#include "validation/queueing.h"
 
 namespace gpreempt::sim {
 namespace {
@@ -39,80 +35,18 @@ std::uint64_t shortened(std::uint64_t requests) {
 }
 double tolerance() { return short_campaign() ? 0.08 : 0.01; }
 
-using Draw = std::function<double(RandomStream&)>;
-
-/// Requests of one whole-GPU kernel each: Poisson arrivals, service times drawn by `service` (ns).
-Program queueing_program(std::string name, std::uint64_t count, double gap_ns, const Draw& service,
-                         std::uint64_t seed) {
-  RandomStream gaps(seed, name + "/arrivals");
-  RandomStream services(seed, name + "/services");
-  Program program{.name = std::move(name)};
-  double at = 0;
-  for (std::uint64_t i = 0; i < count; ++i) {
-    at += gaps.exponential(gap_ns);
-    program.arrivals.push_back(
-        Arrival{.at = Duration(std::llround(at)), .train = static_cast<std::uint32_t>(i)});
-    const Duration length(std::max<std::int64_t>(1, std::llround(service(services))));
-    program.trains.push_back({{.count = 1, .duration = length, .shape = small_workgroups(kFull)}});
-  }
-  return program;
-}
-
-/// Rate and moments of what a program asks for.
-struct Moments {
-  double rate = 0;
-  double first = 0;
-  double second = 0;
-  [[nodiscard]] double load() const { return rate * first; }
-};
-
-Moments moments_of(const Program& program) {
-  Moments result;
-  for (const KernelTrain& train : program.trains) {
-    const auto length = static_cast<double>(to_ns(train[0].duration));
-    result.first += length;
-    result.second += length * length;
-  }
-  const auto count = static_cast<double>(program.trains.size());
-  result.first /= count;
-  result.second /= count;
-  result.rate = count / static_cast<double>(to_ns(program.arrivals.back().at));
-  return result;
-}
-
-double mean_sojourn(const std::vector<RequestRecord>& requests) {
-  double sum = 0;
-  for (const RequestRecord& request : requests) {
-    EXPECT_NE(request.end, kForever);
-    sum += static_cast<double>(to_ns(request.end - request.arrival));
-  }
-  return sum / static_cast<double>(requests.size());
-}
-
-struct Comparison {
-  double simulated = 0;
-  double expected = 0;
-};
+using validation::Comparison;
+using validation::mean_sojourn;
+using validation::Moments;
+using validation::moments_of;
+using validation::queueing_program;
 
 /// M/G/1, first come first served, against Pollaczek-Khinchine.
-Comparison fcfs(double load, const Draw& service, double mean_ns) {
-  const std::uint64_t requests = shortened(500'000);
-  const auto weight = 1 / static_cast<double>(runs());
-  Comparison total;
-  for (std::uint64_t run = 0; run < runs(); ++run) {
-    PlainTimeline timeline;
-    System system(timeline, free_system());
-    Program program = queueing_program("online", requests, mean_ns / load, service, kSeed + run);
-    const Moments moments = moments_of(program);
-    const Instant last = Instant{} + program.arrivals.back().at;
-    const Pid pid = system.launch(std::move(program)).value();
-    system.start();
-    timeline.run_until(last + std::chrono::seconds(10));
-    total.simulated += mean_sojourn(system.requests(pid)) * weight;
-    total.expected +=
-        (moments.first + moments.rate * moments.second / (2 * (1 - moments.load()))) * weight;
-  }
-  return total;
+Comparison fcfs(double load, const validation::Draw& service, double mean_ns) {
+  const Result<Comparison> result = validation::mg1_fcfs(
+      load, service, mean_ns, {.requests = shortened(500'000), .runs = runs(), .seed = kSeed});
+  EXPECT_TRUE(result.has_value()) << result.error().what;
+  return result.value_or(Comparison{.simulated = 0, .expected = 1});
 }
 
 class MG1Test : public testing::TestWithParam<double> {};

@@ -1,0 +1,26 @@
+#pragma once
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "cli/compare_options.h"
+#include "cli/models_options.h"
+#include "cli/run_options.h"
+#include "cli/validate_options.h"
+#include "core/error.h"
+
+namespace gpreempt::cli {
+
+/// Something to print on stdout and nothing else: help, version.
+struct Printout {
+  std::string text;
+};
+
+using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions>;
+
+/// Reads a command line (without the program's name).
+/// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).
+[[nodiscard]] Result<Command> parse_command_line(const std::vector<std::string>& arguments);
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "core/error.h"
+#include "core/time.h"
+
+/// Values of options that several verbs have. Errors are kInvalidArgument and name the option.
+namespace gpreempt::cli {
+
+enum class OutputFormat { kText, kJson };
+
+[[nodiscard]] Result<OutputFormat> read_format(const std::string& text);
+
+/// A seed, 0 to 2^63 - 1.
+[[nodiscard]] Result<std::uint64_t> read_seed(const std::string& text);
+
+/// A duration longer than 0.
+[[nodiscard]] Result<Duration> read_duration(const std::string& text);
+
+/// How many draws `--band` takes, 2 to 100000.
+[[nodiscard]] Result<std::uint32_t> read_draws(const std::string& text);
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,142 @@
+#include "cli/validate_command.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <ios>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/command_line.h"
+#include "cli/exit_code.h"
+#include "cli/option_values.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/validate_options.h"
+#include "cli/validate_report.h"
+#include "cli/verb_line.h"
+#include "config/document.h"
+#include "core/error.h"
+#include "core/nearest.h"
+#include "validation/target.h"
+
+namespace gpreempt::cli {
+namespace {
+
+constexpr std::string_view kFooter =
+    R"(
+What it does:
+  Runs the model against published numbers, rules of the driver and closed forms, and says for each
+  what was expected, how far off is still right, what the model gives, and what the model knew of it:
+    input       the number is one of its parameters
+    fitted      parameters were chosen so that it comes out
+    predicted   neither
+  A target without an expected value is a prediction. --write FILE writes docs/validation.md.
+
+Examples:
+  gpreempt validate
+  gpreempt validate --only closed-form --only v1-mi308x-area
+  gpreempt validate --format json
+
+Exit codes:
+  0  all met     1  one was missed, or could not be run     2  usage
+  3  a file or stdout cannot be written)";
+
+class ValidateLine final : public VerbLine {
+ public:
+  void add(CLI::App& app) override {
+    CLI::App* const validate = app.add_subcommand(
+        "validate", "The model against what is published or follows from theory");
+    validate->add_option("--only", options_.only, "A target or a group of targets; repeatable")
+        ->allow_extra_args(false);
+    validate->add_option("--write", file_, "Writes the table as a Markdown document");
+    validate->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
+    validate->add_flag("--quiet", options_.quiet, "No progress on stderr");
+    validate->footer(std::string(kFooter));
+  }
+  [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
+    GPREEMPT_TRY(store(options_.format, read_format(format_)));
+    options_.write = file_;
+    return Command{std::move(options_)};
+  }
+
+ private:
+  ValidateOptions options_;
+  std::string format_ = "text";
+  std::string file_;
+};
+
+bool is_meant(const validation::Target& target, const std::string& name) {
+  return target.name == name || target.group == name;
+}
+
+/// Every target if `only` is empty.
+Result<std::vector<const validation::Target*>> chosen(const std::vector<std::string>& only) {
+  std::vector<std::string_view> names;
+  for (const validation::Target& target : validation::targets()) {
+    names.push_back(target.group);
+    names.push_back(target.name);
+  }
+  for (const std::string& name : only) {
+    if (std::ranges::find(names, name) == names.end()) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("reading --only '{}': no target or group of that name{}", name,
+                              suggestion(name, names)));
+    }
+  }
+  std::vector<const validation::Target*> found;
+  for (const validation::Target& target : validation::targets()) {
+    const auto meant = [&](const std::string& name) { return is_meant(target, name); };
+    if (only.empty() || std::ranges::any_of(only, meant)) {
+      found.push_back(&target);
+    }
+  }
+  return found;
+}
+
+Result<void> write_document(const std::filesystem::path& file, const std::string& text) {
+  std::ofstream out(file, std::ios::binary);
+  out << text;
+  out.close();
+  if (!out) {
+    return fail(Errc::kIo,
+                fmt::format("write {}: it cannot be written; name another file", file.string()));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::unique_ptr<VerbLine> validate_line() { return std::make_unique<ValidateLine>(); }
+
+Result<ExitCode> validate_command(const ValidateOptions& options) {
+  std::vector<const validation::Target*> targets;
+  GPREEMPT_TRY(store(targets, chosen(options.only)));
+  Progress progress(options.quiet);
+  std::vector<ValidatedTarget> validated;
+  for (const validation::Target* target : targets) {
+    progress.phase(target->name);
+    Result<validation::Answer> answer = target->run();
+    const validation::Verdict verdict =
+        answer ? validation::judge(*target, *answer) : validation::Verdict::kFail;
+    validated.push_back({.target = target, .answer = std::move(answer), .verdict = verdict});
+  }
+  progress.finish();
+  if (!options.write.empty()) {
+    GPREEMPT_TRY(write_document(options.write, validation_document(validated)));
+  }
+  GPREEMPT_TRY(print(options.format == OutputFormat::kJson ? validation_json(validated)
+                                                           : validation_text(validated)));
+  const bool missed = std::ranges::any_of(validated, [](const ValidatedTarget& each) {
+    return each.verdict == validation::Verdict::kFail;
+  });
+  return missed ? ExitCode::kGateFailed : ExitCode::kOk;
+}
+
+}  // namespace gpreempt::cli

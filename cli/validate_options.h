@@ -1,0 +1,19 @@
+#pragma once
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/option_values.h"
+
+namespace gpreempt::cli {
+
+/// `gpreempt validate` as written.
+struct ValidateOptions {
+  std::vector<std::string> only;  ///< names of targets or groups; empty: all
+  std::filesystem::path write;    ///< empty: no document
+  OutputFormat format = OutputFormat::kText;
+  bool quiet = false;
+};
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,153 @@
+#include "cli/validate_report.h"
+
+#include <fmt/format.h>
+
+#include <cstddef>
+#include <nlohmann/json.hpp>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "cli/table.h"
+#include "core/error.h"
+#include "validation/target.h"
+
+namespace gpreempt::cli {
+namespace {
+
+using Json = nlohmann::ordered_json;
+using validation::Answer;
+using validation::Target;
+using validation::Tolerance;
+using validation::Verdict;
+
+constexpr double kPercent = 100;
+
+std::string number_text(double value) { return fmt::format("{:.6g}", value); }
+
+std::string expected_text(const Target& target) {
+  return target.expected ? number_text(*target.expected) : "-";
+}
+
+std::string tolerance_text(const Target& target) {
+  if (!target.expected) {
+    return "-";
+  }
+  switch (target.tolerance.kind) {
+    case Tolerance::Kind::kExact: return "exact";
+    case Tolerance::Kind::kRelative:
+      return fmt::format("+-{:g} %", kPercent * target.tolerance.amount);
+    case Tolerance::Kind::kAbsolute: return fmt::format("+-{:g}", target.tolerance.amount);
+    case Tolerance::Kind::kAtMost: return "at most";
+  }
+  return "-";
+}
+
+/// A band is shown instead of the value that lies in it.
+std::string answer_text(const ValidatedTarget& each) {
+  if (!each.answer) {
+    return "not run";
+  }
+  const Answer& answer = *each.answer;
+  return answer.band
+             ? fmt::format("[{}, {}]", number_text(answer.band->lo), number_text(answer.band->hi))
+             : number_text(answer.value);
+}
+
+std::size_t count(std::span<const ValidatedTarget> targets, Verdict verdict) {
+  std::size_t found = 0;
+  for (const ValidatedTarget& each : targets) {
+    found += each.verdict == verdict ? 1 : 0;
+  }
+  return found;
+}
+
+std::string totals_text(std::span<const ValidatedTarget> targets) {
+  return fmt::format("{} met, {} missed, {} predictions without a result to hold them against",
+                     count(targets, Verdict::kPass), count(targets, Verdict::kFail),
+                     count(targets, Verdict::kPrediction));
+}
+
+std::string_view tolerance_kind(Tolerance::Kind kind) {
+  switch (kind) {
+    case Tolerance::Kind::kExact: return "exact";
+    case Tolerance::Kind::kRelative: return "relative";
+    case Tolerance::Kind::kAbsolute: return "absolute";
+    case Tolerance::Kind::kAtMost: return "at-most";
+  }
+  return "invalid";
+}
+
+Json json_of(const ValidatedTarget& each) {
+  const Target& target = *each.target;
+  Json json;
+  json["group"] = target.group;
+  json["name"] = target.name;
+  json["unit"] = target.unit;
+  json["expected"] = target.expected ? Json(*target.expected) : Json(nullptr);
+  json["tolerance"]["kind"] = std::string(tolerance_kind(target.tolerance.kind));
+  json["tolerance"]["amount"] = target.tolerance.amount;
+  json["value"] = each.answer ? Json(each.answer->value) : Json(nullptr);
+  json["band"] = each.answer && each.answer->band
+                     ? Json::array({each.answer->band->lo, each.answer->band->hi})
+                     : Json(nullptr);
+  json["label"] = std::string(to_string(target.label));
+  json["verdict"] = std::string(to_string(each.verdict));
+  json["source"] = target.source;
+  if (!each.answer) {
+    json["error"] = each.answer.error().what;
+  }
+  return json;
+}
+
+}  // namespace
+
+std::string validation_text(std::span<const ValidatedTarget> targets) {
+  Table table({"target", "unit", "expected", "tolerance", "model", "label", "verdict"});
+  std::string errors;
+  for (const ValidatedTarget& each : targets) {
+    const Target& target = *each.target;
+    table.add_row({target.name, target.unit, expected_text(target), tolerance_text(target),
+                   answer_text(each), std::string(to_string(target.label)),
+                   std::string(to_string(each.verdict))});
+    if (!each.answer) {
+      errors += fmt::format("{}: {}\n", target.name, each.answer.error().what);
+    }
+  }
+  return fmt::format("{}\n{}{}{}\n", table.render(0), errors, errors.empty() ? "" : "\n",
+                     totals_text(targets));
+}
+
+std::string validation_json(std::span<const ValidatedTarget> targets) {
+  Json json;
+  json["schema"] = 1;
+  json["passed"] = count(targets, Verdict::kFail) == 0;
+  json["results"] = Json::array();
+  for (const ValidatedTarget& each : targets) {
+    json["results"].push_back(json_of(each));
+  }
+  constexpr int kIndent = 2;
+  return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n";
+}
+
+std::string validation_document(std::span<const ValidatedTarget> targets) {
+  std::string text =
+      "# Validation\n\nWritten by `gpreempt validate --write docs/validation.md`; do not edit.\n\n"
+      "What the model says beside what is published or follows from theory. *input*: the number is "
+      "a parameter of the\nmodel, which shows only that it is used. *fitted*: parameters were "
+      "chosen so that it comes out. *predicted*: neither.\nRows without an expected value are "
+      "predictions for experiments whose results were not looked at.\n\n"
+      "| group | target | unit | expected | tolerance | model | label | verdict | source |\n"
+      "|---|---|---|---|---|---|---|---|---|\n";
+  for (const ValidatedTarget& each : targets) {
+    const Target& target = *each.target;
+    text +=
+        fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", target.group, target.name,
+                    target.unit, expected_text(target), tolerance_text(target), answer_text(each),
+                    to_string(target.label), to_string(each.verdict), target.source);
+  }
+  return text + "\n" + totals_text(targets) + ".\n";
+}
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,53 @@
+#include <string>
+#include <vector>
+
+#include "backends/sim/gpu/parameters.h"
+#include "backends/sim/model_file.h"
+#include "config/document.h"
+#include "core/error.h"
+#include "validation/groups.h"
+#include "validation/target.h"
+
+namespace gpreempt::validation {
+namespace {
+
+constexpr std::uint32_t kNumKcq = 8;
+
+Result<sim::GpuParameters> gpu_of(const std::string& model) {
+  return sim::find_model(model, kNumKcq).map([](const sim::Model& found) { return found.point; });
+}
+
+}  // namespace
+
+std::vector<Target> save_area_targets() {
+  const std::string source = "MQD of a compute queue on MI308X, ctx_save_size and cntl_stack_size";
+  Target area{.group = "V1",
+              .name = "v1-mi308x-area",
+              .unit = "B per XCC",
+              .expected = 0xBA6000,
+              .tolerance = exactly(),
+              .label = Label::kPredicted,
+              .source = source,
+              .run = []() -> Result<Answer> {
+                sim::GpuParameters gpu;
+                GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
+                return Answer{.value = static_cast<double>(gpu.cwsr_area_bytes), .band = {}};
+              }};
+  Target stack{.group = "V1",
+               .name = "v1-mi308x-control-stack",
+               .unit = "B per XCC",
+               .expected = 0x2000,
+               .tolerance = exactly(),
+               .label = Label::kPredicted,
+               .source = source,
+               .run = []() -> Result<Answer> {
+                 sim::GpuParameters gpu;
+                 GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
+                 return Answer{
+                     .value = static_cast<double>(sim::cwsr_area(gpu).control_stack_bytes),
+                     .band = {}};
+               }};
+  return {area, stack};
+}
+
+}  // namespace gpreempt::validation

@@ -1,0 +1,78 @@
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+
+/// What the simulator is held against: published numbers, driver rules and closed forms, one target
+/// each. `gpreempt validate` prints them and tests/validation runs the same list.
+///
+/// Adding one: write a function that returns its `Target`s in the file of its group (or a new one),
+/// declare it in groups.h and name it in targets.cc.
+namespace gpreempt::validation {
+
+/// What the model knew of the number beforehand.
+enum class Label {
+  kInput,      ///< a parameter of the model itself: shows that it is used, proves nothing
+  kFitted,     ///< parameters were chosen so that it comes out
+  kPredicted,  ///< neither
+};
+[[nodiscard]] std::string_view to_string(Label label);
+
+/// How far off is still right, because of the source's own noise.
+struct Tolerance {
+  enum class Kind { kExact, kRelative, kAbsolute, kAtMost };
+  Kind kind = Kind::kExact;
+  double amount = 0;  ///< a fraction for kRelative, in the target's unit for kAbsolute
+};
+[[nodiscard]] constexpr Tolerance exactly() { return {}; }
+[[nodiscard]] constexpr Tolerance within_percent(double percent) {
+  return {.kind = Tolerance::Kind::kRelative, .amount = percent / 100};
+}
+[[nodiscard]] constexpr Tolerance within(double amount) {
+  return {.kind = Tolerance::Kind::kAbsolute, .amount = amount};
+}
+/// The expected value is a bound.
+[[nodiscard]] constexpr Tolerance at_most() { return {.kind = Tolerance::Kind::kAtMost}; }
+
+/// What the model says: a value, and what the priors leave open where that was computed.
+struct Band {
+  double lo = 0;
+  double hi = 0;
+};
+struct Answer {
+  double value = 0;
+  std::optional<Band> band;
+};
+
+struct Target {
+  std::string group;  ///< "V1"; "closed-form"
+  std::string name;   ///< unique: "v1-mi308x-area"
+  std::string unit;   ///< of `expected` and of the answer
+  /// Published, or a formula's. nullopt: a prediction, for which no result is at hand.
+  std::optional<double> expected;
+  Tolerance tolerance;
+  Label label = Label::kPredicted;
+  std::string source;  ///< of the expected value
+  /// Runs the model; deterministic. Errors: whatever stops it from answering.
+  std::function<Result<Answer>()> run;
+};
+
+/// All targets, group by group, always in the same order.
+[[nodiscard]] std::span<const Target> targets();
+
+enum class Verdict {
+  kPass,
+  kFail,
+  kPrediction,  ///< nothing to hold it against
+};
+[[nodiscard]] std::string_view to_string(Verdict verdict);
+
+/// Right if the value is within the tolerance. With a band: if some value of it is.
+[[nodiscard]] Verdict judge(const Target& target, const Answer& answer);
+
+}  // namespace gpreempt::validation
