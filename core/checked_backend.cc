@@ -135,7 +135,10 @@ Result<RequestId> CheckedBackend::control(TargetId target, std::span<const Queue
     return fail(Errc::kUnsupported, fmt::format("{} on target {}: {}", operation, target, reason));
   }
   GPREEMPT_TRY(check_ids(operation, target, ids));
-  if (const Result<void> sound = check_control(control, gpus_of(target, ids)); !sound) {
+  // Only a mask depends on the GPUs, and asking for the queues copies them.
+  const bool masks = std::holds_alternative<CuMask>(control);
+  const std::vector<GpuInfo> gpus = masks ? gpus_of(target, ids) : std::vector<GpuInfo>{};
+  if (const Result<void> sound = check_control(control, gpus); !sound) {
     return fail(sound.error().code,
                 fmt::format("{} on target {}: {}", operation, target, sound.error().what));
   }
