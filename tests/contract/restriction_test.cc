@@ -210,8 +210,10 @@ TEST_P(RestrictionTest, SelectiveUnmapLeavesBystandersAlone) {
   const Duration before = progress(bystander).bystander;
   control(training.target, SelectiveUnmap{.lease = kLongLease});
   control(training.target, Resume{});
+  wait(kMapped);
   EXPECT_EQ(progress(bystander).bystander, before);
   suspend(training.target);
+  wait(kMapped);
   EXPECT_GT(progress(bystander).bystander, before);
 }
 
