@@ -146,11 +146,18 @@ const ClosedLoopArrivals* closed_loop_of(const TenantScenario& tenant) {
   return tenant.arrivals ? std::get_if<ClosedLoopArrivals>(&*tenant.arrivals) : nullptr;
 }
 
-Result<Program> make_program(const TenantScenario& tenant, const Detection& detection,
-                             const Requests& requests, const HardwareFacts& facts,
-                             const CompileOptions& options, Duration duration) {
-  Program program = empty_program(tenant, detection);
-  RequestMaker maker(tenant, facts, options.seed, program);
+/// What all tenants have in common.
+struct Setting {
+  const Detection& detection;
+  const HardwareFacts& facts;
+  std::uint64_t seed = 0;
+  Duration duration{};
+};
+
+Result<Program> make_program(const TenantScenario& tenant, const Requests& requests,
+                             const Setting& setting) {
+  Program program = empty_program(tenant, setting.detection);
+  RequestMaker maker(tenant, setting.facts, setting.seed, program);
   GPREEMPT_TRY(maker.prepare(tenant.work));
   for (std::size_t i = 0; i < requests.times.size(); ++i) {
     const Requests::Tokens traced =
@@ -160,7 +167,7 @@ Result<Program> make_program(const TenantScenario& tenant, const Detection& dete
   const std::size_t drawn = is_fixed(tenant.work) ? 1 : kDrawn;
   if (const ClosedLoopArrivals* loop = closed_loop_of(tenant)) {
     program.clients = loop->clients;
-    program.issue_until = duration;
+    program.issue_until = setting.duration;
     for (std::size_t i = 0; i < drawn; ++i) {
       program.arrivals.push_back(maker.make(tenant.work, loop->think, {}));
     }
@@ -226,14 +233,17 @@ Result<Workload> compile(const Scenario& scenario, const HardwareFacts& facts,
   Traced traced;
   GPREEMPT_TRY(store(traced, read_traces(scenario, options, workload.notes)));
   workload.duration = traced.duration;
+  const Setting setting{.detection = scenario.scheduler.detection,
+                        .facts = facts,
+                        .seed = options.seed,
+                        .duration = workload.duration};
   for (const TenantScenario& tenant : scenario.tenants) {
     Requests requests;
     GPREEMPT_TRY(store(requests, requests_of(tenant, traced, options.seed)));
     const auto end = std::ranges::lower_bound(requests.times, workload.duration);
     requests.times.erase(end, requests.times.end());
     Program program;
-    GPREEMPT_TRY(store(program, make_program(tenant, scenario.scheduler.detection, requests, facts,
-                                             options, workload.duration)));
+    GPREEMPT_TRY(store(program, make_program(tenant, requests, setting)));
     workload.tenants.push_back(meta_of(tenant, program, workload.warmup));
     workload.programs.push_back(std::move(program));
   }
