@@ -13,6 +13,7 @@
 #include "backends/sim/kfd_model/personality.h"
 #include "config/parameter.h"
 #include "core/error.h"
+#include "core/time.h"
 
 namespace gpreempt::sim {
 namespace {
@@ -142,6 +143,21 @@ TEST(ShippedModelsTest, NodeInCpxModeIsOneXccOfFourWithSixVmids) {
   EXPECT_EQ(model->point.xccs, 1U);
   EXPECT_EQ(model->point.vmids, 6U);
   EXPECT_EQ(model->point.hqd_slots, 24U);
+}
+
+/// GPreempt's suspend path on MI100 ends within 0.5 ms, whatever the victim holds.
+TEST(ShippedModelsTest, SuspendOfAFullMi100FitsThePublishedBound) {
+  const Result<Model> model = find_model("mi100", 8);
+  ASSERT_TRUE(model.has_value()) << model.error().what;
+  const GpuParameters& gpu = model->point;
+  EXPECT_EQ(gpu.area_moves, 0);
+  const SaveLoad full{.local = gpu.cwsr_area_bytes,
+                      .xcc = gpu.cwsr_area_bytes,
+                      .cu = gpu.cwsr_area_bytes / gpu.cus()};
+  const Duration whole = gpu.t_ioctl + gpu.t_hiq + gpu.t_grace + gpu.t_stop + save_time(gpu, full) +
+                         gpu.t_fence + gpu.t_build + gpu.t_copyctx;
+  EXPECT_LE(whole, std::chrono::microseconds(500));
+  EXPECT_GE(whole, std::chrono::microseconds(150));
 }
 
 TEST(ShippedModelsTest, SaveAreaOfOtherHardwareStandsInItsFile) {
