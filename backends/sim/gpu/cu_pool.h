@@ -44,19 +44,20 @@ class CuPool {
   [[nodiscard]] std::uint32_t fit(std::uint32_t cu, const Footprint& footprint) const;
 
  private:
-  struct Cu {
-    std::uint32_t waves = 0;
-    std::uint32_t vgpr_bytes = 0;
-    std::uint32_t lds_bytes = 0;
-    bool operator==(const Cu&) const = default;
-  };
-  [[nodiscard]] static std::uint32_t fit(const Cu& room, const Footprint& footprint);
-  void take(std::uint32_t cu, const Footprint& footprint, std::uint32_t count);
+  /// Wave slots, registers and LDS in one word, so that taking and giving back is one operation:
+  /// no field ever underflows.
+  using Packed = std::uint64_t;
+  [[nodiscard]] static Packed pack(const Footprint& footprint);
+  [[nodiscard]] static std::uint32_t fit(Packed room, const Footprint& footprint);
+  /// Fills `fits_`. Returns their sum.
+  std::uint32_t count_fits(std::uint32_t xcc, const Footprint& footprint, const CuFlags& allowed);
 
   std::uint32_t xccs_;
   std::uint32_t cus_per_xcc_;
-  std::vector<Cu> room_;
-  std::vector<std::uint32_t> fits_;  ///< scratch of `place`
+  std::vector<Packed> room_;         ///< by CU
+  std::vector<std::uint32_t> fits_;  ///< scratch: what fits on each CU of an XCC
+  /// By XCC: a footprint that did not fit anywhere and nothing was freed since; waves 0: none.
+  std::vector<Footprint> too_large_;
 };
 
 /// The CUs that a KFD mask names on a node: bit b belongs to XCC b modulo `xccs`, successive bits

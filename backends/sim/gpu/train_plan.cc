@@ -1,6 +1,7 @@
 #include "backends/sim/gpu/train_plan.h"
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 #include <iterator>
 
@@ -26,19 +27,21 @@ TrainPlan::TrainPlan(const GpuParameters& gpu, const KernelTrain& train) {
     const std::uint32_t rounds = (share.front() + capacity - 1) / capacity;
     const Duration workgroup =
         std::max(Duration(1), (kernels.duration + Duration(rounds - 1)) / rounds);
-    runs_.push_back(
-        Run{.shape = shape,
-            .footprint = {.waves = shape.waves,
-                          .vgpr_bytes = static_cast<std::uint32_t>(vgpr_bytes(gpu, shape)),
-                          .lds_bytes = static_cast<std::uint32_t>(shape.lds_bytes)},
-            .count = kernels.count,
-            .share = share,
-            .capacity = capacity,
-            .rounds = rounds,
-            .workgroup = workgroup,
-            .kernel = std::int64_t{rounds} * workgroup,
-            .start = total_,
-            .first_kernel = kernels_});
+    runs_.push_back(Run{
+        .shape = shape,
+        .footprint = {.waves = shape.waves,
+                      .vgpr_bytes = static_cast<std::uint32_t>(vgpr_bytes(gpu, shape)),
+                      .lds_bytes = static_cast<std::uint32_t>(shape.lds_bytes)},
+        .count = kernels.count,
+        .share = share,
+        .capacity = capacity,
+        .rounds = rounds,
+        .workgroup = workgroup,
+        .beside = workgroup +
+                  Duration(std::llround(static_cast<double>(to_ns(workgroup)) * gpu.interference)),
+        .kernel = std::int64_t{rounds} * workgroup,
+        .start = total_,
+        .first_kernel = kernels_});
     total_ += kernels.count * runs_.back().kernel;
     kernels_ += kernels.count;
   }

@@ -24,6 +24,7 @@ class TrainPlan {
     std::uint32_t rounds = 0;    ///< of the XCC with the largest share
     /// One round: the kernel's duration over its rounds, rounded up to whole ns.
     Duration workgroup{};
+    Duration beside{};               ///< the same beside another queue's residents
     Duration kernel{};               ///< rounds x workgroup
     Duration start{};                ///< of the run within the train
     std::uint64_t first_kernel = 0;  ///< kernels of the train before this run

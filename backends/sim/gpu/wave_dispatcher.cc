@@ -1,7 +1,6 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 
 #include <algorithm>
-#include <cmath>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -26,6 +25,8 @@ constexpr std::uint32_t pipe_priority_of(std::uint32_t level) {
   return level >= 7 ? 1 : 0;
 }
 constexpr std::uint32_t kPipePriorities = 3;
+/// Workgroups for each CU that a queue may place before its equals have their turn.
+constexpr std::uint32_t kTurn = 4;
 
 /// After the completions of an instant, before anything else of it.
 constexpr std::int32_t kDispatch = Timeline::kCompletion + 1;
@@ -230,7 +231,7 @@ void WaveDispatcher::serve(std::uint32_t xcc) {
   while (any) {
     any = false;
     for (const QueueIndex index : contenders_) {
-      any = place(index, xcc, pool_.cus_per_xcc()) > 0 || any;
+      any = place(index, xcc, kTurn * pool_.cus_per_xcc()) > 0 || any;
     }
   }
 }
@@ -267,11 +268,7 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
 
 /// How long a workgroup placed now takes.
 Duration WaveDispatcher::length_now(const Queue& queue) const {
-  const Duration alone = queue.run().workgroup;
-  if (resident_ == queue.resident || gpu_.interference == 0) {
-    return alone;
-  }
-  return alone + Duration(std::llround(static_cast<double>(to_ns(alone)) * gpu_.interference));
+  return resident_ == queue.resident ? queue.run().workgroup : queue.run().beside;
 }
 
 /// Makes up to `count` workgroups resident on `xcc` for what is `left` of `length`. Returns how

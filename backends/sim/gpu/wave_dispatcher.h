@@ -26,7 +26,7 @@ using QueueIndex = std::uint32_t;
 /// several queues share the GPU.
 ///
 /// Arbitration, on each XCC by itself: queues of a higher pipe priority place new workgroups first;
-/// equals take turns, one workgroup for each CU a turn; a queue whose next workgroup fits nowhere
+/// equals take turns, four workgroups for each CU a turn; a queue whose next workgroup fits nowhere
 /// on that XCC lets the others go on. Resident ones are never touched. (How the hardware arbitrates
 /// between pipes is not public; see docs/model.md.) Beside another queue's residents a workgroup
 /// takes longer by `GpuParameters::interference`.
@@ -81,8 +81,8 @@ class WaveDispatcher {
   /// At most so many kernels of the queue, counted from its creation, may begin; nullopt: all. What
   /// a host has launched, or what a guard in front of each kernel lets pass.
   void set_gate(QueueIndex queue, std::optional<std::uint64_t> kernels);
-  /// Kernels that have placed a workgroup, counted the same way. The read index of a ring whose packets are
-  /// consumed early; `progress().kernels` is that of one that advances at completion.
+  /// Kernels that have placed a workgroup, counted the same way. The read index of a ring whose
+  /// packets are consumed early; `progress().kernels` is that of one that advances at completion.
   [[nodiscard]] std::uint64_t kernels_begun(QueueIndex queue) const;
 
   /// Lets a queue place workgroups, saved ones first.
