@@ -142,7 +142,7 @@ Result<TenantScenario> read_tenant(const TomlTable& table, bool offline,
   GPREEMPT_TRY(store(tenant.gpu, table.uint32("gpu", 0, kMaxGpus - 1, 0)));
   std::string runtime;
   constexpr std::uint32_t kMaxRunAhead = 1'000'000;
-  GPREEMPT_TRY(store(runtime, table.choice("runtime", {"bare", "hip"}, "bare")));
+  GPREEMPT_TRY(store(runtime, table.choice("runtime", {"bare", "hip"}, "hip")));
   tenant.runtime = runtime == "hip" ? Runtime::kHip : Runtime::kBare;
   GPREEMPT_TRY(store(tenant.run_ahead, table.uint32("run_ahead", 0, kMaxRunAhead, 0)));
   GPREEMPT_TRY(store(tenant.cooperative, table.boolean("cooperative", false)));

@@ -177,6 +177,12 @@ TEST_F(BadInput, GateWithoutLimitsIsRefused) {
   expect_refused(gpreempt("run --gate " + file), "[slo]");
 }
 
+TEST_F(BadInput, MoreQueuesThanADriverGivesAProcessAreRefused) {
+  const std::string file =
+      scenario(replaced(small_scenario("5/s"), "priority = 15", "priority = 15\nqueues = 2000"));
+  expect_refused(gpreempt("run --quiet " + file), "queues");
+}
+
 TEST_F(BadInput, FolderThatHoldsSomethingElseIsRefused) {
   write_file(folder_ / "precious.txt", "do not touch");
   expect_refused(gpreempt("run --quiet --out " + folder_.string()), "run.json");
