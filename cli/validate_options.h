@@ -12,6 +12,7 @@ namespace gpreempt::cli {
 struct ValidateOptions {
   std::vector<std::string> only;  ///< names of targets or groups; empty: all
   std::filesystem::path write;    ///< empty: no document
+  std::filesystem::path data;     ///< recorded workloads; empty: what needs them is skipped
   OutputFormat format = OutputFormat::kText;
   bool quiet = false;
 };

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>
@@ -64,9 +65,17 @@ std::size_t count(std::span<const ValidatedTarget> targets, Verdict verdict) {
 }
 
 std::string totals_text(std::span<const ValidatedTarget> targets) {
-  return fmt::format("{} met, {} missed, {} predictions without a result to hold them against",
-                     count(targets, Verdict::kPass), count(targets, Verdict::kFail),
-                     count(targets, Verdict::kPrediction));
+  const auto predicted =
+      static_cast<std::size_t>(std::ranges::count_if(targets, [](const ValidatedTarget& each) {
+        return each.verdict == Verdict::kPass &&
+               each.target->label == validation::Label::kPredicted;
+      }));
+  return fmt::format(
+      "{} met ({} of them predicted), {} missed, {} known misses, {} predictions without a result "
+      "to hold them against, {} skipped",
+      count(targets, Verdict::kPass), predicted, count(targets, Verdict::kFail),
+      count(targets, Verdict::kKnownMiss), count(targets, Verdict::kPrediction),
+      count(targets, Verdict::kSkipped));
 }
 
 std::string_view tolerance_kind(Tolerance::Kind kind) {
@@ -95,6 +104,9 @@ Json json_of(const ValidatedTarget& each) {
   json["label"] = std::string(to_string(target.label));
   json["verdict"] = std::string(to_string(each.verdict));
   json["source"] = target.source;
+  if (!target.miss.empty()) {
+    json["miss"] = target.miss;
+  }
   if (!each.answer) {
     json["error"] = each.answer.error().what;
   }
@@ -147,7 +159,17 @@ std::string validation_document(std::span<const ValidatedTarget> targets) {
                     target.unit, expected_text(target), tolerance_text(target), answer_text(each),
                     to_string(target.label), to_string(each.verdict), target.source);
   }
-  return text + "\n" + totals_text(targets) + ".\n";
+  text += fmt::format("\n{}.\n", totals_text(targets));
+  std::string misses;
+  for (const ValidatedTarget& each : targets) {
+    if (each.verdict == Verdict::kKnownMiss) {
+      misses += fmt::format("- `{}`: {}\n", each.target->name, each.target->miss);
+    }
+  }
+  if (!misses.empty()) {
+    text += fmt::format("\nKnown misses, and what the model lacks:\n\n{}", misses);
+  }
+  return text;
 }
 
 }  // namespace gpreempt::cli

@@ -19,7 +19,7 @@ constexpr double kPercent = 1;
 /// M/G/1, first come first served. The sample's moments are in the formula, so a ratio is held
 /// against 1.
 Target mg1(double load) {
-  return {.group = "closed-form",
+  return {.group = "mg1-fcfs",
           .name = fmt::format("mg1-fcfs-{:.0f}", 100 * load),
           .unit = "sojourn / formula",
           .expected = 1,

@@ -1,10 +1,11 @@
 #pragma once
 
+#include <filesystem>
 #include <functional>
 #include <optional>
-#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/error.h"
 
@@ -58,21 +59,28 @@ struct Target {
   Tolerance tolerance;
   Label label = Label::kPredicted;
   std::string source;  ///< of the expected value
-  /// Runs the model; deterministic. Errors: whatever stops it from answering.
+  /// Set where the model is known to miss, and why: what it does not model. Counts as no success.
+  std::string miss{};
+  /// Runs the model; deterministic. Errors: kUnsupported (its input is not there), whatever else
+  /// stops it from answering.
   std::function<Result<Answer>()> run;
 };
 
-/// All targets, group by group, always in the same order.
-[[nodiscard]] std::span<const Target> targets();
+/// All targets, group by group, always in the same order. `data` holds recorded workloads that are
+/// not ours to ship (workloads/reef/profiles); targets that need them are skipped where they are
+/// absent.
+[[nodiscard]] std::vector<Target> targets(const std::filesystem::path& data);
 
 enum class Verdict {
   kPass,
   kFail,
+  kKnownMiss,   ///< missed, for the reason that the target gives
   kPrediction,  ///< nothing to hold it against
+  kSkipped,     ///< its input is not there
 };
 [[nodiscard]] std::string_view to_string(Verdict verdict);
 
 /// Right if the value is within the tolerance. With a band: if some value of it is.
-[[nodiscard]] Verdict judge(const Target& target, const Answer& answer);
+[[nodiscard]] Verdict judge(const Target& target, const Result<Answer>& answer);
 
 }  // namespace gpreempt::validation

@@ -18,39 +18,53 @@ Target target(std::optional<double> expected, Tolerance tolerance) {
 }
 
 TEST(Verdict, ExactValueMustBeMetExactly) {
-  EXPECT_EQ(judge(target(100, exactly()), {.value = 100}), Verdict::kPass);
-  EXPECT_EQ(judge(target(100, exactly()), {.value = 100.001}), Verdict::kFail);
+  EXPECT_EQ(judge(target(100, exactly()), Answer{.value = 100}), Verdict::kPass);
+  EXPECT_EQ(judge(target(100, exactly()), Answer{.value = 100.001}), Verdict::kFail);
 }
 
 TEST(Verdict, RelativeToleranceIsOfTheExpectedValue) {
-  EXPECT_EQ(judge(target(200, within_percent(10)), {.value = 220}), Verdict::kPass);
-  EXPECT_EQ(judge(target(200, within_percent(10)), {.value = 179.9}), Verdict::kFail);
+  EXPECT_EQ(judge(target(200, within_percent(10)), Answer{.value = 220}), Verdict::kPass);
+  EXPECT_EQ(judge(target(200, within_percent(10)), Answer{.value = 179.9}), Verdict::kFail);
 }
 
 TEST(Verdict, AbsoluteToleranceIsInTheUnitOfTheTarget) {
-  EXPECT_EQ(judge(target(3.6, within(0.06)), {.value = 3.65}), Verdict::kPass);
-  EXPECT_EQ(judge(target(3.6, within(0.06)), {.value = 3.7}), Verdict::kFail);
+  EXPECT_EQ(judge(target(3.6, within(0.06)), Answer{.value = 3.65}), Verdict::kPass);
+  EXPECT_EQ(judge(target(3.6, within(0.06)), Answer{.value = 3.7}), Verdict::kFail);
 }
 
 TEST(Verdict, BoundIsMetByAnythingBelow) {
-  EXPECT_EQ(judge(target(5, at_most()), {.value = 0.1}), Verdict::kPass);
-  EXPECT_EQ(judge(target(5, at_most()), {.value = 5.1}), Verdict::kFail);
+  EXPECT_EQ(judge(target(5, at_most()), Answer{.value = 0.1}), Verdict::kPass);
+  EXPECT_EQ(judge(target(5, at_most()), Answer{.value = 5.1}), Verdict::kFail);
 }
 
 TEST(Verdict, BandPassesWhereSomeOfItIsRight) {
-  EXPECT_EQ(judge(target(100, within(10)), {.value = 150, .band = Band{.lo = 105, .hi = 300}}),
-            Verdict::kPass);
-  EXPECT_EQ(judge(target(100, within(10)), {.value = 150, .band = Band{.lo = 120, .hi = 300}}),
-            Verdict::kFail);
+  EXPECT_EQ(
+      judge(target(100, within(10)), Answer{.value = 150, .band = Band{.lo = 105, .hi = 300}}),
+      Verdict::kPass);
+  EXPECT_EQ(
+      judge(target(100, within(10)), Answer{.value = 150, .band = Band{.lo = 120, .hi = 300}}),
+      Verdict::kFail);
 }
 
 TEST(Verdict, WithoutAnExpectedValueItIsAPrediction) {
-  EXPECT_EQ(judge(target(std::nullopt, exactly()), {.value = 7}), Verdict::kPrediction);
+  EXPECT_EQ(judge(target(std::nullopt, exactly()), Answer{.value = 7}), Verdict::kPrediction);
+}
+
+TEST(Verdict, MissThatIsKnownIsNeitherMetNorAFailure) {
+  Target known = target(100, exactly());
+  known.miss = "contention is not modelled";
+  EXPECT_EQ(judge(known, Answer{.value = 90}), Verdict::kKnownMiss);
+  EXPECT_EQ(judge(known, Answer{.value = 100}), Verdict::kPass);
+}
+
+TEST(Verdict, IsSkippedWithoutItsInputAndAFailureOnAnyOtherError) {
+  EXPECT_EQ(judge(target(1, exactly()), fail(Errc::kUnsupported, "no profile")), Verdict::kSkipped);
+  EXPECT_EQ(judge(target(1, exactly()), fail(Errc::kParse, "bad profile")), Verdict::kFail);
 }
 
 TEST(Targets, HaveNamesOfTheirOwnAndSources) {
   std::set<std::string> names;
-  for (const Target& each : targets()) {
+  for (const Target& each : targets({})) {
     EXPECT_TRUE(names.insert(each.name).second) << each.name;
     EXPECT_FALSE(each.source.empty()) << each.name;
     EXPECT_FALSE(each.unit.empty()) << each.name;

@@ -1,0 +1,134 @@
+// V7, V14: experiments whose results were not looked at. What the model says is printed, no more.
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/sim/model_file.h"
+#include "config/document.h"
+#include "core/error.h"
+#include "core/program.h"
+#include "core/testbed.h"
+#include "core/time.h"
+#include "validation/groups.h"
+#include "validation/scheduled.h"
+#include "validation/target.h"
+
+namespace gpreempt::validation {
+namespace {
+
+constexpr std::uint32_t kNumKcq = 8;
+
+double quantile_ms(const std::vector<RequestRecord>& requests, double q) {
+  std::vector<double> latencies;
+  for (const RequestRecord& request : requests) {
+    if (request.end != kForever) {
+      latencies.push_back(static_cast<double>(to_ns(request.end - request.arrival)) / 1e6);
+    }
+  }
+  if (latencies.empty()) {
+    return 0;
+  }
+  const auto rank = static_cast<std::ptrdiff_t>(q * static_cast<double>(latencies.size() - 1));
+  std::nth_element(latencies.begin(), latencies.begin() + rank, latencies.end());
+  return latencies[static_cast<std::size_t>(rank)];
+}
+
+Result<std::vector<RequestRecord>> online_requests(const std::string& hardware, Program online,
+                                                   Program offline, std::string policy,
+                                                   std::string mechanism) {
+  sim::Model model;
+  GPREEMPT_TRY(store(model, sim::find_model(hardware, kNumKcq)));
+  Experiment experiment{.system = {.gpu = model.point, .gpus = 1, .personality = {.name = "paper"}},
+                        .programs = {},
+                        .policy = std::move(policy),
+                        .mechanism = std::move(mechanism),
+                        .duration = std::chrono::seconds(60)};
+  online.issue_until = offline.issue_until = experiment.duration;
+  experiment.programs.push_back(std::move(online));
+  experiment.programs.push_back(std::move(offline));
+  return run_experiment(experiment).map([](ExperimentResult result) {
+    return std::move(result.programs[0].requests);
+  });
+}
+
+/// V7: threads of 30 naive matrix products, some of high priority, XSched level 1 with 4 in flight
+/// and batches of 2.
+Target threads_target(std::uint32_t high, std::uint32_t low, double q) {
+  return {.group = "V7",
+          .name = "v7-" + std::to_string(high) + "-high-" + std::to_string(low) + "-low-" +
+                  (q > 0.9 ? "p99" : "p50"),
+          .unit = "ms",
+          .expected = std::nullopt,
+          .tolerance = {},
+          .label = Label::kPredicted,
+          .source = "zhenhantech/amdgpudriver lv1_testlog 09, 10, MI308X",
+          .run = [=]() -> Result<Answer> {
+            const auto threads = [](std::string name, std::uint32_t count) {
+              Program program{.name = std::move(name), .queues = count};
+              program.trains = {{{.count = 30,
+                                  .duration = std::chrono::microseconds(15'850),
+                                  .shape = {.workgroups = 128 * 128, .waves = 4, .vgprs = 32}}}};
+              program.arrivals = {{.at = {}, .train = 0}};
+              program.clients = count;
+              return program;
+            };
+            Program online = threads("high", high);
+            online.hints = true;
+            Program offline = threads("low", low);
+            offline.offline = true;
+            return online_requests("mi308x", std::move(online), std::move(offline), "suspend",
+                                   "launch-throttle:k=4,b=2")
+                .map([q](const std::vector<RequestRecord>& requests) {
+                  return Answer{.value = quantile_ms(requests, q), .band = {}};
+                });
+          }};
+}
+
+/// V14: BERT-large at 10 requests a second beside the same model without end.
+Target bert_target(std::string name, std::string policy, std::string mechanism) {
+  return {
+      .group = "V14",
+      .name = std::move(name),
+      .unit = "ms",
+      .expected = std::nullopt,
+      .tolerance = {},
+      .label = Label::kPredicted,
+      .source = "XSched Fig. 15a, Triton and BERT-large on GV100; alone 8.46 ms",
+      .run = [policy = std::move(policy), mechanism = std::move(mechanism)]() -> Result<Answer> {
+        constexpr std::uint32_t kKernels = 24 * 12;  // layers, and kernels of each
+        const KernelTrain model{{.count = kKernels,
+                                 .duration = std::chrono::nanoseconds(8'460'000 / kKernels),
+                                 .shape = {.workgroups = 320, .waves = 8, .vgprs = 64}}};
+        Program online{.name = "high", .hints = true};
+        online.trains = {model};
+        for (int i = 0; i < 600; ++i) {
+          online.arrivals.push_back({.at = std::chrono::milliseconds(100) * i, .train = 0});
+        }
+        Program offline{.name = "low", .offline = true};
+        offline.trains = {model};
+        offline.arrivals = {{.at = {}, .train = 0}};
+        offline.clients = 1;
+        return online_requests("gv100", std::move(online), std::move(offline), policy, mechanism)
+            .map([](const std::vector<RequestRecord>& requests) {
+              return Answer{.value = mean_latency(requests) / 1e6, .band = {}};
+            });
+      }};
+}
+
+}  // namespace
+
+std::vector<Target> prediction_targets() {
+  return {threads_target(1, 15, 0.5),
+          threads_target(1, 15, 0.99),
+          threads_target(3, 13, 0.5),
+          threads_target(3, 13, 0.99),
+          bert_target("v14-native-mean", "none", "suspend-queues"),
+          bert_target("v14-level-1-mean", "suspend", "launch-throttle:k=8,b=4")};
+}
+
+}  // namespace gpreempt::validation
