@@ -13,9 +13,9 @@
 #include "config/document.h"
 #include "config/parameter.h"
 #include "config/toml_entry.h"
-#include "core/units.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "core/units.h"
 
 /// Reading of model parameters.
 namespace gpreempt {
