@@ -2,13 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <array>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "config/document.h"
@@ -25,6 +23,8 @@ struct Metric {
   Measure measure;
 };
 
+// A table: names of fields would hide it.
+// NOLINTBEGIN(modernize-use-designated-initializers)
 constexpr std::array<Metric, 14> kMetrics = {{
     {"online p50", "/online/latency_ns/p50", Measure::kTime},
     {"online p95", "/online/latency_ns/p95", Measure::kTime},
@@ -41,6 +41,7 @@ constexpr std::array<Metric, 14> kMetrics = {{
     {"bystander", "/bystander_ns", Measure::kTime},
     {"refusals", "/refusals", Measure::kCount},
 }};
+// NOLINTEND(modernize-use-designated-initializers)
 
 /// Keys at the top of a summary that make two of them different experiments.
 constexpr std::array<std::string_view, 11> kConditions = {
@@ -91,10 +92,10 @@ ComparedPolicy compare_results(const Json& left, const Json& right) {
                         .right = right["policy"].get<std::string>(),
                         .rows = {}};
   for (const Metric& metric : kMetrics) {
-    ComparedRow row{.metric = metric.name,
-                    .measure = metric.measure,
-                    .left = number_at(left, metric.pointer),
-                    .right = number_at(right, metric.pointer)};
+    const ComparedRow row{.metric = metric.name,
+                          .measure = metric.measure,
+                          .left = number_at(left, metric.pointer),
+                          .right = number_at(right, metric.pointer)};
     if (row.left || row.right) {
       policy.rows.push_back(row);
     }

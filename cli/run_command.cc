@@ -16,6 +16,7 @@
 #include "cli/bundle.h"
 #include "cli/exit_code.h"
 #include "cli/metrics.h"
+#include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/policy_runs.h"
 #include "cli/progress.h"
@@ -27,6 +28,7 @@
 #include "cli/worlds.h"
 #include "config/document.h"
 #include "core/error.h"
+#include "core/policy.h"
 #include "workloads/compile.h"
 #include "workloads/scenario.h"
 

@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <iterator>
 #include <optional>
 #include <vector>
 
@@ -82,7 +83,13 @@ Result<Tornado> tornado_of(const sim::Model& model, Progress& progress) {
     GPREEMPT_TRY(store(swing.high, headline_on(setup, model.with(values))));
     tornado.swings.push_back(swing);
   }
-  std::ranges::stable_sort(tornado.swings, std::ranges::greater{}, &Swing::size);
+  // Insertion keeps equals in the order of the file.
+  for (auto each = tornado.swings.begin(); each != tornado.swings.end(); ++each) {
+    const auto place =
+        std::upper_bound(tornado.swings.begin(), each, *each,
+                         [](const Swing& a, const Swing& b) { return a.size() > b.size(); });
+    std::rotate(place, each, std::next(each));
+  }
   progress.finish();
   return tornado;
 }

@@ -98,9 +98,10 @@ Json json_of(const ValidatedTarget& each) {
   json["tolerance"]["kind"] = std::string(tolerance_kind(target.tolerance.kind));
   json["tolerance"]["amount"] = target.tolerance.amount;
   json["value"] = each.answer ? Json(each.answer->value) : Json(nullptr);
-  json["band"] = each.answer && each.answer->band
-                     ? Json::array({each.answer->band->lo, each.answer->band->hi})
-                     : Json(nullptr);
+  json["band"] = nullptr;
+  if (const auto band = each.answer ? each.answer->band : std::nullopt) {
+    json["band"] = Json::array({band->lo, band->hi});
+  }
   json["label"] = std::string(to_string(target.label));
   json["verdict"] = std::string(to_string(each.verdict));
   json["source"] = target.source;

@@ -1,6 +1,7 @@
 #include "core/backend.h"
 
-#include <csignal>
+#include <signal.h>
+
 #include <variant>
 
 #include "core/time.h"

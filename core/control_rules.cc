@@ -44,9 +44,8 @@ struct Flaw {
     return each.percent > kWholeQueue ? fmt::format("{} % is over 100", each.percent) : "";
   }
   std::string operator()(const Priority& each) const {
-    return each.level.value_or(0) > kMaxPriority
-               ? fmt::format("priority {} is over 15", *each.level)
-               : "";
+    const std::uint32_t level = each.level.value_or(0);
+    return level > kMaxPriority ? fmt::format("priority {} is over 15", level) : "";
   }
   std::string operator()(const CuMask& each) const {
     for (const GpuInfo& gpu : gpus) {

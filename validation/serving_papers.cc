@@ -152,7 +152,9 @@ Result<Program> best_effort(const std::filesystem::path& data, const PaperWorklo
     }
   }
   all.arrivals = std::move(in_turn);
-  std::ranges::stable_sort(all.arrivals, {}, &Arrival::at);
+  std::ranges::sort(all.arrivals, [](const Arrival& a, const Arrival& b) {
+    return a.at != b.at ? a.at < b.at : a.train < b.train;
+  });
   return all;
 }
 

@@ -115,17 +115,22 @@ void HostLauncher::go_on(QueueIndex index) {
 
 void HostLauncher::kernel_done(QueueIndex index) {
   const auto found = queues_.find(index);
-  if (found == queues_.end() || !found->second.limit || host_stopped_) {
+  if (found == queues_.end() || host_stopped_) {
     return;
   }
-  Limit& limit = *found->second.limit;
+  std::optional<Limit>& held = found->second.limit;
+  if (!held) {
+    return;
+  }
+  Limit& limit = *held;
   const std::uint64_t done = gpu_.waves().progress(index).kernels;
   if (limit.wake == 0 && done >= limit.waited_for + limit.batch) {
     limit.wake = timeline_.after(gpu_.parameters().t_sync, [this, index] {
-      Limit& woken = *queues_.at(index).limit;
-      woken.wake = 0;
+      std::optional<Limit>& woken = queues_.at(index).limit;
+      GPREEMPT_CHECK(woken.has_value());
+      woken->wake = 0;
       const std::uint64_t now_done = gpu_.waves().progress(index).kernels;
-      woken.waited_for = now_done / woken.batch * woken.batch;
+      woken->waited_for = now_done / woken->batch * woken->batch;
       refill(index);
     });
   }
@@ -134,6 +139,7 @@ void HostLauncher::kernel_done(QueueIndex index) {
 /// Launches as many kernels as the limit allows.
 void HostLauncher::refill(QueueIndex index) {
   Queue& queue = queues_[index];
+  GPREEMPT_CHECK(queue.limit.has_value());
   const std::uint64_t allowed = queue.limit->waited_for + queue.limit->in_flight;
   queue.launched = std::max(queue.launched.value_or(0), allowed);
   apply(index);

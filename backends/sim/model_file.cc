@@ -40,6 +40,8 @@ struct Binding {
 };
 
 using G = GpuParameters;
+// A table: names of fields would hide it.
+// NOLINTBEGIN(modernize-use-designated-initializers)
 constexpr auto kBindings = std::to_array<Binding>({
     {"gpu", "partitions", Quantity::kCount, &G::partitions},
     {"gpu", "xccs", Quantity::kCount, &G::xccs},
@@ -84,6 +86,7 @@ constexpr auto kBindings = std::to_array<Binding>({
     {"driver", "process_quantum", Quantity::kDuration, &G::process_quantum},
     {"driver", "queue_quantum", Quantity::kDuration, &G::queue_quantum},
 });
+// NOLINTEND(modernize-use-designated-initializers)
 constexpr std::array<std::string_view, 4> kTables = {"gpu", "memory", "cost", "driver"};
 constexpr std::string_view kArea = "cwsr_area";
 
@@ -151,20 +154,25 @@ void put(GpuParameters& gpu, const Field& field, double value) {
       field);
 }
 
+Result<void> read_table(const TomlTable& table, std::string_view name, Model& model) {
+  for (const Binding& binding : kBindings) {
+    if (binding.table != name) {
+      continue;
+    }
+    if (binding.key == kArea && !table.has(kArea)) {
+      add_derived_area(model);
+      continue;
+    }
+    GPREEMPT_TRY(read_parameter(table, binding, model));
+  }
+  return {};
+}
+
 Result<void> read_tables(const TomlTable& root, Model& model) {
   for (const std::string_view name : kTables) {
     TomlTable table = root;
     GPREEMPT_TRY(store(table, root.table(name)));
-    for (const Binding& binding : kBindings) {
-      if (binding.table != name) {
-        continue;
-      }
-      if (binding.key == kArea && !table.has(kArea)) {
-        add_derived_area(model);
-      } else {
-        GPREEMPT_TRY(read_parameter(table, binding, model));
-      }
-    }
+    GPREEMPT_TRY(read_table(table, name, model));
   }
   return {};
 }

@@ -30,7 +30,7 @@ ProgramRunner::ProgramRunner(Timeline& timeline, Gpu& gpu, Pid pid, Program prog
       launcher_(timeline, gpu) {
   plans_.resize(program_.trains.size());
   if (program_.serving) {
-    engine_.emplace(*program_.serving);
+    engine_ = std::make_unique<ServingEngine>(*program_.serving);
   }
 }
 
@@ -134,7 +134,7 @@ void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
   if (launched_ == 1 && !program_.endless && observer_ != nullptr) {
     observer_->activity(pid_, true);
   }
-  if (engine_) {
+  if (engine_ != nullptr) {
     engine_->add(request, arrival.prompt_tokens, arrival.output_tokens);
     serve();
   } else {

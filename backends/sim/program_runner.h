@@ -88,7 +88,7 @@ class ProgramRunner {
   HostLauncher launcher_;
   std::vector<QueueIndex> queues_;
   std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
-  std::optional<ServingEngine> engine_;
+  std::unique_ptr<ServingEngine> engine_;                ///< of a serving program
   std::vector<RequestRecord> requests_;
   HintSink* hints_ = nullptr;
   WorkObserver* observer_ = nullptr;

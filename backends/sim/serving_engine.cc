@@ -1,6 +1,5 @@
 #include "backends/sim/serving_engine.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <vector>

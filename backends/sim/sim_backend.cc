@@ -1,9 +1,9 @@
 #include "backends/sim/sim_backend.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
-#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <memory>

@@ -118,7 +118,7 @@ Task SimSession::carry_out(const Control& control, Outcomes& outcomes, long& res
           outcomes, result);
     }
   };
-  return std::visit(Choose{*this, outcomes, result}, control);
+  return std::visit(Choose{.session = *this, .outcomes = outcomes, .result = result}, control);
 }
 
 Task SimSession::undo(ControlKind kind, Outcomes& outcomes, long& result) {

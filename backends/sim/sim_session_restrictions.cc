@@ -1,6 +1,7 @@
 // Which restrictions are in force on a session's queues, and what follows from them.
+#include <signal.h>
+
 #include <algorithm>
-#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <utility>

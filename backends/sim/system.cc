@@ -49,16 +49,26 @@ std::string unfit_shape(const KernelShape& shape, const GpuParameters& gpu) {
                      shape.waves, shape.vgprs, shape.lds_bytes);
 }
 
+std::string unfit_train(const KernelTrain& train, const GpuParameters& gpu) {
+  if (train.empty()) {
+    return "a train without kernels";
+  }
+  for (const KernelRun& run : train) {
+    if (run.count == 0) {
+      return "a run of no kernels";
+    }
+    if (std::string reason = unfit_shape(run.shape, gpu); !reason.empty()) {
+      return reason;
+    }
+  }
+  return {};
+}
+
 /// Why this GPU cannot run what the program launches; empty if it can.
 std::string unfit_work(const Program& program, const GpuParameters& gpu) {
   for (const KernelTrain& train : program.trains) {
-    if (train.empty()) {
-      return "a train without kernels";
-    }
-    for (const KernelRun& run : train) {
-      if (std::string reason = unfit_shape(run.shape, gpu); run.count == 0 || !reason.empty()) {
-        return reason.empty() ? "a run of no kernels" : reason;
-      }
+    if (std::string reason = unfit_train(train, gpu); !reason.empty()) {
+      return reason;
     }
   }
   if (program.clients > 0 && program.arrivals.empty()) {
@@ -201,9 +211,10 @@ Result<void> System::create_queue(Pid pid) {
   if (!id) {
     return tl::unexpected<Error>(id.error());
   }
-  const QueueIndex queue = *kfd_->hardware_queue(pid, *id);
-  listeners_[program.gpu]->own(queue, process);
-  process.add_queue(queue);
+  const std::optional<QueueIndex> queue = kfd_->hardware_queue(pid, *id);
+  GPREEMPT_CHECK(queue.has_value());
+  listeners_[program.gpu]->own(*queue, process);
+  process.add_queue(*queue);
   if (!hip || program.hardware_priority == kNormalPriority) {
     return {};
   }

@@ -104,7 +104,7 @@ std::uint32_t CuPool::place(std::uint32_t xcc, const Footprint& footprint, std::
       able += fits > 0 ? 1 : 0;
       least = fits > 0 ? std::min(least, fits) : least;
     }
-    const std::uint32_t each = std::max(1U, std::min(least, left / able));
+    const std::uint32_t each = std::max(1U, std::min(least, left / std::max(1U, able)));
     for (std::uint32_t i = 0; i < cus_per_xcc_ && left > 0; ++i) {
       if (fits_[i] > 0) {
         put(i, each);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <iterator>
 
+#include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
 #include "core/error.h"
 #include "core/program.h"

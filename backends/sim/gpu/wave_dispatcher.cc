@@ -1,6 +1,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>

@@ -9,7 +9,6 @@
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/phase_clock.h"
-#include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/task.h"
@@ -115,19 +114,25 @@ Task KfdModel::control_gpu(Process& process, std::uint32_t gpu, Duration grace,
   }
   if (any) {
     co_await refresh(gpu, grace, process.pid, call);
-    if (call.error != 0) {
-      for (std::uint32_t* id : named) {
-        *id |= kQueueError;  // on new ones too; and what was marked stays marked
-      }
-    } else if (call.call.kind == ControlKind::kResume) {
-      for (Queue* queue : process.queues_on(gpu)) {
-        if (!queue->is_suspended) {
-          queue->wake_destroyers(true);
-        }
+    settle(process, gpu, named, call);
+  }
+  node.dqm_lock.release();
+}
+
+/// After the hardware step of a call on one GPU.
+void KfdModel::settle(Process& process, std::uint32_t gpu, const std::vector<std::uint32_t*>& named,
+                      const CallRecord& call) {
+  if (call.error != 0) {
+    for (std::uint32_t* id : named) {
+      *id |= kQueueError;  // on new ones too; and what was marked stays marked
+    }
+  } else if (call.call.kind == ControlKind::kResume) {
+    for (Queue* queue : process.queues_on(gpu)) {
+      if (!queue->is_suspended) {
+        queue->wake_destroyers(true);
       }
     }
   }
-  node.dqm_lock.release();
 }
 
 /// The work item that copies context headers of *all* queues of the process. The CPU's first touch

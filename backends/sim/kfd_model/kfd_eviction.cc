@@ -7,12 +7,12 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/task.h"
 #include "core/ids.h"
+#include "core/testbed.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -48,7 +48,9 @@ Task KfdModel::restore_queues(Process& process) {
   for (Device& device : process.devices) {
     Node& node = *nodes_[device.gpu];
     co_await node.dqm_lock.acquire();
-    if (device.evicted > 0 && --device.evicted == 0) {
+    const bool was_evicted = device.evicted > 0;
+    device.evicted -= was_evicted ? 1 : 0;
+    if (was_evicted && device.evicted == 0) {
       for (Queue* queue : process.queues_on(device.gpu)) {
         queue->is_evicted = false;
       }

@@ -222,8 +222,13 @@ class KfdModel {
   Task create(Process& process, NewQueue request, CallRecord& call, long& result);
   [[nodiscard]] long room_for(const Process& process, const NewQueue& request) const;
   Task destroy(Process& process, std::uint32_t id, CallRecord& call, long& result);
-  Task change(Process& process, std::uint32_t id, QueueUpdate update,
-              std::vector<std::uint32_t> mask, CallRecord& call, long& result);
+  struct Change {
+    std::uint32_t id = 0;
+    QueueUpdate update;
+    std::vector<std::uint32_t> mask;  ///< of CUs, where neither of the others is given
+  };
+  Task change(Process& process, Change request, CallRecord& call, long& result);
+  void apply(const Change& request, Queue& queue);
   void remove(Process& process, std::uint32_t id);
   Task select(Process& process, Selective what, std::vector<std::uint32_t>& ids, CallRecord& call,
               long& result);
@@ -250,6 +255,8 @@ class KfdModel {
   static bool mark(Queue& queue, ControlKind kind);
   Task control_gpu(Process& process, std::uint32_t gpu, Duration grace,
                    std::vector<std::uint32_t>& ids, CallRecord& call);
+  static void settle(Process& process, std::uint32_t gpu, const std::vector<std::uint32_t*>& named,
+                     const CallRecord& call);
   Task copy_headers(Process& process, CallRecord& call);
 
   Timeline& timeline_;

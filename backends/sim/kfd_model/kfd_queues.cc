@@ -16,6 +16,7 @@
 #include "backends/sim/task.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/testbed.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -178,7 +179,7 @@ void KfdModel::update_queue(Pid pid, std::uint32_t id, QueueUpdate update, Reply
   tasks_.start(own_ioctl(
       pid, kind,
       [this, id, update](Process& process, CallRecord& call, long& result) {
-        return change(process, id, update, {}, call, result);
+        return change(process, Change{.id = id, .update = update, .mask = {}}, call, result);
       },
       std::move(reply)));
 }
@@ -188,21 +189,21 @@ void KfdModel::set_cu_mask(Pid pid, std::uint32_t id, std::vector<std::uint32_t>
   tasks_.start(own_ioctl(
       pid, ControlKind::kCuMask,
       [this, id, words = std::move(words)](Process& process, CallRecord& call, long& result) {
-        return change(process, id, {}, words, call, result);
+        return change(process, Change{.id = id, .update = {}, .mask = words}, call, result);
       },
       std::move(reply)));
 }
 
 /// update_queue: the MQD may be written only while the queue is unmapped, and everything is.
-Task KfdModel::change(Process& process, std::uint32_t id, QueueUpdate update,
-                      std::vector<std::uint32_t> mask, CallRecord& call, long& result) {
+Task KfdModel::change(Process& process, Change request, CallRecord& call, long& result) {
+  const QueueUpdate& update = request.update;
   const bool masks = !update.percentage && !update.priority;
   if (update.percentage.value_or(0) > kMaxPercentage ||
-      update.priority.value_or(0) > kMaxPriority || (masks && mask.empty())) {
+      update.priority.value_or(0) > kMaxPriority || (masks && request.mask.empty())) {
     result = -EINVAL;
     co_return;
   }
-  Queue* queue = process.queue(id);
+  Queue* queue = process.queue(request.id);
   if (queue == nullptr) {
     result = -EFAULT;
     co_return;
@@ -217,18 +218,23 @@ Task KfdModel::change(Process& process, std::uint32_t id, QueueUpdate update,
   } else if (call.error != 0) {
     result = call.error;
   } else {
-    queue->percentage = update.percentage.value_or(queue->percentage);
-    if (update.priority) {
-      queue->priority = *update.priority;
-      node.gpu->set_priority(queue->hardware, queue->priority);
-    }
-    if (masks) {
-      node.gpu->set_cu_mask(queue->hardware, mask);
-    }
+    apply(request, *queue);
     co_await map(gpu, call);
     result = call.error;
   }
   node.dqm_lock.release();
+}
+
+void KfdModel::apply(const Change& request, Queue& queue) {
+  Gpu& gpu = *nodes_[queue.gpu]->gpu;
+  queue.percentage = request.update.percentage.value_or(queue.percentage);
+  if (request.update.priority) {
+    queue.priority = *request.update.priority;
+    gpu.set_priority(queue.hardware, queue.priority);
+  }
+  if (!request.mask.empty()) {
+    gpu.set_cu_mask(queue.hardware, request.mask);
+  }
 }
 
 std::optional<std::uint32_t> KfdModel::priority(Pid pid, std::uint32_t id) const {

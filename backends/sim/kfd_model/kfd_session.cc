@@ -5,7 +5,6 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/kfd_state.h"
