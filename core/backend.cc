@@ -1,7 +1,6 @@
 #include "core/backend.h"
 
-#include <signal.h>
-
+#include <csignal>
 #include <variant>
 
 #include "core/time.h"
@@ -28,6 +27,7 @@ bool stops_work(const Control& control) {
     bool operator()(const Percentage& each) const { return each.percent == 0; }
     bool operator()(const Throttle& each) const { return each.in_flight == 0; }
     bool operator()(const Signal& each) const {
+      // NOLINTNEXTLINE(misc-include-cleaner): csignal has it
       return each.number == SIGSTOP || each.number == SIGTSTP;
     }
     bool operator()(const Suspend&) const { return true; }

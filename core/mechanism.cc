@@ -1,11 +1,11 @@
 #include "core/mechanism.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
 #include <array>
 #include <cmath>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -205,6 +205,7 @@ Control take_off(const Mechanism& mechanism, std::optional<Duration> grace, Dura
       return Throttle{.in_flight = 0, .batch = mechanism.batch, .lease = lease};
     case MechanismKind::kKernelBoundary: return KernelBoundary{.lease = lease};
     case MechanismKind::kReset: return Reset{.lease = lease};
+    // NOLINTNEXTLINE(misc-include-cleaner): csignal has it
     case MechanismKind::kSigstop: return Signal{.number = SIGSTOP, .lease = lease};
     case MechanismKind::kSelectiveUnmap: return SelectiveUnmap{.lease = lease};
   }
@@ -219,6 +220,7 @@ Control give_back(const Mechanism& mechanism) {
     case MechanismKind::kCuMask: return CuMask{};
     case MechanismKind::kLaunchThrottle:
       return Throttle{.in_flight = mechanism.in_flight, .batch = mechanism.batch, .lease = {}};
+    // NOLINTNEXTLINE(misc-include-cleaner): csignal has it
     case MechanismKind::kSigstop: return Signal{.number = SIGCONT, .lease = {}};
     case MechanismKind::kSuspendQueues:
     case MechanismKind::kKernelBoundary:

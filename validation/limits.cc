@@ -129,22 +129,22 @@ Result<Answer> offline_time_accounts() {
 }  // namespace
 
 std::vector<Target> limit_targets() {
-  Target crossing{.group = "limits",
-                  .name = "break-even-kernel-length",
-                  .unit = "B* / (2 T_suspend)",
-                  .expected = 1,
-                  .tolerance = within_percent(15),
-                  .label = Label::kPredicted,
-                  .source = "mean residual of a constant kernel is half of it",
-                  .run = break_even};
-  Target work{.group = "conservation",
-              .name = "online-work-is-lambda-s",
-              .unit = "work / (lambda S)",
-              .expected = 1,
-              .tolerance = within_percent(0.1),
-              .label = Label::kPredicted,
-              .source = "Little's law for the server",
-              .run = offline_time_accounts};
+  const Target crossing{.group = "limits",
+                        .name = "break-even-kernel-length",
+                        .unit = "B* / (2 T_suspend)",
+                        .expected = 1,
+                        .tolerance = within_percent(15),
+                        .label = Label::kPredicted,
+                        .source = "mean residual of a constant kernel is half of it",
+                        .run = break_even};
+  const Target work{.group = "conservation",
+                    .name = "online-work-is-lambda-s",
+                    .unit = "work / (lambda S)",
+                    .expected = 1,
+                    .tolerance = within_percent(0.1),
+                    .label = Label::kPredicted,
+                    .source = "Little's law for the server",
+                    .run = offline_time_accounts};
   return {
       delay_ratio("waiting-wins-for-20us-kernels", std::chrono::microseconds(20), 1, at_most()),
       delay_ratio("waiting-wins-for-100us-kernels", std::chrono::microseconds(100), 1, at_most()),

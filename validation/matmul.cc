@@ -1,6 +1,7 @@
 // V6: one process with many threads, each 30 naive matrix products, on MI308X.
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <utility>
@@ -65,6 +66,7 @@ Target matmul_target(std::string name, std::uint32_t threads, double expected, d
         std::vector<RequestRecord> done;
         GPREEMPT_TRY(store(done, run_threads(threads, 10)));
         std::vector<Duration> latencies;
+        latencies.reserve(done.size());
         for (const RequestRecord& request : done) {
           latencies.push_back(request.end - request.arrival);
         }

@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <optional>
@@ -23,6 +24,7 @@
 #include "core/time.h"
 #include "validation/groups.h"
 #include "validation/target.h"
+#include "workloads/scenario.h"
 #include "workloads/work.h"
 
 namespace gpreempt::validation {

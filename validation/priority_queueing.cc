@@ -1,7 +1,6 @@
 // Two classes on one GPU: preemptive resume by the scheduler, and non-preemptive priority by the
 // hardware's arbitration; Kleinrock's conservation law.
 #include <algorithm>
-#include <chrono>
 #include <cstdint>
 #include <string>
 #include <utility>

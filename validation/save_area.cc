@@ -1,3 +1,4 @@
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -21,32 +22,32 @@ Result<sim::GpuParameters> gpu_of(const std::string& model) {
 
 std::vector<Target> save_area_targets() {
   const std::string source = "MQD of a compute queue on MI308X, ctx_save_size and cntl_stack_size";
-  Target area{.group = "V1",
-              .name = "v1-mi308x-area",
-              .unit = "B per XCC",
-              .expected = 0xBA6000,
-              .tolerance = exactly(),
-              .label = Label::kPredicted,
-              .source = source,
-              .run = []() -> Result<Answer> {
-                sim::GpuParameters gpu;
-                GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
-                return Answer{.value = static_cast<double>(gpu.cwsr_area_bytes), .band = {}};
-              }};
-  Target stack{.group = "V1",
-               .name = "v1-mi308x-control-stack",
-               .unit = "B per XCC",
-               .expected = 0x2000,
-               .tolerance = exactly(),
-               .label = Label::kPredicted,
-               .source = source,
-               .run = []() -> Result<Answer> {
-                 sim::GpuParameters gpu;
-                 GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
-                 return Answer{
-                     .value = static_cast<double>(sim::cwsr_area(gpu).control_stack_bytes),
-                     .band = {}};
-               }};
+  const Target area{.group = "V1",
+                    .name = "v1-mi308x-area",
+                    .unit = "B per XCC",
+                    .expected = 0xBA6000,
+                    .tolerance = exactly(),
+                    .label = Label::kPredicted,
+                    .source = source,
+                    .run = []() -> Result<Answer> {
+                      sim::GpuParameters gpu;
+                      GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
+                      return Answer{.value = static_cast<double>(gpu.cwsr_area_bytes), .band = {}};
+                    }};
+  const Target stack{.group = "V1",
+                     .name = "v1-mi308x-control-stack",
+                     .unit = "B per XCC",
+                     .expected = 0x2000,
+                     .tolerance = exactly(),
+                     .label = Label::kPredicted,
+                     .source = source,
+                     .run = []() -> Result<Answer> {
+                       sim::GpuParameters gpu;
+                       GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
+                       return Answer{
+                           .value = static_cast<double>(sim::cwsr_area(gpu).control_stack_bytes),
+                           .band = {}};
+                     }};
   return {area, stack};
 }
 

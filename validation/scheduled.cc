@@ -1,5 +1,8 @@
 #include "validation/scheduled.h"
 
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -13,6 +16,7 @@
 #include "core/ids.h"
 #include "core/mechanism.h"
 #include "core/policy.h"
+#include "core/program.h"
 #include "core/scheduler.h"
 #include "core/testbed.h"
 #include "core/time.h"

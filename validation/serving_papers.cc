@@ -6,11 +6,11 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <functional>
-#include <optional>
 #include <string>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -340,30 +340,31 @@ std::vector<Target> reef_targets(const std::filesystem::path& data) {
         .map([](const Measured& measured) { return measured.latency_ms; });
   };
   const std::string source = "REEF (OSDI 2022), ResNet-152 with four best-effort tasks on MI50";
-  Target latency{.group = "V17",
-                 .name = "v17-reset-latency",
-                 .unit = "ms",
-                 .expected = 12.75,
-                 .tolerance = within_percent(10),
-                 .label = Label::kPredicted,
-                 .source = source + ": 12.6 to 12.9 ms",
-                 .run = [run]() -> Result<Answer> {
-                   return run(false).map([](double ms) { return Answer{.value = ms, .band = {}}; });
-                 }};
-  Target overhead{.group = "V17",
-                  .name = "v17-reset-overhead",
-                  .unit = "of alone",
-                  .expected = 0.02,
-                  .tolerance = at_most(),
-                  .label = Label::kPredicted,
-                  .source = source + ": less than 2 % overhead",
-                  .run = [run]() -> Result<Answer> {
-                    double shared = 0;
-                    double alone = 0;
-                    GPREEMPT_TRY(store(shared, run(false)));
-                    GPREEMPT_TRY(store(alone, run(true)));
-                    return Answer{.value = shared / alone - 1, .band = {}};
-                  }};
+  const Target latency{
+      .group = "V17",
+      .name = "v17-reset-latency",
+      .unit = "ms",
+      .expected = 12.75,
+      .tolerance = within_percent(10),
+      .label = Label::kPredicted,
+      .source = source + ": 12.6 to 12.9 ms",
+      .run = [run]() -> Result<Answer> {
+        return run(false).map([](double ms) { return Answer{.value = ms, .band = {}}; });
+      }};
+  const Target overhead{.group = "V17",
+                        .name = "v17-reset-overhead",
+                        .unit = "of alone",
+                        .expected = 0.02,
+                        .tolerance = at_most(),
+                        .label = Label::kPredicted,
+                        .source = source + ": less than 2 % overhead",
+                        .run = [run]() -> Result<Answer> {
+                          double shared = 0;
+                          double alone = 0;
+                          GPREEMPT_TRY(store(shared, run(false)));
+                          GPREEMPT_TRY(store(alone, run(true)));
+                          return Answer{.value = shared / alone - 1, .band = {}};
+                        }};
   return {latency, overhead};
 }
 

@@ -12,7 +12,9 @@
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/train_plan.h"
+#include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/model_file.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
@@ -21,6 +23,7 @@
 #include "core/ids.h"
 #include "core/program.h"
 #include "core/random.h"
+#include "core/testbed.h"
 #include "core/time.h"
 #include "validation/free_gpu.h"
 #include "validation/groups.h"

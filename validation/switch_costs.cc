@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/sim/system.h"
 #include "config/document.h"
 #include "core/error.h"
 #include "core/program.h"
@@ -47,9 +48,9 @@ struct Outcome {
   Moments online;
 };
 
-Result<Outcome> run(sim::SystemOptions system, Duration kernel, std::string policy,
+Result<Outcome> run(const sim::SystemOptions& system, Duration kernel, std::string policy,
                     std::string mechanism) {
-  Experiment experiment{.system = std::move(system),
+  Experiment experiment{.system = system,
                         .programs = {},
                         .policy = std::move(policy),
                         .mechanism = std::move(mechanism)};

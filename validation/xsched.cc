@@ -4,13 +4,16 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <ratio>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/host_launcher.h"

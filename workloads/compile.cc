@@ -240,7 +240,8 @@ Result<Workload> compile(const Scenario& scenario, const HardwareFacts& facts,
   for (const TenantScenario& tenant : scenario.tenants) {
     Requests requests;
     GPREEMPT_TRY(store(requests, requests_of(tenant, traced, options.seed)));
-    const auto end = std::ranges::lower_bound(requests.times, workload.duration);
+    const auto end =
+        std::lower_bound(requests.times.begin(), requests.times.end(), workload.duration);
     requests.times.erase(end, requests.times.end());
     Program program;
     GPREEMPT_TRY(store(program, make_program(tenant, requests, setting)));

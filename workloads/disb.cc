@@ -10,7 +10,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "config/document.h"
@@ -178,6 +177,7 @@ Result<void> coordinate(std::vector<Task>& tasks) {
     if (!task->coordinated) {
       continue;
     }
+    GPREEMPT_CHECK(task->tenant.arrivals.has_value());
     auto& periodic = std::get<PeriodicArrivals>(*task->tenant.arrivals);
     Duration& delay = delays[static_cast<int>(periodic.rate)];
     Duration alone{};

@@ -229,19 +229,22 @@ Result<void> check_metric(const TomlTable& root, const Scenario& scenario) {
   return {};
 }
 
+Result<void> read_class(const TomlTable& root, bool offline, const ScenarioFolder& folder,
+                        Scenario& scenario) {
+  std::vector<TomlTable> tables;
+  GPREEMPT_TRY(store(tables, root.tables(offline ? "offline" : "online")));
+  for (const TomlTable& table : tables) {
+    TenantScenario tenant;
+    GPREEMPT_TRY(store(tenant, read_tenant(table, offline, folder)));
+    GPREEMPT_TRY(add_tenant(table, std::move(tenant), scenario));
+  }
+  return {};
+}
+
 Result<void> read_tenants(const TomlTable& root, const ScenarioFolder& folder, Scenario& scenario) {
   GPREEMPT_TRY(read_workload(root, folder, scenario));
-  for (const bool offline : {false, true}) {
-    std::vector<TomlTable> tables;
-    GPREEMPT_TRY(store(tables, root.tables(offline ? "offline" : "online")));
-    for (const TomlTable& table : tables) {
-      Result<TenantScenario> tenant = read_tenant(table, offline, folder);
-      if (!tenant) {
-        return tl::unexpected<Error>(std::move(tenant).error());
-      }
-      GPREEMPT_TRY(add_tenant(table, *std::move(tenant), scenario));
-    }
-  }
+  GPREEMPT_TRY(read_class(root, false, folder, scenario));
+  GPREEMPT_TRY(read_class(root, true, folder, scenario));
   if (scenario.tenants.empty()) {
     return tl::unexpected<Error>(
         root.error("no tenants; write an [[online]] or [[offline]] table, or a [workload]"));

@@ -13,7 +13,6 @@
 
 #include "config/document.h"
 #include "core/error.h"
-#include "core/nearest.h"
 #include "core/program.h"
 #include "core/time.h"
 #include "workloads/json_object.h"
@@ -74,7 +73,7 @@ Result<KernelShape> read_shape(const JsonObject& launch, KernelShape shape) {
   }
   const double blocks = dims[0] * dims[1] * dims[2];
   const double threads = dims[3] * dims[4] * dims[5];
-  if (blocks > *kDimension.max || threads > kMaxThreads) {
+  if (blocks > kDimension.max.value_or(0) || threads > kMaxThreads) {
     return tl::unexpected<Error>(
         launch.error("launch_params",
                      fmt::format("{:g} blocks of {:g} threads; a block has at most {:g} threads",
@@ -130,6 +129,7 @@ double sum_of(const std::vector<Launch>& launches) {
 std::vector<Launch> repeated(const Profile& profile, KernelShape shape, bool normalise) {
   shape.workgroups = kReefWorkgroups;
   std::vector<Launch> once;
+  once.reserve(profile.kernels.size());
   for (const auto& [name, us] : profile.kernels) {
     once.push_back({.us = us, .shape = shape});
   }

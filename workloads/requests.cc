@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -18,11 +17,10 @@
 #include "config/document.h"
 #include "core/error.h"
 #include "core/nearest.h"
-#include "core/policy.h"
-#include "core/program.h"
 #include "core/random.h"
 #include "core/time.h"
 #include "workloads/arrivals.h"
+#include "workloads/compile.h"
 #include "workloads/scenario.h"
 #include "workloads/trace.h"
 

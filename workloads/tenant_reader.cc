@@ -5,12 +5,10 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <limits>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -18,7 +16,6 @@
 #include "core/error.h"
 #include "core/program.h"
 #include "core/time.h"
-#include "workloads/loader.h"
 #include "workloads/scenario.h"
 #include "workloads/work_reader.h"
 

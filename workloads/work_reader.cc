@@ -20,6 +20,7 @@
 #include "core/time.h"
 #include "workloads/loader.h"
 #include "workloads/scenario.h"
+#include "workloads/tenant_reader.h"
 #include "workloads/work.h"
 
 namespace gpreempt {
@@ -130,6 +131,15 @@ Result<WorkSpec> read_kernels(const TomlTable& table) {
   return work;
 }
 
+Result<void> read_reef(const TomlTable& table, const ScenarioFolder& folder, ProfileWork& work) {
+  GPREEMPT_TRY(store(work.normalise, table.boolean("normalise", true)));
+  GPREEMPT_TRY(store(work.schedule_file, table.string("schedule", "")));
+  if (work.schedule_file.empty()) {
+    return {};
+  }
+  return store(work.schedule, find_text(table, "schedule", work.schedule_file, folder));
+}
+
 Result<WorkSpec> read_profile(const TomlTable& table, const ScenarioFolder& folder) {
   ProfileWork work;
   work.shape = kDefaultShape;
@@ -138,11 +148,7 @@ Result<WorkSpec> read_profile(const TomlTable& table, const ScenarioFolder& fold
   GPREEMPT_TRY(store(work.text, find_text(table, "file", work.file, folder)));
   GPREEMPT_TRY(store(work.time_scale, table.positive("time_scale", 1)));
   if (work.format == "reef") {
-    GPREEMPT_TRY(store(work.normalise, table.boolean("normalise", true)));
-    GPREEMPT_TRY(store(work.schedule_file, table.string("schedule", "")));
-    if (!work.schedule_file.empty()) {
-      GPREEMPT_TRY(store(work.schedule, find_text(table, "schedule", work.schedule_file, folder)));
-    }
+    GPREEMPT_TRY(read_reef(table, folder, work));
   }
   GPREEMPT_TRY(read_resources(table, work.shape));
   return work;

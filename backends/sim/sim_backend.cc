@@ -1,9 +1,9 @@
 #include "backends/sim/sim_backend.h"
 
 #include <fmt/format.h>
-#include <signal.h>
 
 #include <algorithm>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -164,8 +164,10 @@ Result<RequestId> SimBackend::control(TargetId id, std::span<const QueueId> ids,
     suspend->grace = *representable;
   }
   if (const auto* signal = std::get_if<Signal>(&control);
+      // NOLINTNEXTLINE(misc-include-cleaner): csignal has it
       signal != nullptr && signal->number != SIGSTOP && signal->number != SIGCONT) {
     return fail(Errc::kUnsupported,
+                // NOLINTNEXTLINE(misc-include-cleaner): csignal has it
                 fmt::format("signal {}: the model's processes know SIGSTOP and SIGCONT only",
                             signal->number));
   }

@@ -1,7 +1,6 @@
 // Which restrictions are in force on a session's queues, and what follows from them.
-#include <signal.h>
-
 #include <algorithm>
+#include <csignal>
 #include <cstdint>
 #include <optional>
 #include <utility>
@@ -33,6 +32,7 @@ bool restricts(const Control& control) {
     bool operator()(const Priority& each) const { return each.level.has_value(); }
     bool operator()(const CuMask& each) const { return !each.words.empty(); }
     bool operator()(const Throttle& each) const { return each.lease > Duration::zero(); }
+    // NOLINTNEXTLINE(misc-include-cleaner): csignal has it
     bool operator()(const Signal& each) const { return each.number != SIGCONT; }
     bool operator()(const Suspend&) const { return true; }
     bool operator()(const Reset&) const { return true; }
