@@ -66,7 +66,8 @@ Result<std::unique_ptr<Policy>> make_policy(std::string_view text) {
     return tl::unexpected<Error>(std::move(spec).error());
   }
   OptionReader options("policy", text, *std::move(spec));
-  Made policy = kFactories.at(static_cast<std::size_t>(found - kNames.begin()))(options);
+  const Factory make = kFactories.at(static_cast<std::size_t>(found - kNames.begin()));
+  Made policy = make(options);
   if (policy) {
     GPREEMPT_TRY(options.done());
   }

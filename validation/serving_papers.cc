@@ -73,7 +73,9 @@ Result<Program> service(const std::filesystem::path& data, const std::string& mo
     program.arrivals = {{.at = {}, .train = 0}};
     return program;
   }
-  for (double at = 0; at < 1e-9 * static_cast<double>(to_ns(kLength)); at += 1 / rate) {
+  const auto requests = std::llround(std::ceil(1e-9 * static_cast<double>(to_ns(kLength)) * rate));
+  for (std::int64_t i = 0; i < requests; ++i) {
+    const double at = static_cast<double>(i) / rate;
     program.arrivals.push_back({.at = phase + Duration(std::llround(at * 1e9)), .train = 0});
   }
   return program;

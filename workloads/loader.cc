@@ -181,7 +181,11 @@ Result<void> add_tenant(const TomlTable& table, TenantScenario tenant, Scenario&
         table.error("gpu", fmt::format("{} is not a GPU of this scenario; [hardware] gpus is {}",
                                        tenant.gpu, scenario.hardware.gpus)));
   }
-  scenario.tenants.push_back(std::move(tenant));
+  // Online first; each in the order of the file.
+  std::vector<TenantScenario>& all = scenario.tenants;
+  const auto place =
+      tenant.offline ? all.end() : std::ranges::find(all, true, &TenantScenario::offline);
+  all.insert(place, std::move(tenant));
   return {};
 }
 
@@ -249,9 +253,6 @@ Result<void> read_tenants(const TomlTable& root, const ScenarioFolder& folder, S
     return tl::unexpected<Error>(
         root.error("no tenants; write an [[online]] or [[offline]] table, or a [workload]"));
   }
-  // Online first; each in the order of the file.
-  std::ranges::stable_partition(scenario.tenants,
-                                [](const TenantScenario& tenant) { return !tenant.offline; });
   return check_metric(root, scenario);
 }
 

@@ -134,8 +134,8 @@ std::vector<Launch> repeated(const Profile& profile, KernelShape shape, bool nor
     once.push_back({.us = us, .shape = shape});
   }
   std::vector<Launch> launches = once;
-  const double times = normalise ? std::round(profile.model_us / sum_of(once)) : 1;
-  for (double i = 1; i < times; ++i) {
+  const std::int64_t times = normalise ? std::llround(profile.model_us / sum_of(once)) : 1;
+  for (std::int64_t i = 1; i < times; ++i) {
     launches.insert(launches.end(), once.begin(), once.end());
   }
   return launches;

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <span>
 #include <utility>
 #include <vector>
@@ -106,10 +107,9 @@ Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapR
   waves_.disable(queues);
   const Duration drain = waves_.drained_at(queues) - timeline_.now();
   co_await Delay(timeline_, std::min(grace, drain));
-  const auto obeys = std::stable_partition(
-      queues.begin(), queues.end(), [this](QueueIndex index) { return !queues_[index].stuck; });
-  report.stuck.assign(obeys, queues.end());
-  queues.erase(obeys, queues.end());
+  const auto is_stuck = [this](QueueIndex index) { return queues_[index].stuck; };
+  std::ranges::copy_if(queues, std::back_inserter(report.stuck), is_stuck);
+  std::erase_if(queues, is_stuck);
   const WaveDispatcher::Freeze frozen = waves_.freeze(queues);
   SaveLoad load{.xcc = frozen.xcc_bytes, .cu = frozen.cu_bytes};
   for (const WaveDispatcher::Frozen& each : frozen.queues) {
