@@ -35,7 +35,7 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::string_view kFooter =
+constexpr std::string_view kCompareFooter =
     R"(
 A and B:
   FOLDER             a bundle that `run --out` wrote: its summary.json
@@ -63,7 +63,7 @@ class CompareLine final : public VerbLine {
     compare->add_option("B", options_.right, "The same")->required();
     compare->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     compare->add_flag("--quiet", options_.quiet, "No progress on stderr");
-    compare->footer(std::string(kFooter));
+    compare->footer(std::string(kCompareFooter));
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));

@@ -64,8 +64,7 @@ std::string comparison_text(const Comparison& comparison) {
                      value_text(row.right, row.measure), change_text(row),
                      ratio ? fmt::format("{:.3f}", *ratio) : "-"});
     }
-    constexpr std::size_t kIndent = 2;
-    text += fmt::format("\n{}\n{}", title, table.render(kIndent));
+    text += fmt::format("\n{}\n{}", title, table.render(kTableIndent));
   }
   return text;
 }

@@ -24,7 +24,7 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::string_view kFooter =
+constexpr std::string_view kModelsFooter =
     R"(
 What it does:
   `models` lists the built-in hardware models and what their costs rest on. `models show NAME` prints
@@ -47,12 +47,12 @@ class ModelsLine final : public VerbLine {
         "models", "Lists hardware models; `show NAME` prints one and what matters in it");
     models->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     models->add_flag("--quiet", options_.quiet, "No progress on stderr");
-    models->footer(std::string(kFooter));
+    models->footer(std::string(kModelsFooter));
     CLI::App* const show = models->add_subcommand("show", "Everything about one model");
     show->add_option("NAME", options_.show, "A built-in model, or a TOML file")->required();
     show->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     show->add_flag("--quiet", options_.quiet, "No progress on stderr");
-    show->footer(std::string(kFooter));
+    show->footer(std::string(kModelsFooter));
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));

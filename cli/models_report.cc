@@ -28,7 +28,6 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-constexpr std::size_t kIndent = 2;
 constexpr int kJsonIndent = 2;
 constexpr std::string_view kHeadlineNote =
     "scenario headline under suspend; each parameter alone at 5 % and 95 % of its prior";
@@ -130,7 +129,7 @@ std::string tornado_block(const sim::Model& model, const Tornado& tornado) {
                    delta_text(swing.low.suspend, tornado.point.suspend),
                    delta_text(swing.high.suspend, tornado.point.suspend)});
   }
-  return table.render(kIndent);
+  return table.render(kTableIndent);
 }
 
 Json or_null(const std::optional<std::int64_t>& value) {

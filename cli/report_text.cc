@@ -32,7 +32,6 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::size_t kIndent = 2;
 constexpr std::string_view kNone = "-";
 
 template <std::size_t N>
@@ -142,7 +141,7 @@ std::string online_table(const RunSummary& summary, std::vector<std::string> tit
       }
     }
   }
-  return table.empty() ? std::string{} : table.render(kIndent);
+  return table.empty() ? std::string{} : table.render(kTableIndent);
 }
 
 std::string titled(const std::string& title, const std::string& table) {
@@ -221,7 +220,7 @@ std::string offline_block(const RunSummary& summary) {
                      percent(offline.loss_floor), percent(offline.overhead)});
     }
   }
-  return table.empty() ? std::string{} : table.render(kIndent);
+  return table.empty() ? std::string{} : table.render(kTableIndent);
 }
 
 std::string preemption_block(const RunSummary& summary) {
@@ -238,7 +237,7 @@ std::string preemption_block(const RunSummary& summary) {
          human_time(preemptions.bystander),
          preemptions.bystander_per_call ? human_time(*preemptions.bystander_per_call) : "-"});
   }
-  return table.render(kIndent);
+  return table.render(kTableIndent);
 }
 
 std::string interval_text(const std::optional<Interval>& interval, bool is_time) {
@@ -272,7 +271,7 @@ std::string band_block(const RunSummary& summary) {
       "Band over the priors of {}: 5 % to 95 % of {} draws, seed {}, weakest evidence {}",
       summary.setup.model.name, band.draws - band.refused, band.seed,
       to_string(summary.setup.model.weakest_cost_evidence()));
-  std::string text = titled(title, table.render(kIndent));
+  std::string text = titled(title, table.render(kTableIndent));
   if (band.refused != 0) {
     text += fmt::format("  {} of {} draws are not in it; the first: {}\n", band.refused, band.draws,
                         band.refusal);

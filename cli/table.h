@@ -6,6 +6,8 @@
 
 namespace gpreempt::cli {
 
+inline constexpr std::size_t kTableIndent = 2;
+
 /// Text in columns that line up: the first one to the left, the others to the right. A column in
 /// which every cell is empty is left out.
 class Table {

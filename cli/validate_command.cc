@@ -29,7 +29,7 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::string_view kFooter =
+constexpr std::string_view kValidateFooter =
     R"(
 What it does:
   Runs the model against published numbers, rules of the driver and closed forms, and says for each
@@ -63,7 +63,7 @@ class ValidateLine final : public VerbLine {
     validate->add_option("--write", file_, "Writes the table as a Markdown document");
     validate->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     validate->add_flag("--quiet", options_.quiet, "No progress on stderr");
-    validate->footer(std::string(kFooter));
+    validate->footer(std::string(kValidateFooter));
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));

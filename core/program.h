@@ -12,6 +12,9 @@
 /// on hardware).
 namespace gpreempt {
 
+/// What a queue is made with where nobody asks for another one (KFD's 0..15).
+inline constexpr std::uint32_t kNormalPriority = 7;
+
 /// What one workgroup of a kernel needs to be resident on a CU.
 struct KernelShape {
   std::uint32_t workgroups = 1;
@@ -83,8 +86,8 @@ struct Program {
   /// Streams: user compute queues under kBare, mapped onto the pool under kHip. Arrivals go to them
   /// in turn, FIFO within each.
   std::uint32_t queues = 1;
-  std::uint32_t hardware_priority = 7;  ///< KFD's 0..15; HIP reaches 0, 7 and 11
-  bool cooperative = false;             ///< its queues use global wave sync (GWS)
+  std::uint32_t hardware_priority = kNormalPriority;  ///< KFD's 0..15; HIP reaches 0, 7 and 11
+  bool cooperative = false;                           ///< its queues use global wave sync (GWS)
   bool hints = false;  ///< tells the backend of each arrival and completion (after `hint_delay`)
   Duration hint_delay{};
   /// Host work between a request's arrival, of which the hint tells, and the launch of its kernels.

@@ -1,6 +1,5 @@
 #include "core/random.h"
 
-#include <boost/math/policies/policy.hpp>
 #include <boost/math/special_functions/erf.hpp>
 #include <cmath>
 #include <cstdint>
@@ -9,17 +8,11 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/math_policy.h"
 #include "core/splitmix64.h"
 
 namespace gpreempt {
 namespace {
-
-namespace math = boost::math::policies;
-/// Plain doubles, so that the values do not depend on the width of `long double`; no exceptions.
-using MathPolicy =
-    math::policy<math::promote_double<false>, math::domain_error<math::ignore_error>,
-                 math::pole_error<math::ignore_error>, math::overflow_error<math::ignore_error>,
-                 math::evaluation_error<math::ignore_error>>;
 
 std::uint64_t key_of(std::uint64_t seed, std::string_view purpose) {
   std::uint64_t mixed = detail::splitmix64(seed) ^ detail::fnv1a(purpose);
@@ -55,7 +48,7 @@ std::uint64_t RandomStream::below(std::uint64_t bound) {
 double RandomStream::exponential(double mean) { return -mean * std::log(uniform()); }
 
 double RandomStream::normal() {
-  return -std::numbers::sqrt2 * boost::math::erfc_inv(2 * uniform(), MathPolicy{});
+  return -std::numbers::sqrt2 * boost::math::erfc_inv(2 * uniform(), detail::MathPolicy{});
 }
 
 double RandomStream::gamma(double shape, double mean) {

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <boost/math/distributions/binomial.hpp>
-#include <boost/math/policies/policy.hpp>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -12,15 +11,12 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/math_policy.h"
 
 namespace gpreempt {
 namespace {
 
-namespace math = boost::math::policies;
-using MathPolicy =
-    math::policy<math::domain_error<math::ignore_error>, math::overflow_error<math::ignore_error>,
-                 math::evaluation_error<math::ignore_error>>;
-using Binomial = boost::math::binomial_distribution<double, MathPolicy>;
+using Binomial = boost::math::binomial_distribution<double, detail::MathPolicy>;
 
 /// P(at most `k` of `n` samples lie at or below the true quantile).
 double at_most(const Binomial& ranks, std::uint64_t k) {

@@ -23,6 +23,9 @@ using Instant = BackendClock::time_point;
 /// "No deadline": later than every event.
 inline constexpr Instant kForever = Instant::max();
 
+inline constexpr double kNsPerUs = 1e3;
+inline constexpr double kNsPerSecond = 1e9;
+
 [[nodiscard]] constexpr std::int64_t to_ns(Duration duration) { return duration.count(); }
 [[nodiscard]] constexpr std::int64_t to_ns(Instant instant) {
   return instant.time_since_epoch().count();

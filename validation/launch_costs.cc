@@ -14,8 +14,7 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint32_t kNumKcq = 8;
-constexpr double kPercent = 15;
+constexpr double kLaunchPercent = 15;
 constexpr double kNsPerUs = 1000;
 
 Target launch_cost(std::string name, std::string model, Duration sim::GpuParameters::* cost,
@@ -24,7 +23,7 @@ Target launch_cost(std::string name, std::string model, Duration sim::GpuParamet
           .name = std::move(name),
           .unit = "us",
           .expected = expected_us,
-          .tolerance = within_percent(kPercent),
+          .tolerance = within_percent(kLaunchPercent),
           .label = Label::kInput,
           .source = std::move(source),
           .run = [model = std::move(model), cost]() -> Result<Answer> {

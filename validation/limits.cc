@@ -23,8 +23,7 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260404;
-constexpr std::uint32_t kNumKcq = 8;
+constexpr std::uint64_t kLimitsSeed = 20260404;
 
 /// One MI308X without the save areas' move, so that every suspend is a steady one.
 Result<sim::SystemOptions> steady_mi308x() {
@@ -48,7 +47,7 @@ Result<double> mean_delay(Duration kernel, const std::string& mechanism) {
   Program online{.name = "online", .hints = true};
   online.trains = {
       {{.count = 1, .duration = kRequest, .shape = {.workgroups = 16, .waves = 4, .vgprs = 64}}}};
-  RandomStream random(kSeed, "limits");
+  RandomStream random(kLimitsSeed, "limits");
   double at = 0;
   for (std::uint64_t i = 0; i < kRequests; ++i) {
     at += 1e6 + random.exponential(kGap);

@@ -22,7 +22,6 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint32_t kNumKcq = 8;
 constexpr Duration kKernel = std::chrono::microseconds(15'850);
 constexpr std::uint32_t kKernelsPerTask = 30;
 /// 2048 x 2048 outputs, 16 x 16 of them a workgroup.

@@ -30,8 +30,7 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260606;
-constexpr std::uint32_t kNumKcq = 8;
+constexpr std::uint64_t kMlperfSeed = 20260606;
 constexpr double kGpus = 8;
 
 /// What the benchmark's prompts and answers are like (OpenOrca): 294 tokens in and 302 out on
@@ -77,9 +76,9 @@ Result<ServingRun> serve(double rate, double seconds) {
   GPREEMPT_TRY(store(model, sim::find_model("mi300x", kNumKcq)));
   Program program{.name = "llama2-70b"};
   program.serving = llama2_70b(model.point.flops_fp16);
-  RandomStream gaps(kSeed, "arrivals");
-  RandomStream prompts(kSeed, "prompts");
-  RandomStream answers(kSeed, "answers");
+  RandomStream gaps(kMlperfSeed, "arrivals");
+  RandomStream prompts(kMlperfSeed, "prompts");
+  RandomStream answers(kMlperfSeed, "answers");
   double at = 0;
   constexpr std::uint32_t kOffline = 3072;
   while (rate > 0 ? at < seconds : program.arrivals.size() < kOffline) {

@@ -22,8 +22,6 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint32_t kNumKcq = 8;
-
 double quantile_ms(const std::vector<RequestRecord>& requests, double q) {
   std::vector<double> latencies;
   for (const RequestRecord& request : requests) {

@@ -20,7 +20,7 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260101;
+constexpr std::uint64_t kPriorityQueueingSeed = 20260101;
 constexpr double kMillisecond = 1e6;
 
 /// The published set-up: 0.1 and 0.02 requests per ms of 3 and 20 ms, exponential.
@@ -63,7 +63,7 @@ Result<Ratios> run_classes(bool preemptive) {
   double weighted_wait = 0;
   double weighted_wait_fcfs = 0;
   for (std::uint64_t run = 0; run < kRuns; ++run) {
-    Classes classes = two_classes(kRequests, kSeed + run);
+    Classes classes = two_classes(kRequests, kPriorityQueueingSeed + run);
     const Moments one = classes.one;
     const Moments two = classes.two;
     if (!preemptive) {

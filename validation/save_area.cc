@@ -12,8 +12,6 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint32_t kNumKcq = 8;
-
 Result<sim::GpuParameters> gpu_of(const std::string& model) {
   return sim::find_model(model, kNumKcq).map([](const sim::Model& found) { return found.point; });
 }

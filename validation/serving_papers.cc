@@ -29,7 +29,6 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint32_t kNumKcq = 8;
 constexpr Duration kLength = std::chrono::seconds(20);
 /// GPreempt announces a request and prepares it for so long while it preempts.
 constexpr Duration kPreparation = std::chrono::microseconds(200);

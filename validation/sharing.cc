@@ -33,7 +33,7 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260303;
+constexpr std::uint64_t kSharingSeed = 20260303;
 
 // ---- processor sharing --------------------------------------------------------------------------
 
@@ -48,7 +48,7 @@ Result<Answer> processor_sharing(double load, const Draw& service) {
   options.gpu.hqd_slots = kQueues;
   sim::PlainTimeline timeline;
   sim::System system(timeline, options);
-  Program program = queueing_program("shared", kRequests, kMean / load, service, kSeed);
+  Program program = queueing_program("shared", kRequests, kMean / load, service, kSharingSeed);
   program.queues = kQueues;
   double asked = 0;
   for (KernelTrain& train : program.trains) {

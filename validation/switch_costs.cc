@@ -23,14 +23,15 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260202;
+constexpr std::uint64_t kSwitchCostsSeed = 20260202;
 constexpr double kMillisecond = 1e6;
 constexpr double kService = 3.41 * kMillisecond;
 constexpr std::uint64_t kRequests = 200'000;
 
 Program online_program() {
   Program online = queueing_program(
-      "online", kRequests, kMillisecond / 0.1, [](RandomStream&) { return kService; }, kSeed);
+      "online", kRequests, kMillisecond / 0.1, [](RandomStream&) { return kService; },
+      kSwitchCostsSeed);
   online.hints = true;
   return online;
 }

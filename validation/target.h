@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <functional>
 #include <optional>
@@ -15,6 +16,9 @@
 /// Adding one: write a function that returns its `Target`s in the file of its group (or a new one),
 /// declare it in groups.h and name it in targets.cc.
 namespace gpreempt::validation {
+
+/// amdgpu's default: 8 compute queues for the kernel, 24 HQD slots an XCC left to KFD.
+inline constexpr std::uint32_t kNumKcq = 8;
 
 /// What the model knew of the number beforehand.
 enum class Label {

@@ -31,8 +31,7 @@
 namespace gpreempt::validation {
 namespace {
 
-constexpr std::uint64_t kSeed = 20260505;
-constexpr std::uint32_t kNumKcq = 8;
+constexpr std::uint64_t kXschedSeed = 20260505;
 constexpr std::uint32_t kSamples = 2000;
 constexpr std::uint32_t kInFlight = 8;
 constexpr std::uint32_t kBatch = 4;
@@ -54,7 +53,7 @@ class Stream : public sim::WaveDispatcher::Listener {
       : kernel_(std::llround(kernel_us * kStretch * 1e3)),
         device_(timeline_, gpu, *this, {}),
         host_(timeline_, device_),
-        random_(kSeed, fmt::format("{}", kernel_us)),
+        random_(kXschedSeed, fmt::format("{}", kernel_us)),
         queue_(device_.add_queue({})) {
     plan_ = std::make_shared<const sim::TrainPlan>(
         gpu, KernelTrain{{.count = kKernelsPerLoop, .duration = kernel_, .shape = spin_shape()}});

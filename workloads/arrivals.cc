@@ -9,11 +9,7 @@
 #include "workloads/scenario.h"
 
 namespace gpreempt {
-namespace {
-
-constexpr double kNsPerSecond = 1e9;
-
-}  // namespace
+namespace {}  // namespace
 
 std::vector<Duration> periodic_arrivals(const PeriodicArrivals& spec, Duration duration) {
   std::vector<Duration> times;

@@ -26,9 +26,7 @@
 namespace gpreempt {
 namespace {
 
-constexpr double kNsPerUs = 1e3;
 constexpr double kNsPerMs = 1e6;
-constexpr double kNsPerSecond = 1e9;
 constexpr Bounds kPriority{.min = 0, .max = 1e6};
 
 Duration nanoseconds(double value) { return Duration(std::llround(value)); }

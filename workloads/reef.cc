@@ -21,7 +21,6 @@
 namespace gpreempt {
 namespace {
 
-constexpr double kNsPerUs = 1000;
 constexpr Bounds kMicroseconds{.min = 0.001, .max = 1e12};
 constexpr Bounds kDimension{.min = 1, .max = 2147483647};
 constexpr std::uint32_t kLanes = 64;  // of a wave

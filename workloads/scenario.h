@@ -106,7 +106,7 @@ struct TenantScenario {
   std::string name;
   bool offline = false;
   std::uint32_t priority = 0;  ///< logical, 0..15
-  std::uint32_t hardware_priority = 7;
+  std::uint32_t hardware_priority = kNormalPriority;
   std::uint32_t queues = 1;
   std::uint32_t gpu = 0;
   Runtime runtime = Runtime::kBare;

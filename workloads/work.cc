@@ -19,7 +19,6 @@ namespace gpreempt {
 namespace {
 
 constexpr double kZ99 = 2.3263478740408408;  // standard normal quantile of 0.99
-constexpr double kNsPerSecond = 1e9;
 
 }  // namespace
 

@@ -36,8 +36,6 @@ namespace {
 
 constexpr std::size_t kChunkBytes = 4096;
 
-tl::unexpected<SysError> failed() { return sys_fail(errno); }
-
 int open_flags(OpenMode mode) {
   switch (mode) {
     case OpenMode::kRead: return O_RDONLY;
@@ -51,6 +49,8 @@ int open_flags(OpenMode mode) {
 constexpr std::size_t kThreadNameMax = 15;
 
 }  // namespace
+
+tl::unexpected<SysError> last_error() { return sys_fail(errno); }
 
 Instant LinuxOs::now() {
   timespec time{};
@@ -91,7 +91,7 @@ Tid LinuxOs::self() { return static_cast<Tid>(::syscall(SYS_gettid)); }
 SysResult<Fd> LinuxOs::make_waker() {
   const int fd = ::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
   if (fd < 0) {
-    return failed();
+    return last_error();
   }
   return fd;
 }
@@ -118,7 +118,7 @@ SysResult<std::size_t> LinuxOs::wait(std::span<WaitFd> fds, Instant deadline) {
     count = ::ppoll(polled.data(), polled.size(), deadline == kForever ? nullptr : &left, nullptr);
   } while (count < 0 && errno == EINTR);
   if (count < 0) {
-    return failed();
+    return last_error();
   }
   for (std::size_t i = 0; i < fds.size(); ++i) {
     if ((polled[i].revents & POLLNVAL) != 0) {
@@ -142,7 +142,7 @@ void LinuxOs::drain(Fd fd) {
 SysResult<Fd> LinuxOs::open(const std::string& path, OpenMode mode) {
   const int fd = ::open(path.c_str(), open_flags(mode) | O_CLOEXEC | O_NONBLOCK);
   if (fd < 0) {
-    return failed();
+    return last_error();
   }
   return fd;
 }
@@ -156,7 +156,7 @@ SysResult<std::size_t> LinuxOs::read(Fd fd, std::span<std::byte> into) {
       return static_cast<std::size_t>(got);
     }
     if (errno != EINTR) {
-      return failed();
+      return last_error();
     }
   }
 }
@@ -168,7 +168,7 @@ SysResult<std::size_t> LinuxOs::write(Fd fd, std::span<const std::byte> from) {
       return static_cast<std::size_t>(put);
     }
     if (errno != EINTR) {
-      return failed();
+      return last_error();
     }
   }
 }
@@ -176,7 +176,7 @@ SysResult<std::size_t> LinuxOs::write(Fd fd, std::span<const std::byte> from) {
 SysResult<PipeEnds> LinuxOs::pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC | O_NONBLOCK) < 0) {
-    return failed();
+    return last_error();
   }
   return PipeEnds{.read = ends[0], .write = ends[1]};
 }
@@ -184,7 +184,7 @@ SysResult<PipeEnds> LinuxOs::pipe() {
 SysResult<std::string> LinuxOs::read_file(const std::string& path) {
   const int fd = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
   if (fd < 0) {
-    return failed();
+    return last_error();
   }
   std::string text;
   std::array<char, kChunkBytes> chunk{};
@@ -208,7 +208,7 @@ SysResult<std::string> LinuxOs::read_file(const std::string& path) {
 SysResult<std::vector<std::string>> LinuxOs::list_dir(const std::string& path) {
   DIR* const folder = ::opendir(path.c_str());
   if (folder == nullptr) {
-    return failed();
+    return last_error();
   }
   std::vector<std::string> names;
   errno = 0;
@@ -231,7 +231,7 @@ SysResult<std::string> LinuxOs::read_link(const std::string& path) {
   std::string target(PATH_MAX, '\0');
   const auto length = ::readlink(path.c_str(), target.data(), target.size());
   if (length < 0) {
-    return failed();
+    return last_error();
   }
   target.resize(static_cast<std::size_t>(length));
   return target;
@@ -240,7 +240,7 @@ SysResult<std::string> LinuxOs::read_link(const std::string& path) {
 SysResult<long> LinuxOs::ioctl(Fd fd, std::uint32_t request, void* arg) {
   const int result = ::ioctl(fd, request, arg);
   if (result < 0) {
-    return failed();
+    return last_error();
   }
   return result;
 }

@@ -17,6 +17,9 @@
 
 namespace gpreempt::kfd {
 
+/// The error side of a `SysResult` that the last system call left behind.
+[[nodiscard]] tl::unexpected<SysError> last_error();
+
 /// The port on Linux: threads, eventfd, ppoll, signalfd, ptrace. Construct it before any other
 /// thread is started: SIGCHLD must be blocked in all of them, and is from here on in this one and
 /// in those it starts. SIGPIPE is ignored in the process from then on. Not `final`: tests replace

@@ -29,8 +29,6 @@
 namespace gpreempt::kfd {
 namespace {
 
-tl::unexpected<SysError> failed() { return sys_fail(errno); }
-
 /// Blocks the signals in this thread and makes a descriptor that is readable when one is pending.
 SysResult<Fd> open_signals(std::initializer_list<int> numbers) {
   sigset_t set;
@@ -43,7 +41,7 @@ SysResult<Fd> open_signals(std::initializer_list<int> numbers) {
   }
   const int fd = ::signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
   if (fd < 0) {
-    return failed();
+    return last_error();
   }
   return fd;
 }
@@ -131,7 +129,7 @@ SysResult<void> await_stop(pid_t child) {
   int status = 0;
   while (::waitpid(child, &status, WUNTRACED) < 0) {
     if (errno != EINTR) {
-      return failed();
+      return last_error();
     }
   }
   if (!WIFSTOPPED(status)) {
@@ -203,7 +201,7 @@ SysResult<Pid> LinuxOs::start(std::span<const std::string> argv, std::span<const
   const std::vector<char*> environment_pointers = pointers_to(environment);
   std::array<int, 2> report{};
   if (::pipe2(report.data(), O_CLOEXEC) < 0) {
-    return failed();
+    return last_error();
   }
   const pid_t child = ::fork();
   if (child == 0) {
@@ -233,7 +231,7 @@ SysResult<long> LinuxOs::ptrace(PtraceOp op, Tid tid, std::uint64_t arg) {
     out = &info;
   }
   if (::ptrace(request_of(op), tid, nullptr, out) < 0) {
-    return failed();
+    return last_error();
   }
   if (op == PtraceOp::kGetSiginfo) {
     return info.si_code;
@@ -249,7 +247,7 @@ SysResult<std::optional<ChildStatus>> LinuxOs::poll_child(Tid tid) {
     changed = ::waitpid(tid, &status, WNOHANG | __WALL);
   } while (changed < 0 && errno == EINTR);
   if (changed < 0) {
-    return failed();
+    return last_error();
   }
   if (changed == 0) {
     return std::optional<ChildStatus>();
@@ -275,7 +273,7 @@ SysResult<Fd> LinuxOs::signals() {
 SysResult<Fd> LinuxOs::open_pidfd(Pid pid) {
   const auto fd = ::syscall(SYS_pidfd_open, pid.value(), 0U);
   if (fd < 0) {
-    return failed();
+    return last_error();
   }
   const auto flags = ::fcntl(static_cast<int>(fd), F_GETFD);
   ::fcntl(static_cast<int>(fd), F_SETFD, flags | FD_CLOEXEC);
@@ -284,7 +282,7 @@ SysResult<Fd> LinuxOs::open_pidfd(Pid pid) {
 
 SysResult<void> LinuxOs::signal(Fd pidfd, int number) {
   if (::syscall(SYS_pidfd_send_signal, pidfd, number, nullptr, 0U) < 0) {
-    return failed();
+    return last_error();
   }
   return {};
 }
@@ -310,7 +308,7 @@ SysResult<std::size_t> LinuxOs::read_memory(Pid pid, std::span<const MemoryRange
       if (total > 0) {
         return total;
       }
-      return failed();
+      return last_error();
     }
     total += static_cast<std::size_t>(got);
     if (static_cast<std::size_t>(got) < wanted) {

@@ -36,7 +36,6 @@ constexpr std::uint64_t kUserRingBytes = 1U << 20U;
 constexpr std::uint64_t kInternalRingBytes = 4096;
 constexpr std::uint64_t kSdmaRingBytes = 1U << 20U;
 // Source: amd_gpu_agent.cpp and amd_aql_queue.cpp of ROCr, GPU_MAX_HW_QUEUES of HIP.
-constexpr std::uint32_t kNormalPriority = 7;
 constexpr std::uint32_t kMaximumPriority = 15;
 constexpr int kHipSdmaQueues = 2;
 constexpr std::size_t kHipPool = 4;  ///< user queues of one priority; further streams share them

@@ -18,6 +18,8 @@
 
 namespace gpreempt::contract {
 
+inline constexpr Suspend kSuspend{.grace = std::nullopt, .lease = kLongLease};
+
 /// A fresh world for each test, closed after it. What goes wrong in one of its members fails the
 /// test and yields an empty value, so that a test reads as what it asserts.
 class BackendTest : public testing::TestWithParam<TestbedCase> {

@@ -23,8 +23,6 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr Suspend kSuspend{.grace = std::nullopt, .lease = kLongLease};
-
 class ControllerTest : public ScheduledTest {
  protected:
   /// Another debugger may have the process: nothing of the dead one is left on it.

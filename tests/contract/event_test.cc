@@ -26,7 +26,7 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr Suspend kSuspend{.grace = std::nullopt, .lease = milliseconds(15)};
+constexpr Suspend kShortSuspend{.grace = std::nullopt, .lease = milliseconds(15)};
 
 class EventTest : public BackendTest {};
 GPREEMPT_IN_EVERY_WORLD(EventTest);
@@ -42,8 +42,8 @@ TEST_P(EventTest, EventsComeInTheOrderOfTheirInstants) {
   const Training training = start_training();
   const Attached other = attach(launch(offline_training(2)));
   for (int i = 0; i < 4; ++i) {
-    ASSERT_TRUE(backend().control(training.target.id, training.target.queues, kSuspend));
-    ASSERT_TRUE(backend().control(other.id, other.queues, kSuspend));
+    ASSERT_TRUE(backend().control(training.target.id, training.target.queues, kShortSuspend));
+    ASSERT_TRUE(backend().control(other.id, other.queues, kShortSuspend));
     ASSERT_TRUE(testbed().create_queue(training.pid));
     serve_for(milliseconds(60));
   }

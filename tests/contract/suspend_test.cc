@@ -27,8 +27,6 @@ using std::chrono::milliseconds;
 class SuspendTest : public BackendTest {};
 GPREEMPT_IN_EVERY_WORLD(SuspendTest);
 
-constexpr Suspend kSuspend{.grace = std::nullopt, .lease = kLongLease};
-
 TEST_P(SuspendTest, SuspendedQueueMakesNoProgress) {
   const Training training = start_training();
   suspend(training.target);

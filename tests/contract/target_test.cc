@@ -23,8 +23,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr Suspend kSuspend{.grace = std::nullopt, .lease = kLongLease};
-
 class TargetTest : public BackendTest {
  protected:
   /// Attaches and returns the error of `AttachDone`.

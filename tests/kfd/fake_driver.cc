@@ -24,7 +24,7 @@
 namespace gpreempt::kfd {
 namespace {
 
-constexpr auto kPatience = std::chrono::seconds(20);
+constexpr auto kCallPatience = std::chrono::seconds(20);
 const std::string kNodes = "/sys/class/kfd/kfd/topology/nodes/";
 
 }  // namespace
@@ -124,7 +124,7 @@ void FakeDriver::clear_log() {
 
 bool FakeDriver::await_call(const std::string& call) {
   std::unique_lock lock(mutex_);
-  return logged_.wait_for(lock, kPatience,
+  return logged_.wait_for(lock, kCallPatience,
                           [&] { return std::find(log_.begin(), log_.end(), call) != log_.end(); });
 }
 

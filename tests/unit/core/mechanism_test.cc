@@ -155,12 +155,12 @@ TEST(MechanismTest, HypotheticalOneSaysSoWhereverItIsShown) {
   EXPECT_THAT(check_mechanism(mechanism, info).error().what, HasSubstr("(hypothetical)"));
 }
 
-struct BadSpec {
+struct BadMechanismSpec {
   std::string_view spec;
   std::string_view message;
 };
 
-class BadMechanismSpecTest : public testing::TestWithParam<BadSpec> {};
+class BadMechanismSpecTest : public testing::TestWithParam<BadMechanismSpec> {};
 
 TEST_P(BadMechanismSpecTest, IsRefusedWithTheReason) {
   const auto mechanism = make_mechanism(GetParam().spec);
@@ -169,19 +169,20 @@ TEST_P(BadMechanismSpecTest, IsRefusedWithTheReason) {
   EXPECT_THAT(mechanism.error().what, HasSubstr(GetParam().message));
 }
 
-INSTANTIATE_TEST_SUITE_P(Specs, BadMechanismSpecTest,
-                         testing::Values(BadSpec{"suspend-queue", "did you mean 'suspend-queues'?"},
-                                         BadSpec{"", "no name"},
-                                         BadSpec{"suspend-queues:k=8", "takes no options"},
-                                         BadSpec{"priority:level=16", "0 to 15"},
-                                         BadSpec{"cu-mask:share=0%", "more than 0%"},
-                                         BadSpec{"cu-mask:share=100%", "less than 100%"},
-                                         BadSpec{"cu-mask:share=25", "unit is missing"},
-                                         BadSpec{"launch-throttle:k=0", "1 <= b <= k"},
-                                         BadSpec{"launch-throttle:k=4,b=5", "1 <= b <= k"},
-                                         BadSpec{"launch-throttle:b=0", "1 <= b <= k"},
-                                         BadSpec{"launch-throttle:8,4", "has no '='"},
-                                         BadSpec{"launch-throttle:j=4", "unknown option 'j'"}));
+INSTANTIATE_TEST_SUITE_P(
+    Specs, BadMechanismSpecTest,
+    testing::Values(BadMechanismSpec{"suspend-queue", "did you mean 'suspend-queues'?"},
+                    BadMechanismSpec{"", "no name"},
+                    BadMechanismSpec{"suspend-queues:k=8", "takes no options"},
+                    BadMechanismSpec{"priority:level=16", "0 to 15"},
+                    BadMechanismSpec{"cu-mask:share=0%", "more than 0%"},
+                    BadMechanismSpec{"cu-mask:share=100%", "less than 100%"},
+                    BadMechanismSpec{"cu-mask:share=25", "unit is missing"},
+                    BadMechanismSpec{"launch-throttle:k=0", "1 <= b <= k"},
+                    BadMechanismSpec{"launch-throttle:k=4,b=5", "1 <= b <= k"},
+                    BadMechanismSpec{"launch-throttle:b=0", "1 <= b <= k"},
+                    BadMechanismSpec{"launch-throttle:8,4", "has no '='"},
+                    BadMechanismSpec{"launch-throttle:j=4", "unknown option 'j'"}));
 
 // ---- a mechanism that restricts queues also while they are on
 

@@ -122,12 +122,12 @@ TEST(PolicyNamesTest, ListsThePoliciesThatCanBeMade) {
   }
 }
 
-struct BadSpec {
+struct BadPolicySpec {
   std::string_view spec;
   std::string_view message;
 };
 
-class BadPolicySpecTest : public testing::TestWithParam<BadSpec> {};
+class BadPolicySpecTest : public testing::TestWithParam<BadPolicySpec> {};
 
 TEST_P(BadPolicySpecTest, IsRefusedWithTheReason) {
   const auto policy = make_policy(GetParam().spec);
@@ -137,21 +137,21 @@ TEST_P(BadPolicySpecTest, IsRefusedWithTheReason) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Specs, BadPolicySpecTest,
-                         testing::Values(BadSpec{"suspnd", "did you mean 'suspend'?"},
-                                         BadSpec{"earliest-deadline",
-                                                 "valid: none, suspend, linger, slice"},
-                                         BadSpec{"", "no policy of that name"},
-                                         BadSpec{"suspend:hold=3ms", "unknown option 'hold'"},
-                                         BadSpec{"none:a=1,b=2", "unknown option 'a'"},
-                                         BadSpec{"suspend:hold", "'hold' is not an option"},
-                                         BadSpec{"suspend:=3", "'=3' is not an option"},
-                                         BadSpec{"suspend:", "write suspend:key=value"},
-                                         BadSpec{"linger:hold=5", "its unit is missing"},
-                                         BadSpec{"linger:hodl=5ms", "did you mean 'hold'?"},
-                                         BadSpec{"linger:hold=5ms,hold=6ms", "given twice"},
-                                         BadSpec{"slice:slice=0ms", "longer than zero"},
-                                         BadSpec{"slice:gap=0ms", "longer than zero"},
-                                         BadSpec{"slice:20ms", "'20ms' is not an option"}));
+                         testing::Values(BadPolicySpec{"suspnd", "did you mean 'suspend'?"},
+                                         BadPolicySpec{"earliest-deadline",
+                                                       "valid: none, suspend, linger, slice"},
+                                         BadPolicySpec{"", "no policy of that name"},
+                                         BadPolicySpec{"suspend:hold=3ms", "unknown option 'hold'"},
+                                         BadPolicySpec{"none:a=1,b=2", "unknown option 'a'"},
+                                         BadPolicySpec{"suspend:hold", "'hold' is not an option"},
+                                         BadPolicySpec{"suspend:=3", "'=3' is not an option"},
+                                         BadPolicySpec{"suspend:", "write suspend:key=value"},
+                                         BadPolicySpec{"linger:hold=5", "its unit is missing"},
+                                         BadPolicySpec{"linger:hodl=5ms", "did you mean 'hold'?"},
+                                         BadPolicySpec{"linger:hold=5ms,hold=6ms", "given twice"},
+                                         BadPolicySpec{"slice:slice=0ms", "longer than zero"},
+                                         BadPolicySpec{"slice:gap=0ms", "longer than zero"},
+                                         BadPolicySpec{"slice:20ms", "'20ms' is not an option"}));
 
 }  // namespace
 }  // namespace gpreempt

@@ -26,7 +26,7 @@ using std::chrono::microseconds;
 using testing::HasSubstr;
 using testing::StartsWith;
 
-constexpr KernelShape kShape{.waves = 4, .vgprs = 48};
+constexpr KernelShape kReefShape{.waves = 4, .vgprs = 48};
 
 constexpr std::string_view kProfile = R"({"model_latency":170,"kernel_latency":{
 "conv":{"total_latency":60, "latency":[58,70,78]},
@@ -39,17 +39,17 @@ constexpr std::string_view kSchedule = R"({"storage": [], "args": [0], "kernels"
 {"name": "conv", "launch_params": [8,2,2, 1,16,16], "args": [2,3]}],
 "shared_memory": {"conv": 4100}})";
 
-Result<KernelTrain> parse(std::string_view profile, std::string_view schedule,
-                          bool normalise = true, double time_scale = 1) {
+Result<KernelTrain> parse_reef(std::string_view profile, std::string_view schedule,
+                               bool normalise = true, double time_scale = 1) {
   return parse_reef_profile({.profile = profile,
                              .profile_name = "m.profile.json",
                              .schedule = schedule,
                              .schedule_name = "m.json"},
-                            normalise, time_scale, kShape);
+                            normalise, time_scale, kReefShape);
 }
 
 TEST(ReefProfile, WithAScheduleIsItsLaunchesInOrder) {
-  const auto train = parse(kProfile, kSchedule, false);
+  const auto train = parse_reef(kProfile, kSchedule, false);
   ASSERT_TRUE(train) << train.error().what;
   ASSERT_EQ(train->size(), 4U);
   EXPECT_EQ(train->at(0).duration, microseconds(16));
@@ -65,13 +65,13 @@ TEST(ReefProfile, WithAScheduleIsItsLaunchesInOrder) {
 
 TEST(ReefProfile, NormalisedTakesTheModelsLatency) {
   // The launches sum to 2 x (16 + 60) = 152 us; the model takes 170.
-  const auto train = parse(kProfile, kSchedule);
+  const auto train = parse_reef(kProfile, kSchedule);
   EXPECT_EQ(train->at(0).duration, Duration(17'895));  // 16 x 170 / 152 us
   EXPECT_NEAR(static_cast<double>(to_ns(alone_time(*train))), 170e3, 2);
 }
 
 TEST(ReefProfile, WithoutAScheduleRepeatsItsKernelsToTheModelsLatency) {
-  const auto train = parse(kProfile, "");
+  const auto train = parse_reef(kProfile, "");
   ASSERT_TRUE(train) << train.error().what;
   // 60 + 16 us fit 2.2 times into 170: twice, conv and add in turn.
   ASSERT_EQ(train->size(), 4U);
@@ -82,13 +82,13 @@ TEST(ReefProfile, WithoutAScheduleRepeatsItsKernelsToTheModelsLatency) {
 }
 
 TEST(ReefProfile, NotNormalisedRunsEachKernelOnceAsProfiled) {
-  const auto train = parse(kProfile, "", false);
+  const auto train = parse_reef(kProfile, "", false);
   EXPECT_EQ(alone_time(*train), microseconds(76));
 }
 
 TEST(ReefProfile, ScalesTime) {
-  EXPECT_NEAR(static_cast<double>(to_ns(alone_time(*parse(kProfile, kSchedule, true, 0.5)))), 85e3,
-              2);
+  EXPECT_NEAR(static_cast<double>(to_ns(alone_time(*parse_reef(kProfile, kSchedule, true, 0.5)))),
+              85e3, 2);
 }
 
 std::string with(std::string_view text, std::string_view from, std::string_view to) {
@@ -112,14 +112,14 @@ TEST(ReefProfile, RefusesABadProfileWithItsPlace) {
       {"[58,70,78]},", "[58,70,78]};", "m.profile.json:2:50: this is no JSON; syntax error"},
   };
   for (const auto& bad : cases) {
-    const auto train = parse(with(kProfile, bad[0], bad[1]), "");
+    const auto train = parse_reef(with(kProfile, bad[0], bad[1]), "");
     ASSERT_FALSE(train) << bad[1];
     EXPECT_EQ(train.error().code, Errc::kParse);
     EXPECT_THAT(train.error().what, StartsWith("m.profile.json:")) << bad[1];
     EXPECT_THAT(train.error().what, HasSubstr(std::string(bad[2])));
   }
-  EXPECT_THAT(parse("[]", "").error().what, HasSubstr("an object"));
-  EXPECT_THAT(parse(R"({"model_latency":1,"kernel_latency":{}})", "").error().what,
+  EXPECT_THAT(parse_reef("[]", "").error().what, HasSubstr("an object"));
+  EXPECT_THAT(parse_reef(R"({"model_latency":1,"kernel_latency":{}})", "").error().what,
               HasSubstr("no kernels"));
 }
 
@@ -133,7 +133,7 @@ TEST(ReefProfile, RefusesABadScheduleWithItsPlace) {
       {"\"shared_memory\"", "\"shared\"", "'/shared_memory': missing"},
   };
   for (const auto& bad : cases) {
-    const auto train = parse(kProfile, with(kSchedule, bad[0], bad[1]));
+    const auto train = parse_reef(kProfile, with(kSchedule, bad[0], bad[1]));
     ASSERT_FALSE(train) << bad[1];
     EXPECT_THAT(train.error().what, HasSubstr(std::string(bad[2])));
   }
@@ -149,12 +149,12 @@ TEST(ReefProfile, OfTheRecordedModelsTakesTheirLatency) {
   const std::vector<std::pair<std::string, double>> models{{"bert", 5.43},      {"densenet", 3.74},
                                                            {"inception", 8.27}, {"resnet152", 13.2},
                                                            {"resnet18", 2.19},  {"vgg", 4.82}};
-  for (const auto& [name, milliseconds] : models) {
+  for (const auto& [name, latency_ms] : models) {
     const auto text = read_text_file(folder / (name + ".profile.json"));
     ASSERT_TRUE(text) << name;
-    const auto train = parse(*text, "");
+    const auto train = parse_reef(*text, "");
     ASSERT_TRUE(train) << train.error().what;
-    EXPECT_NEAR(static_cast<double>(to_ns(alone_time(*train))) / 1e6, milliseconds, 0.05) << name;
+    EXPECT_NEAR(static_cast<double>(to_ns(alone_time(*train))) / 1e6, latency_ms, 0.05) << name;
   }
 }
 
