@@ -208,7 +208,15 @@ Evidence Model::weakest_cost_evidence() const {
   return weakest;
 }
 
-GpuParameters Model::with(std::span<const double> values) const { return gpu_of(values, num_kcq); }
+GpuParameters Model::with(std::span<const double> values) const {
+  GpuParameters gpu = gpu_of(values, num_kcq);
+  const auto at_its_clock = [&](Duration time) {
+    return Duration(std::llround(static_cast<double>(to_ns(time)) * point.clock_hz / gpu.clock_hz));
+  };
+  gpu.t_grace = at_its_clock(gpu.t_grace);
+  gpu.t_dequeue = at_its_clock(gpu.t_dequeue);
+  return gpu;
+}
 
 Result<Model> parse_model(const std::string& text, const std::string& display_name,
                           std::uint32_t num_kcq) {

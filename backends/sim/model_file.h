@@ -27,6 +27,8 @@ struct Model {
   [[nodiscard]] Evidence weakest_cost_evidence() const;
 
   /// The GPU with other values. Shape: one for each of `parameters`, in its unit and order.
+  /// `t_grace` and `t_dequeue` are those at the model's own clock: the hardware counts them in
+  /// clocks, so they stretch on a slower one.
   [[nodiscard]] GpuParameters with(std::span<const double> values) const;
 };
 

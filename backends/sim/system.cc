@@ -109,6 +109,8 @@ class System::Listener final : public WaveDispatcher::Listener {
 
 System::System(Timeline& timeline, const SystemOptions& options)
     : timeline_(timeline), options_(options) {
+  options_.gpu.t_dequeue = options_.gpu.t_dequeue * options.personality.dequeue_retry_units /
+                           Personality::kDefaultRetryUnits;
   std::vector<Gpu*> gpus;
   for (std::uint32_t i = 0; i < options.gpus; ++i) {
     listeners_.push_back(std::make_unique<Listener>());

@@ -228,10 +228,11 @@ TEST_F(Run, GatePassesWithExitZero) {
 }
 
 TEST_F(Run, GateJudgesNoneOnlyWhenItIsNamed) {
-  // A request of 10 ms that shares the GPU takes longer than 10.75 ms; one that has it to itself
-  // after a suspend does not.
+  // A request of 10 ms that waits for kernels of 4 ms takes longer than 12.5 ms; one that has the
+  // GPU to itself after a suspend does not.
   std::string text = small_scenario("5/s");
-  text.replace(text.find("\"50ms\", \"10ms\""), 14, "\"10.75ms\"");
+  text.replace(text.find("\"50ms\", \"10ms\""), 14, "\"12.5ms\"");
+  text.replace(text.find("400us"), 5, "4ms");
   write_file(file_, text);
   ASSERT_EQ(run("--gate --policy none").exit_code, 1);
   EXPECT_EQ(run("--gate --policy all").exit_code, 0);

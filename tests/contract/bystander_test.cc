@@ -133,7 +133,10 @@ TEST_P(BystanderTest, ProcessOnAnotherGpuIsLeftAlone) {
     GTEST_SKIP() << "needs two GPUs, this world has one";
   }
   const Pair pair = start_pair(1);
-  // Enabling a debug session remaps every GPU, and that goes on after the attach.
+  // Enabling a debug session remaps every GPU, and the first suspend may evict the process from all
+  // of them for 1 ms; both go on after the call.
+  suspend(pair.offline.target);
+  resume(pair.offline.target);
   wait(milliseconds(5));
   const Duration before = progress(pair.online).bystander;
   suspend(pair.offline.target);

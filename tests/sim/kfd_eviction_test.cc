@@ -63,6 +63,33 @@ TEST_F(EvictionTest, EvictionOfARangeLastsOneMs) {
   }
 }
 
+class MovedAreaEvictionTest : public EvictionTest {
+ protected:
+  MovedAreaEvictionTest() : EvictionTest(moving()) {}
+  static SystemOptions moving() {
+    SystemOptions options = free_system();
+    options.gpu.area_moves = 1;
+    return options;
+  }
+};
+
+TEST_F(MovedAreaEvictionTest, FirstHeaderCopyEvictsTheProcessForOneMs) {
+  attach(target);
+  std::pair<long, Instant> first{kNoAnswer, {}};
+  kfd().suspend(me, target, {0}, Duration::zero(),
+                [&](long answer, const Ids&) { first = {answer, timeline.now()}; });
+  run(Duration(1));
+  ASSERT_EQ(first.first, 1);
+  EXPECT_EQ(kfd().evictions(target, 0), 1U);
+  kfd().resume(me, target, {0}, [](long, const Ids&) {});
+  run(milliseconds(1) - Duration(2));
+  EXPECT_FALSE(runs());  // resumed, and evicted still
+  run(Duration(1));
+  EXPECT_TRUE(runs());
+  EXPECT_EQ(control(true, target, {0}).first, 1);
+  EXPECT_EQ(kfd().evictions(target, 0), 0U);  // headers were copied before
+}
+
 TEST_F(EvictionTest, ResumeOfAnEvictedQueueIsFinishedByTheRestore) {
   attach(target);
   ASSERT_EQ(control(true, target, {0}).first, 1);

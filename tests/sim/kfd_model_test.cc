@@ -304,7 +304,10 @@ TEST_F(MovingAreaTest, FirstSuspendMovesEverySaveAreaAndLaterOnesSaveAcrossTheBu
   EXPECT_FALSE(steady.first_of_process);
   // Three areas of 1 MB on each of 4 XCCs at 1 GB/s, for one suspended queue: the copy covers all
   // queues.
-  EXPECT_EQ(phase(first_phases, DriverPhase::kCopy), microseconds(15 + 3 * 4000));
+  // Before that the process is evicted: behind the mapping of its two other queues, a packet and a
+  // fence.
+  const auto eviction = microseconds((100 + 20 + 2 * (5 + 30)) + 10 + 2);
+  EXPECT_EQ(phase(first_phases, DriverPhase::kCopy), microseconds(15 + 3 * 4000) + eviction);
   EXPECT_EQ(phase(steady_phases, DriverPhase::kCopy), microseconds(15));
   EXPECT_EQ(steady.saved_bytes, first.saved_bytes);
   EXPECT_EQ(phase(steady_phases, DriverPhase::kSave), Duration(first.saved_bytes));  // 1 byte a ns

@@ -182,6 +182,29 @@ TEST(InterferenceTest, WorkgroupsBesideAnotherQueuesTakeLongerAndCountAsTheSameW
   EXPECT_EQ(waves.progress(second).work, microseconds(100));
 }
 
+TEST(InterferenceTest, WorkOfWorkgroupsOfManySecondsIsCountedExactly) {
+  GpuParameters gpu = free_gpu();
+  gpu.interference = 0.25;
+  PlainTimeline timeline;
+  Jobs jobs;
+  WaveDispatcher waves(timeline, gpu, jobs, {});
+  const QueueIndex first = waves.add_queue(7);
+  const QueueIndex second = waves.add_queue(7);
+  waves.enable(first);
+  waves.enable(second);
+  const auto submit = [&](QueueIndex queue, Duration duration) {
+    waves.submit(queue,
+                 {.plan = plan_of(
+                      gpu, {{.count = 1, .duration = duration, .shape = small_workgroups(16)}})});
+  };
+  submit(first, std::chrono::seconds(60));
+  timeline.run_until(Instant{} + std::chrono::seconds(1));
+  submit(second, std::chrono::seconds(20));
+  timeline.run_until(Instant{} + microseconds(13'500'000));
+  // 20 s of work take 25 s beside the other one: after 12.5 s half of it is done.
+  EXPECT_EQ(waves.progress(second).work, std::chrono::seconds(10));
+}
+
 TEST(ReadIndexTest, PassesAPacketWhenItsKernelBeginsOrWhenItEnds) {
   for (const bool early : {true, false}) {
     GpuParameters gpu = free_gpu();
@@ -254,6 +277,7 @@ class RandomHistory {
       // restored.
       EXPECT_EQ(saved(), before + bytes);
       advance(below(50));
+      waves_.vacate(all_);
       EXPECT_EQ(saved(), before + bytes);
       for (const QueueIndex queue : all_) {
         if (below(8) > 0) {

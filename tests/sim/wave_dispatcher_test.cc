@@ -125,9 +125,26 @@ TEST_F(WaveDispatcherTest, FrozenWorkGoesOnWhereItStopped) {
   EXPECT_EQ(before.work, microseconds(230));
   run_until(microseconds(900));
   EXPECT_EQ(waves.progress(a).work, before.work);
+  waves.vacate(all);
   waves.enable(a);
   run_until(microseconds(5000));
   EXPECT_EQ((recorder.done[{a, 0}]), microseconds(1000 + 900 - 230));
+}
+
+TEST_F(WaveDispatcherTest, RoomOfFrozenWorkgroupsIsTakenUntilTheyAreInMemory) {
+  const QueueIndex a = queue();
+  const QueueIndex b = queue();
+  submit(a, 1, microseconds(1000), kFull);
+  run_until(microseconds(100));
+  submit(b, 1, microseconds(50), kFull);
+  const std::vector<QueueIndex> frozen{a};
+  waves.disable(frozen);
+  static_cast<void>(waves.freeze(frozen));
+  run_until(microseconds(400));
+  EXPECT_EQ(waves.progress(b).work, Duration::zero());
+  waves.vacate(frozen);
+  run_until(microseconds(1000));
+  EXPECT_EQ((recorder.done[{b, 0}]), microseconds(400 + 50));
 }
 
 TEST_F(WaveDispatcherTest, DoorbellOfADisabledQueueIsRemembered) {
@@ -178,6 +195,7 @@ std::string history(const std::vector<std::tuple<std::uint8_t, std::uint8_t, std
       for (const WaveDispatcher::Frozen& frozen : waves.freeze(all).queues) {
         log += fmt::format("frozen {} {}\n", frozen.queue, frozen.bytes);
       }
+      waves.vacate(all);
     } else if (what % 5 == 3) {
       for (std::uint32_t i = 0; i < kQueues; ++i) {
         waves.enable(i);
@@ -238,6 +256,7 @@ TEST(ConservationTest, WorkDoneIsTheWorkAskedFor) {
       static_cast<void>(waves.freeze(all));
       timeline.run_until(timeline.now() + Duration(500));
       off += Duration(500);
+      waves.vacate(all);
       waves.enable(queue);
     }
     timeline.run_until(timeline.now() + std::chrono::milliseconds(1));

@@ -134,6 +134,7 @@ Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapR
       phase(DriverPhase::kUnmap);
     }
   }
+  waves_.vacate(queues);
   if (!report.stuck.empty()) {
     co_await Delay(timeline_, parameters_.unmap_timeout);
   }
@@ -249,8 +250,11 @@ Task Gpu::switch_out() {
   for (const QueueIndex index : queues) {
     queues_[index].mapped = false;
   }
-  UnmapReport unreported;
-  co_await save(std::move(queues), Duration::zero(), false, unreported);
+  UnmapReport report;
+  co_await save(std::move(queues), Duration::zero(), false, report);
+  for (const QueueIndex index : report.stuck) {
+    queues_[index].mapped = queues_[index].present;  // it stays: the driver's next unmap finds it
+  }
   phase(DriverPhase::kNone);
 }
 

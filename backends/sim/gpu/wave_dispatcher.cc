@@ -58,6 +58,7 @@ QueueIndex WaveDispatcher::add_queue(std::uint32_t priority) {
 void WaveDispatcher::remove_queue(QueueIndex index) {
   stop_alone();
   release_cohorts(queues_[index]);
+  vacate(queues_[index]);
   queues_[index] = Queue{};
   std::erase(busy_, index);
   ask_dispatch();
@@ -269,7 +270,7 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
 
 /// How long a workgroup placed now takes.
 Duration WaveDispatcher::length_now(const Queue& queue) const {
-  return resident_ == queue.resident ? queue.run().workgroup : queue.run().beside;
+  return resident_ + leaving_ == queue.resident ? queue.run().workgroup : queue.run().beside;
 }
 
 /// Makes up to `count` workgroups resident on `xcc` for what is `left` of `length`. Returns how

@@ -101,8 +101,11 @@ class WaveDispatcher {
     std::uint64_t xcc_bytes = 0;  ///< on the XCC with most
     std::uint64_t cu_bytes = 0;   ///< on the CU with most
   };
-  /// Takes every resident workgroup of the queues off with the time it has left.
+  /// Stops every resident workgroup of the queues with the time it has left. Their room is taken
+  /// until `vacate`.
   Freeze freeze(std::span<const QueueIndex> queues);
+  /// Frees the room of what was frozen: its state is in memory, or lost.
+  void vacate(std::span<const QueueIndex> queues);
   /// Kills the queue's workgroups, resident or saved; its kernel will start over.
   void drop(QueueIndex queue);
   /// Takes the queue's work away, done or not: nobody is told of its jobs.
@@ -147,6 +150,8 @@ class WaveDispatcher {
     std::uint32_t waiting = 0;  ///< pending and saved, over all XCCs
     std::uint32_t resident = 0;
     std::vector<Cohort> cohorts;
+    std::vector<Cohort> leaving;  ///< frozen, and still on their CUs
+    Footprint leaving_footprint;
     std::vector<Saved> saved;
     Progress done;  ///< complete kernels
 
@@ -180,6 +185,7 @@ class WaveDispatcher {
   [[nodiscard]] Cohort take_cohort();
   void recycle(Cohort&& cohort);
   void release_cohorts(Queue& queue);
+  void vacate(Queue& queue);
 
   // skip ahead
   [[nodiscard]] std::optional<QueueIndex> only_queue() const;
@@ -206,6 +212,7 @@ class WaveDispatcher {
   Timeline::EventId dispatch_event_ = 0;
   QueueIndex next_served_ = 0;
   std::uint64_t resident_ = 0;  ///< workgroups of all queues
+  std::uint64_t leaving_ = 0;   ///< the same of those frozen and not vacated
 };
 
 }  // namespace gpreempt::sim

@@ -16,6 +16,16 @@
 #include "core/time.h"
 
 namespace gpreempt::sim {
+namespace {
+
+/// `time` x `times` / `parts`, rounded down. The product of two times of 3 s needs more than 63
+/// bits.
+Duration scaled(Duration time, std::int64_t times, std::int64_t parts) {
+  __extension__ using Wide = __int128;
+  return Duration(static_cast<std::int64_t>(Wide{to_ns(time)} * times / parts));
+}
+
+}  // namespace
 
 Instant WaveDispatcher::drained_at(std::span<const QueueIndex> queues) {
   stop_alone();
@@ -49,7 +59,14 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
       queue.saved.push_back(saved);
     }
     queue.waiting += queue.resident;
-    release_cohorts(queue);
+    vacate(queue);  // an earlier save that was cut short
+    queue.leaving_footprint = queue.run().footprint;
+    for (Cohort& cohort : queue.cohorts) {
+      timeline_.cancel(cohort.event);
+      leaving_ += cohort.total;
+    }
+    queue.leaving = std::exchange(queue.cohorts, {});
+    resident_ -= std::exchange(queue.resident, 0);
   }
   for (std::uint32_t xcc = 0; xcc < pool_.xccs(); ++xcc) {
     std::uint64_t bytes = 0;
@@ -59,8 +76,22 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
     }
     result.xcc_bytes = std::max(result.xcc_bytes, bytes);
   }
-  ask_dispatch();  // what the others may use now
   return result;
+}
+
+void WaveDispatcher::vacate(std::span<const QueueIndex> queues) {
+  for (const QueueIndex index : queues) {
+    vacate(queues_[index]);
+  }
+  ask_dispatch();
+}
+
+void WaveDispatcher::vacate(Queue& queue) {
+  for (Cohort& cohort : std::exchange(queue.leaving, {})) {
+    leaving_ -= cohort.total;
+    pool_.give_back(queue.leaving_footprint, cohort.counts);
+    recycle(std::move(cohort));
+  }
 }
 
 void WaveDispatcher::drop(QueueIndex index) {
@@ -80,6 +111,7 @@ void WaveDispatcher::abandon(QueueIndex index) {
   stop_alone();
   Queue& queue = queues_[index];
   release_cohorts(queue);
+  vacate(queue);
   queue.jobs.clear();
   queue.saved.clear();
   queue.pending = {};
@@ -114,6 +146,9 @@ void WaveDispatcher::add_saved(QueueIndex index, SavedByXcc& sum) const {
 // -----------------------------------------------------------------
 
 std::optional<QueueIndex> WaveDispatcher::only_queue() const {
+  if (leaving_ > 0) {
+    return std::nullopt;
+  }
   std::optional<QueueIndex> only;
   for (const QueueIndex index : busy_) {
     const Queue& queue = queues_[index];
@@ -198,15 +233,14 @@ void WaveDispatcher::stop_alone() {
 
 /// What a workgroup has done that needs `left` of `length`, as time it would take alone.
 Duration WaveDispatcher::done_of(const TrainPlan::Run& run, Duration left, Duration length) {
-  return length == run.workgroup
-             ? length - left
-             : Duration(to_ns(run.workgroup) * to_ns(length - left) / to_ns(length));
+  return length == run.workgroup ? length - left
+                                 : scaled(run.workgroup, to_ns(length - left), to_ns(length));
 }
 
 Duration WaveDispatcher::work_of(const TrainPlan::Run& run, Duration spent) {
   // `spent` is summed over workgroups; a kernel's work is its time alone, rounds times one
   // workgroup's.
-  return spent * run.rounds / run.shape.workgroups;
+  return scaled(spent, run.rounds, run.shape.workgroups);
 }
 
 Duration WaveDispatcher::work_under_way(const Queue& queue) const {

@@ -1,8 +1,11 @@
 // SUSPEND_QUEUES and RESUME_QUEUES.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -14,6 +17,7 @@
 #include "backends/sim/task.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/random.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -135,13 +139,23 @@ void KfdModel::settle(Process& process, std::uint32_t gpu, const std::vector<std
   }
 }
 
+/// Drawn for the queue's own name: what other queues are touched before it changes nothing.
+bool KfdModel::stays_in_system_memory(Pid pid, std::uint32_t queue,
+                                      const GpuParameters& gpu) const {
+  const std::string purpose =
+      fmt::format("save-area placement of queue {} of process {}", queue, pid.value());
+  return RandomStream(seed_, purpose).uniform() < gpu.area_moves;
+}
+
 /// The work item that copies context headers of *all* queues of the process. The CPU's first touch
-/// of a save area moves it to system memory, where it may stay.
+/// of a save area moves it to system memory, where it may stay. Moving a range that the GPU has
+/// mapped evicts the process first (svm_range_evict), and its restore comes later by itself.
 Task KfdModel::copy_headers(Process& process, CallRecord& call) {
   for (const Device& device : process.devices) {
     nodes_[device.gpu]->gpu->phases().call_enters(DriverPhase::kCopy, timeline_.now());
   }
   Duration copy = parameters(0).t_copyctx;
+  bool moves = false;
   for (auto& [id, queue] : process.queues) {
     const GpuParameters& gpu = parameters(queue.gpu);
     if (queue.type != QueueType::kCompute) {
@@ -152,10 +166,14 @@ Task KfdModel::copy_headers(Process& process, CallRecord& call) {
       continue;
     }
     call.call.first_of_process = true;
-    if (random_.uniform() < gpu.area_moves) {
+    if (stays_in_system_memory(process.pid, id, gpu)) {
+      moves = true;
       copy += move_time(gpu, gpu.cwsr_area_bytes * gpu.xccs);
       nodes_[queue.gpu]->gpu->move_save_area(queue.hardware);
     }
+  }
+  if (moves) {
+    co_await evict_for_move(process);
   }
   co_await Delay(timeline_, copy);
   for (const Device& device : process.devices) {

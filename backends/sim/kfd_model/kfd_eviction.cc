@@ -77,15 +77,29 @@ Task KfdModel::evict_and_restore(Process& process, Eviction cause) {
   }
   if (process.alive) {
     co_await evict_queues(process);
-    co_await Delay(timeline_, ttm ? kProcessRestoreTime : kRangeRestoreDelay);
   }
+  co_await restore_after(process, cause, ttm ? kProcessRestoreTime : kRangeRestoreDelay);
+}
+
+Task KfdModel::restore_after(Process& process, Eviction cause, Duration delay) {
+  co_await Delay(timeline_, delay);
   if (process.alive) {
-    if (ttm) {
+    if (cause == Eviction::kTtm) {
       process.last_restore = timeline_.now();
     }
     co_await restore_queues(process);
   }
   process.evicted_by.at(static_cast<std::size_t>(cause)) = false;
+}
+
+/// A shared range is about to move: whoever moves it waits until the queues are off, not for their
+/// return.
+Task KfdModel::evict_for_move(Process& process) {
+  bool& evicted = process.evicted_by.at(static_cast<std::size_t>(Eviction::kSvm));
+  if (!std::exchange(evicted, true)) {
+    co_await evict_queues(process);
+    tasks_.start(restore_after(process, Eviction::kSvm, kRangeRestoreDelay));
+  }
 }
 
 void KfdModel::criu_pause(Pid pid, bool paused, Reply reply) {

@@ -23,7 +23,7 @@ namespace gpreempt::sim {
 
 KfdModel::KfdModel(Timeline& timeline, const std::vector<Gpu*>& gpus, Personality personality,
                    std::uint64_t seed)
-    : timeline_(timeline), personality_(personality), random_(seed, "save-area placement") {
+    : timeline_(timeline), personality_(personality), seed_(seed) {
   for (Gpu* gpu : gpus) {
     nodes_.push_back(std::make_unique<Node>());
     nodes_.back()->gpu = gpu;

@@ -241,6 +241,8 @@ class KfdModel {
   Task evict_queues(Process& process);
   Task restore_queues(Process& process);
   Task evict_and_restore(Process& process, Eviction cause);
+  Task evict_for_move(Process& process);
+  Task restore_after(Process& process, Eviction cause, Duration delay);
   Task pause(Process& process, bool paused, CallRecord& call, long& result);
 
   // debug sessions
@@ -258,10 +260,12 @@ class KfdModel {
   static void settle(Process& process, std::uint32_t gpu, const std::vector<std::uint32_t*>& named,
                      const CallRecord& call);
   Task copy_headers(Process& process, CallRecord& call);
+  [[nodiscard]] bool stays_in_system_memory(Pid pid, std::uint32_t queue,
+                                            const GpuParameters& gpu) const;
 
   Timeline& timeline_;
   Personality personality_;
-  RandomStream random_;
+  std::uint64_t seed_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<Pid, std::unique_ptr<Process>> processes_;
   std::vector<DriverCall> calls_;

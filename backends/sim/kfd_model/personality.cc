@@ -17,7 +17,10 @@ constexpr std::array<Personality, 4> kPersonalities = {{
     {.name = "dkms-6.12.12", .debugger_process_counts = false},
     {.name = "upstream-6.12.95", .debugger_process_counts = false},
     {.name = "upstream-6.12.107", .debugger_process_counts = true, .second_destroy_is_busy = true},
-    {.name = "upstream-7.3", .debugger_process_counts = true, .second_destroy_is_busy = true},
+    {.name = "upstream-7.3",
+     .debugger_process_counts = true,
+     .second_destroy_is_busy = true,
+     .dequeue_retry_units = 1},
 }};
 
 }  // namespace

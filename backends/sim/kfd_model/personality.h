@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <span>
 #include <string_view>
 
@@ -19,6 +20,11 @@ struct Personality {
   bool second_destroy_is_busy = false;
   /// A queue that ignores preemption is reset by itself; otherwise its GPU is. Since Linux 6.12.
   bool resets_single_queues = true;
+  /// Between two looks at a queue that is to leave, the firmware waits QUE_SLEEP units of 1000
+  /// clocks. 64 is the hardware's default; on gfx9.4 and later drivers set 1 from Linux 6.15 on.
+  std::uint32_t dequeue_retry_units = kDefaultRetryUnits;
+
+  static constexpr std::uint32_t kDefaultRetryUnits = 64;
 };
 
 [[nodiscard]] std::span<const Personality> personalities();
