@@ -20,14 +20,11 @@ constexpr std::uint64_t kSlotMask = (std::uint64_t{1} << kSlotBits) - 1;
 
 }  // namespace
 
-bool Timeline::later(const Entry& a, const Entry& b) {
+inline bool Timeline::Later::operator()(const Entry& a, const Entry& b) const {
   if (a.when != b.when) {
     return a.when > b.when;
   }
-  if (a.priority != b.priority) {
-    return a.priority > b.priority;
-  }
-  return a.sequence > b.sequence;
+  return a.priority != b.priority ? a.priority > b.priority : a.sequence > b.sequence;
 }
 
 Timeline::EventId Timeline::at(Instant when, Callback callback, std::int32_t priority) {
@@ -44,7 +41,7 @@ Timeline::EventId Timeline::at(Instant when, Callback callback, std::int32_t pri
   slots_[slot] = Slot{.callback = std::move(callback), .sequence = sequence};
   heap_.push_back(Entry{
       .when = std::max(when, now_), .priority = priority, .slot = slot, .sequence = sequence});
-  std::push_heap(heap_.begin(), heap_.end(), &Timeline::later);
+  std::push_heap(heap_.begin(), heap_.end(), Later{});
   ++live_;
   changed();
   return (sequence << kSlotBits) | (slot + 1);
@@ -77,7 +74,7 @@ void Timeline::restart() {
 void Timeline::drop_cancelled() {
   while (!heap_.empty() && slots_[heap_.front().slot].sequence != heap_.front().sequence) {
     free_slots_.push_back(heap_.front().slot);
-    std::pop_heap(heap_.begin(), heap_.end(), &Timeline::later);
+    std::pop_heap(heap_.begin(), heap_.end(), Later{});
     heap_.pop_back();
   }
 }
@@ -91,7 +88,7 @@ void Timeline::fire_next() {
   drop_cancelled();
   GPREEMPT_CHECK(!heap_.empty());
   const Entry entry = heap_.front();
-  std::pop_heap(heap_.begin(), heap_.end(), &Timeline::later);
+  std::pop_heap(heap_.begin(), heap_.end(), Later{});
   heap_.pop_back();
   const Callback callback = std::move(slots_[entry.slot].callback);
   slots_[entry.slot] = Slot{};

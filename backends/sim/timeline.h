@@ -88,7 +88,10 @@ class Timeline {
     Callback callback;
     std::uint64_t sequence = 0;  ///< 0: free or cancelled
   };
-  [[nodiscard]] static bool later(const Entry& a, const Entry& b);
+  /// A type, not a function: so that the heap's comparisons are inlined.
+  struct Later {
+    bool operator()(const Entry& a, const Entry& b) const;
+  };
   void drop_cancelled();
 
   std::vector<Entry> heap_;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <span>
+#include <utility>
 
 #include "backends/sim/gpu/parameters.h"
 #include "core/error.h"
@@ -71,8 +72,13 @@ std::uint32_t CuPool::count_fits(std::uint32_t xcc, const Footprint& footprint,
       known = room_[first + i];
       known_fit = fit(known, footprint);
     }
-    fits_[i] = allowed.empty() || allowed[first + i] ? known_fit : 0;
-    total += fits_[i];
+    fits_[i] = known_fit;
+    total += known_fit;
+  }
+  for (std::uint32_t i = 0; i < cus_per_xcc_ && !allowed.empty(); ++i) {
+    if (!allowed[first + i]) {
+      total -= std::exchange(fits_[i], 0);
+    }
   }
   if (total == 0 && allowed.empty()) {
     too_large_[xcc] = footprint;
