@@ -39,7 +39,8 @@ What it does:
     predicted   neither
   The verdict is about the model with every parameter at its value. The band, 5 to 95 % of --band
   draws from its priors, says how much they leave open; it makes nothing right.
-  A target without an expected value is a prediction. A known miss says what the model lacks; it
+  Targets that need recorded workloads are skipped unless --data names their folder. A target
+  without an expected value is a prediction. A known miss says what the model lacks; it
   counts as no success, and fails nothing. --write FILE writes docs/validation.md.
 
 Examples:
@@ -49,7 +50,8 @@ Examples:
   gpreempt validate --format json
 
 Exit codes:
-  0  all met     1  one was missed, or could not be run     2  usage
+  0  none missed (skipped ones are counted in the last line)
+  1  one was missed, or could not be run     2  usage
   3  a file or stdout cannot be written)";
 
 class ValidateLine final : public VerbLine {
@@ -60,8 +62,9 @@ class ValidateLine final : public VerbLine {
     validate->add_option("--only", options_.only, "A target or a group of targets; repeatable")
         ->allow_extra_args(false);
     validate->add_option("--data", data_,
-                         "Folder with workloads/reef/profiles (REEF's *.profile.json), which "
-                         "some targets need");
+                         "Folder with workloads/reef/profiles (REEF's *.profile.json) and "
+                         "workloads/gpreempt (A.json to Z.json); without it, what needs them is "
+                         "skipped");
     validate
         ->add_option("--band", options_.draws,
                      "Draws from the priors of a model that each band rests on; 0: no bands")

@@ -76,6 +76,17 @@ std::size_t count(std::span<const ValidatedTarget> targets, Verdict verdict) {
   return found;
 }
 
+/// Nothing skipped: empty.
+std::string skipped_text(std::span<const ValidatedTarget> targets) {
+  const std::size_t skipped = count(targets, Verdict::kSkipped);
+  return skipped == 0 ? ""
+                      : fmt::format(
+                            ". {} of {} targets were skipped, for they need recorded workloads: "
+                            "pass --data FOLDER, which holds workloads/reef/profiles and "
+                            "workloads/gpreempt",
+                            skipped, targets.size());
+}
+
 std::string totals_text(std::span<const ValidatedTarget> targets) {
   const auto predicted =
       static_cast<std::size_t>(std::ranges::count_if(targets, [](const ValidatedTarget& each) {
@@ -84,10 +95,10 @@ std::string totals_text(std::span<const ValidatedTarget> targets) {
       }));
   return fmt::format(
       "{} met ({} of them predicted), {} missed, {} known misses, {} predictions without a result "
-      "to hold them against, {} skipped",
+      "to hold them against{}",
       count(targets, Verdict::kPass), predicted, count(targets, Verdict::kFail),
       count(targets, Verdict::kKnownMiss), count(targets, Verdict::kPrediction),
-      count(targets, Verdict::kSkipped));
+      skipped_text(targets));
 }
 
 std::string_view tolerance_kind(Tolerance::Kind kind) {
@@ -136,7 +147,7 @@ std::string validation_text(std::span<const ValidatedTarget> targets) {
     table.add_row({target.name, target.unit, expected_text(target), tolerance_text(target),
                    answer_text(each), band_text(each), std::string(to_string(target.label)),
                    std::string(to_string(each.verdict))});
-    if (!each.answer) {
+    if (!each.answer && each.verdict != Verdict::kSkipped) {
       errors += fmt::format("{}: {}\n", target.name, each.answer.error().what);
     }
   }
@@ -148,6 +159,7 @@ std::string validation_json(std::span<const ValidatedTarget> targets) {
   Json json;
   json["schema"] = 1;
   json["passed"] = count(targets, Verdict::kFail) == 0;
+  json["skipped"] = count(targets, Verdict::kSkipped);
   json["results"] = Json::array();
   for (const ValidatedTarget& each : targets) {
     json["results"].push_back(json_of(each));
