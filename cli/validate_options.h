@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <vector>
@@ -14,6 +15,7 @@ struct ValidateOptions {
   std::filesystem::path write;    ///< empty: no document
   std::filesystem::path data;     ///< recorded workloads; empty: what needs them is skipped
   OutputFormat format = OutputFormat::kText;
+  std::uint32_t draws = 20;  ///< from the priors, for the bands; 0: no bands
   bool quiet = false;
 };
 

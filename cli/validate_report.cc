@@ -19,6 +19,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 using validation::Answer;
+using validation::NoBand;
 using validation::Target;
 using validation::Tolerance;
 using validation::Verdict;
@@ -45,15 +46,26 @@ std::string tolerance_text(const Target& target) {
   return "-";
 }
 
-/// A band is shown instead of the value that lies in it.
 std::string answer_text(const ValidatedTarget& each) {
+  return each.answer ? number_text(each.answer->value) : "not run";
+}
+
+/// The band, or in a word why there is none.
+std::string band_text(const ValidatedTarget& each) {
   if (!each.answer) {
-    return "not run";
+    return "-";
   }
   const Answer& answer = *each.answer;
-  return answer.band
-             ? fmt::format("[{}, {}]", number_text(answer.band->lo), number_text(answer.band->hi))
-             : number_text(answer.value);
+  if (!answer.band) {
+    switch (answer.no_band) {
+      case NoBand::kNotAsked: return "-";
+      case NoBand::kNoPrior: return "no prior";
+      case NoBand::kTooLong: return "too long";
+    }
+  }
+  const std::string low = number_text(answer.band->lo);
+  const std::string high = number_text(answer.band->hi);
+  return low == high ? "unmoved" : fmt::format("[{}, {}]", low, high);
 }
 
 std::size_t count(std::span<const ValidatedTarget> targets, Verdict verdict) {
@@ -64,6 +76,17 @@ std::size_t count(std::span<const ValidatedTarget> targets, Verdict verdict) {
   return found;
 }
 
+/// Nothing skipped: empty.
+std::string skipped_text(std::span<const ValidatedTarget> targets) {
+  const std::size_t skipped = count(targets, Verdict::kSkipped);
+  return skipped == 0 ? ""
+                      : fmt::format(
+                            ". {} of {} targets were skipped, for they need recorded workloads: "
+                            "pass --data FOLDER, which holds workloads/reef/profiles and "
+                            "workloads/gpreempt",
+                            skipped, targets.size());
+}
+
 std::string totals_text(std::span<const ValidatedTarget> targets) {
   const auto predicted =
       static_cast<std::size_t>(std::ranges::count_if(targets, [](const ValidatedTarget& each) {
@@ -72,10 +95,10 @@ std::string totals_text(std::span<const ValidatedTarget> targets) {
       }));
   return fmt::format(
       "{} met ({} of them predicted), {} missed, {} known misses, {} predictions without a result "
-      "to hold them against, {} skipped",
+      "to hold them against{}",
       count(targets, Verdict::kPass), predicted, count(targets, Verdict::kFail),
       count(targets, Verdict::kKnownMiss), count(targets, Verdict::kPrediction),
-      count(targets, Verdict::kSkipped));
+      skipped_text(targets));
 }
 
 std::string_view tolerance_kind(Tolerance::Kind kind) {
@@ -117,14 +140,14 @@ Json json_of(const ValidatedTarget& each) {
 }  // namespace
 
 std::string validation_text(std::span<const ValidatedTarget> targets) {
-  Table table({"target", "unit", "expected", "tolerance", "model", "label", "verdict"});
+  Table table({"target", "unit", "expected", "tolerance", "model", "band", "label", "verdict"});
   std::string errors;
   for (const ValidatedTarget& each : targets) {
     const Target& target = *each.target;
     table.add_row({target.name, target.unit, expected_text(target), tolerance_text(target),
-                   answer_text(each), std::string(to_string(target.label)),
+                   answer_text(each), band_text(each), std::string(to_string(target.label)),
                    std::string(to_string(each.verdict))});
-    if (!each.answer) {
+    if (!each.answer && each.verdict != Verdict::kSkipped) {
       errors += fmt::format("{}: {}\n", target.name, each.answer.error().what);
     }
   }
@@ -136,6 +159,7 @@ std::string validation_json(std::span<const ValidatedTarget> targets) {
   Json json;
   json["schema"] = 1;
   json["passed"] = count(targets, Verdict::kFail) == 0;
+  json["skipped"] = count(targets, Verdict::kSkipped);
   json["results"] = Json::array();
   for (const ValidatedTarget& each : targets) {
     json["results"].push_back(json_of(each));
@@ -151,14 +175,17 @@ std::string validation_document(std::span<const ValidatedTarget> targets) {
       "a parameter of the\nmodel, which shows only that it is used. *fitted*: parameters were "
       "chosen so that it comes out. *predicted*: neither.\nRows without an expected value are "
       "predictions for experiments whose results were not looked at.\n\n"
-      "| group | target | unit | expected | tolerance | model | label | verdict | source |\n"
-      "|---|---|---|---|---|---|---|---|---|\n";
+      "*band*: 5 to 95 % of draws from the priors of the model's parameters. The verdict is about "
+      "*model*, every parameter at its\nvalue; no band makes a row right. *no prior*: nothing "
+      "uncertain enters. *unmoved*: no prior matters. *too long*: not computed.\n\n"
+      "| group | target | unit | expected | tolerance | model | band | label | verdict | source |\n"
+      "|---|---|---|---|---|---|---|---|---|---|\n";
   for (const ValidatedTarget& each : targets) {
     const Target& target = *each.target;
-    text +=
-        fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", target.group, target.name,
-                    target.unit, expected_text(target), tolerance_text(target), answer_text(each),
-                    to_string(target.label), to_string(each.verdict), target.source);
+    text += fmt::format("| {} | {} | {} | {} | {} | {} | {} | {} | {} | {} |\n", target.group,
+                        target.name, target.unit, expected_text(target), tolerance_text(target),
+                        answer_text(each), band_text(each), to_string(target.label),
+                        to_string(each.verdict), target.source);
   }
   text += fmt::format("\n{}.\n", totals_text(targets));
   std::string misses;

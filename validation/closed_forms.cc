@@ -6,6 +6,7 @@
 #include "core/error.h"
 #include "core/random.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/queueing.h"
 #include "validation/target.h"
 
@@ -26,13 +27,13 @@ Target mg1(double load) {
           .tolerance = within_percent(kPercent),
           .label = Label::kPredicted,
           .source = "Pollaczek-Khinchine, exponential service",
-          .run = [load]() -> Result<Answer> {
+          .run = [load](Hardware& /*hardware*/) -> Result<double> {
             Comparison result;
             GPREEMPT_TRY(store(
                 result, mg1_fcfs(
                             load, [](RandomStream& random) { return random.exponential(kMeanNs); },
                             kMeanNs, kRun)));
-            return Answer{.value = result.simulated / result.expected, .band = {}};
+            return result.simulated / result.expected;
           }};
 }
 

@@ -4,11 +4,11 @@
 #include <vector>
 
 #include "backends/sim/gpu/parameters.h"
-#include "backends/sim/model_file.h"
 #include "config/document.h"
 #include "core/error.h"
 #include "core/time.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/target.h"
 
 namespace gpreempt::validation {
@@ -26,11 +26,10 @@ Target launch_cost(std::string name, std::string model, Duration sim::GpuParamet
           .tolerance = within_percent(kLaunchPercent),
           .label = Label::kInput,
           .source = std::move(source),
-          .run = [model = std::move(model), cost]() -> Result<Answer> {
-            sim::Model found;
-            GPREEMPT_TRY(store(found, sim::find_model(model, kNumKcq)));
-            return Answer{.value = static_cast<double>(to_ns(found.point.*cost)) / kNsPerUs,
-                          .band = {}};
+          .run = [model = std::move(model), cost](Hardware& hardware) -> Result<double> {
+            sim::GpuParameters found;
+            GPREEMPT_TRY(store(found, hardware.gpu(model)));
+            return static_cast<double>(to_ns(found.*cost)) / kNsPerUs;
           }};
 }
 

@@ -8,7 +8,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/model_file.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/system.h"
 #include "config/document.h"
 #include "core/error.h"
@@ -17,6 +17,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/scheduled.h"
 #include "validation/target.h"
 
@@ -26,9 +27,9 @@ namespace {
 constexpr std::uint64_t kLimitsSeed = 20260404;
 
 /// One MI308X without the save areas' move, so that every suspend is a steady one.
-Result<sim::SystemOptions> steady_mi308x() {
-  return sim::find_model("mi308x", kNumKcq).map([](const sim::Model& model) {
-    sim::SystemOptions system{.gpu = model.point, .gpus = 1, .personality = {.name = "steady"}};
+Result<sim::SystemOptions> steady_mi308x(Hardware& hardware) {
+  return hardware.gpu("mi308x").map([](const sim::GpuParameters& gpu) {
+    sim::SystemOptions system{.gpu = gpu, .gpus = 1, .personality = {.name = "steady"}};
     system.gpu.area_moves = 0;
     return system;
   });
@@ -38,11 +39,11 @@ constexpr Duration kRequest = std::chrono::microseconds(100);
 
 /// Mean latency added to a small request beside a job of kernels that fill the GPU. (Its first wave
 /// may come before a suspend takes effect, and be saved with the others: the end counts.)
-Result<double> mean_delay(Duration kernel, const std::string& mechanism) {
+Result<double> mean_delay(Hardware& hardware, Duration kernel, const std::string& mechanism) {
   constexpr std::uint64_t kRequests = 2'000;
   constexpr double kGap = 20e6;
   Experiment experiment{.programs = {}, .mechanism = mechanism};
-  GPREEMPT_TRY(store(experiment.system, steady_mi308x()));
+  GPREEMPT_TRY(store(experiment.system, steady_mi308x(hardware)));
   const KernelShape full{.workgroups = 640, .waves = 4, .vgprs = 64, .lds_bytes = 8192};
   Program online{.name = "online", .hints = true};
   online.trains = {
@@ -72,17 +73,17 @@ Target delay_ratio(std::string name, Duration kernel, double expected, Tolerance
           .tolerance = tolerance,
           .label = Label::kPredicted,
           .source = "kernels much shorter than a suspend: saving must lose to waiting",
-          .run = [kernel]() -> Result<Answer> {
+          .run = [kernel](Hardware& hardware) -> Result<double> {
             double saving = 0;
             double waiting = 0;
-            GPREEMPT_TRY(store(saving, mean_delay(kernel, "suspend-queues")));
-            GPREEMPT_TRY(store(waiting, mean_delay(kernel, "kernel-boundary")));
-            return Answer{.value = waiting / saving, .band = {}};
+            GPREEMPT_TRY(store(saving, mean_delay(hardware, kernel, "suspend-queues")));
+            GPREEMPT_TRY(store(waiting, mean_delay(hardware, kernel, "kernel-boundary")));
+            return waiting / saving;
           }};
 }
 
 /// The kernel length at which both wait equally long, over twice the suspend's delay there.
-Result<Answer> break_even() {
+Result<double> break_even(Hardware& hardware) {
   double shorter = 1e4;
   double longer = 1e7;
   double saving = 0;
@@ -90,18 +91,18 @@ Result<Answer> break_even() {
     const double middle = std::sqrt(shorter * longer);
     const Duration kernel(std::llround(middle));
     double waiting = 0;
-    GPREEMPT_TRY(store(saving, mean_delay(kernel, "suspend-queues")));
-    GPREEMPT_TRY(store(waiting, mean_delay(kernel, "kernel-boundary")));
+    GPREEMPT_TRY(store(saving, mean_delay(hardware, kernel, "suspend-queues")));
+    GPREEMPT_TRY(store(waiting, mean_delay(hardware, kernel, "kernel-boundary")));
     (waiting < saving ? shorter : longer) = middle;
   }
-  return Answer{.value = std::sqrt(shorter * longer) / (2 * saving), .band = {}};
+  return std::sqrt(shorter * longer) / (2 * saving);
 }
 
 /// Times a suspend and a resume take bytes off and put them back: what one saves the other
 /// restores.
-Result<Answer> offline_time_accounts() {
+Result<double> offline_time_accounts(Hardware& hardware) {
   Experiment experiment{.programs = {}};
-  GPREEMPT_TRY(store(experiment.system, steady_mi308x()));
+  GPREEMPT_TRY(store(experiment.system, steady_mi308x(hardware)));
   Program online{.name = "online", .hints = true};
   online.trains = {{{.count = 1,
                      .duration = std::chrono::milliseconds(2),
@@ -122,7 +123,7 @@ Result<Answer> offline_time_accounts() {
   GPREEMPT_TRY(store(result, run_experiment(experiment)));
   // Little's law for the GPU as a server: Online's work rate is lambda S.
   const double work = static_cast<double>(to_ns(result.programs[0].progress.work));
-  return Answer{.value = work / (1000 * 2e6), .band = {}};
+  return work / (1000 * 2e6);
 }
 
 }  // namespace

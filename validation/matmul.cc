@@ -7,7 +7,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/model_file.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
 #include "config/document.h"
@@ -17,6 +17,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/target.h"
 
 namespace gpreempt::validation {
@@ -28,11 +29,12 @@ constexpr std::uint32_t kKernelsPerTask = 30;
 constexpr KernelShape kMatmul{.workgroups = 128 * 128, .waves = 4, .vgprs = 32};
 
 /// Each thread has a stream of its own and runs `tasks` tasks, one after another.
-Result<std::vector<RequestRecord>> run_threads(std::uint32_t threads, std::uint32_t tasks) {
-  sim::Model model;
-  GPREEMPT_TRY(store(model, sim::find_model("mi308x", kNumKcq)));
+Result<std::vector<RequestRecord>> run_threads(Hardware& hardware, std::uint32_t threads,
+                                               std::uint32_t tasks) {
+  sim::GpuParameters gpu;
+  GPREEMPT_TRY(store(gpu, hardware.gpu("mi308x")));
   sim::PlainTimeline timeline;
-  sim::System system(timeline, {.gpu = model.point, .gpus = 1, .personality = {.name = "matmul"}});
+  sim::System system(timeline, {.gpu = gpu, .gpus = 1, .personality = {.name = "matmul"}});
   Program program{.name = "matmul", .queues = threads};
   program.trains = {{{.count = kKernelsPerTask, .duration = kKernel, .shape = kMatmul}}};
   program.arrivals = {{.at = {}, .train = 0}};
@@ -61,9 +63,9 @@ Target matmul_target(std::string name, std::uint32_t threads, double expected, d
       .tolerance = within_percent(percent),
       .label = label,
       .source = "zhenhantech/amdgpudriver lv1_testlog 07, 08: one task alone, and of 16 threads",
-      .run = [threads]() -> Result<Answer> {
+      .run = [threads](Hardware& hardware) -> Result<double> {
         std::vector<RequestRecord> done;
-        GPREEMPT_TRY(store(done, run_threads(threads, 10)));
+        GPREEMPT_TRY(store(done, run_threads(hardware, threads, 10)));
         std::vector<Duration> latencies;
         latencies.reserve(done.size());
         for (const RequestRecord& request : done) {
@@ -71,7 +73,7 @@ Target matmul_target(std::string name, std::uint32_t threads, double expected, d
         }
         const auto middle = latencies.begin() + static_cast<std::ptrdiff_t>(latencies.size() / 2);
         std::nth_element(latencies.begin(), middle, latencies.end());
-        return Answer{.value = static_cast<double>(to_ns(*middle)) / 1e6, .band = {}};
+        return static_cast<double>(to_ns(*middle)) / 1e6;
       }};
 }
 

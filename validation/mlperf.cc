@@ -12,7 +12,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/model_file.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
 #include "config/document.h"
@@ -23,6 +23,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/target.h"
 #include "workloads/scenario.h"
 #include "workloads/work.h"
@@ -71,11 +72,11 @@ struct ServingRun {
 };
 
 /// `rate` requests per second over eight GPUs, for `seconds`; 0: as many as it takes, at once.
-Result<ServingRun> serve(double rate, double seconds) {
-  sim::Model model;
-  GPREEMPT_TRY(store(model, sim::find_model("mi300x", kNumKcq)));
+Result<ServingRun> serve(Hardware& hardware, double rate, double seconds) {
+  sim::GpuParameters gpu;
+  GPREEMPT_TRY(store(gpu, hardware.gpu("mi300x")));
   Program program{.name = "llama2-70b"};
-  program.serving = llama2_70b(model.point.flops_fp16);
+  program.serving = llama2_70b(gpu.flops_fp16);
   RandomStream gaps(kMlperfSeed, "arrivals");
   RandomStream prompts(kMlperfSeed, "prompts");
   RandomStream answers(kMlperfSeed, "answers");
@@ -89,7 +90,7 @@ Result<ServingRun> serve(double rate, double seconds) {
                                 .output_tokens = draw_tokens(kAnswer, answers)});
   }
   sim::PlainTimeline timeline;
-  sim::System system(timeline, {.gpu = model.point, .gpus = 1, .personality = {.name = "mlperf"}});
+  sim::System system(timeline, {.gpu = gpu, .gpus = 1, .personality = {.name = "mlperf"}});
   Pid pid;
   GPREEMPT_TRY(store(pid, system.launch(std::move(program))));
   const Instant start = system.start();
@@ -131,10 +132,10 @@ Target serving_target(std::string group, std::string name, std::string unit, dou
           .label = Label::kPredicted,
           .source = "MLPerf Inference 5.1, Llama2-70B, 8x MI300X",
           .miss = std::move(miss),
-          .run = [rate, of = std::move(of)]() -> Result<Answer> {
+          .run = [rate, of = std::move(of)](Hardware& hardware) -> Result<double> {
             ServingRun run;
-            GPREEMPT_TRY(store(run, serve(rate, 600)));
-            return Answer{.value = of(run), .band = {}};
+            GPREEMPT_TRY(store(run, serve(hardware, rate, 600)));
+            return of(run);
           }};
 }
 

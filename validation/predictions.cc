@@ -9,13 +9,14 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/model_file.h"
+#include "backends/sim/gpu/parameters.h"
 #include "config/document.h"
 #include "core/error.h"
 #include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/scheduled.h"
 #include "validation/target.h"
 
@@ -37,12 +38,12 @@ double quantile_ms(const std::vector<RequestRecord>& requests, double q) {
   return latencies[static_cast<std::size_t>(rank)];
 }
 
-Result<std::vector<RequestRecord>> online_requests(const std::string& hardware, Program online,
-                                                   Program offline, std::string policy,
-                                                   std::string mechanism) {
-  sim::Model model;
-  GPREEMPT_TRY(store(model, sim::find_model(hardware, kNumKcq)));
-  Experiment experiment{.system = {.gpu = model.point, .gpus = 1, .personality = {.name = "paper"}},
+Result<std::vector<RequestRecord>> online_requests(Hardware& hardware, const std::string& model,
+                                                   Program online, Program offline,
+                                                   std::string policy, std::string mechanism) {
+  sim::GpuParameters gpu;
+  GPREEMPT_TRY(store(gpu, hardware.gpu(model)));
+  Experiment experiment{.system = {.gpu = gpu, .gpus = 1, .personality = {.name = "paper"}},
                         .programs = {},
                         .policy = std::move(policy),
                         .mechanism = std::move(mechanism),
@@ -66,7 +67,7 @@ Target threads_target(std::uint32_t high, std::uint32_t low, double q) {
           .tolerance = {},
           .label = Label::kPredicted,
           .source = "zhenhantech/amdgpudriver lv1_testlog 09, 10, MI308X",
-          .run = [=]() -> Result<Answer> {
+          .run = [=](Hardware& hardware) -> Result<double> {
             const auto threads = [](std::string name, std::uint32_t count) {
               Program program{.name = std::move(name), .queues = count};
               program.trains = {{{.count = 30,
@@ -80,43 +81,45 @@ Target threads_target(std::uint32_t high, std::uint32_t low, double q) {
             online.hints = true;
             Program offline = threads("low", low);
             offline.offline = true;
-            return online_requests("mi308x", std::move(online), std::move(offline), "suspend",
-                                   "launch-throttle:k=4,b=2")
+            return online_requests(hardware, "mi308x", std::move(online), std::move(offline),
+                                   "suspend", "launch-throttle:k=4,b=2")
                 .map([q](const std::vector<RequestRecord>& requests) {
-                  return Answer{.value = quantile_ms(requests, q), .band = {}};
+                  return quantile_ms(requests, q);
                 });
           }};
 }
 
 /// V14: BERT-large at 10 requests a second beside the same model without end.
 Target bert_target(std::string name, std::string policy, std::string mechanism) {
-  return {
-      .group = "V14",
-      .name = std::move(name),
-      .unit = "ms",
-      .expected = std::nullopt,
-      .tolerance = {},
-      .label = Label::kPredicted,
-      .source = "XSched Fig. 15a, Triton and BERT-large on GV100; alone 8.46 ms",
-      .run = [policy = std::move(policy), mechanism = std::move(mechanism)]() -> Result<Answer> {
-        constexpr std::uint32_t kKernels = 24 * 12;  // layers, and kernels of each
-        const KernelTrain model{{.count = kKernels,
-                                 .duration = std::chrono::nanoseconds(8'460'000 / kKernels),
-                                 .shape = {.workgroups = 320, .waves = 8, .vgprs = 64}}};
-        Program online{.name = "high", .hints = true};
-        online.trains = {model};
-        for (int i = 0; i < 600; ++i) {
-          online.arrivals.push_back({.at = std::chrono::milliseconds(100) * i, .train = 0});
-        }
-        Program offline{.name = "low", .offline = true};
-        offline.trains = {model};
-        offline.arrivals = {{.at = {}, .train = 0}};
-        offline.clients = 1;
-        return online_requests("gv100", std::move(online), std::move(offline), policy, mechanism)
-            .map([](const std::vector<RequestRecord>& requests) {
-              return Answer{.value = mean_latency(requests) / 1e6, .band = {}};
-            });
-      }};
+  return {.group = "V14",
+          .name = std::move(name),
+          .unit = "ms",
+          .expected = std::nullopt,
+          .tolerance = {},
+          .label = Label::kPredicted,
+          .source = "XSched Fig. 15a, Triton and BERT-large on GV100; alone 8.46 ms",
+          .long_run = true,
+          .run = [policy = std::move(policy),
+                  mechanism = std::move(mechanism)](Hardware& hardware) -> Result<double> {
+            constexpr std::uint32_t kKernels = 24 * 12;  // layers, and kernels of each
+            const KernelTrain model{{.count = kKernels,
+                                     .duration = std::chrono::nanoseconds(8'460'000 / kKernels),
+                                     .shape = {.workgroups = 320, .waves = 8, .vgprs = 64}}};
+            Program online{.name = "high", .hints = true};
+            online.trains = {model};
+            for (int i = 0; i < 600; ++i) {
+              online.arrivals.push_back({.at = std::chrono::milliseconds(100) * i, .train = 0});
+            }
+            Program offline{.name = "low", .offline = true};
+            offline.trains = {model};
+            offline.arrivals = {{.at = {}, .train = 0}};
+            offline.clients = 1;
+            return online_requests(hardware, "gv100", std::move(online), std::move(offline), policy,
+                                   mechanism)
+                .map([](const std::vector<RequestRecord>& requests) {
+                  return mean_latency(requests) / 1e6;
+                });
+          }};
 }
 
 }  // namespace

@@ -13,6 +13,7 @@
 #include "core/time.h"
 #include "validation/free_gpu.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/queueing.h"
 #include "validation/scheduled.h"
 #include "validation/target.h"
@@ -102,18 +103,17 @@ Result<Ratios> run_classes(bool preemptive) {
 
 Target ratio_target(std::string group, std::string name, std::string source, double percent,
                     bool preemptive, double Ratios::* which) {
-  return {.group = std::move(group),
-          .name = std::move(name),
-          .unit = "sojourn / formula",
-          .expected = 1,
-          .tolerance = within_percent(percent),
-          .label = Label::kPredicted,
-          .source = std::move(source),
-          .run = [preemptive, which]() -> Result<Answer> {
-            return run_classes(preemptive).map([which](const Ratios& ratios) {
-              return Answer{.value = ratios.*which, .band = {}};
-            });
-          }};
+  return {
+      .group = std::move(group),
+      .name = std::move(name),
+      .unit = "sojourn / formula",
+      .expected = 1,
+      .tolerance = within_percent(percent),
+      .label = Label::kPredicted,
+      .source = std::move(source),
+      .run = [preemptive, which](Hardware& /*hardware*/) -> Result<double> {
+        return run_classes(preemptive).map([which](const Ratios& ratios) { return ratios.*which; });
+      }};
 }
 
 }  // namespace

@@ -1,23 +1,14 @@
-#include <cstdint>
 #include <string>
 #include <vector>
 
 #include "backends/sim/gpu/parameters.h"
-#include "backends/sim/model_file.h"
 #include "config/document.h"
 #include "core/error.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/target.h"
 
 namespace gpreempt::validation {
-namespace {
-
-Result<sim::GpuParameters> gpu_of(const std::string& model) {
-  return sim::find_model(model, kNumKcq).map([](const sim::Model& found) { return found.point; });
-}
-
-}  // namespace
-
 std::vector<Target> save_area_targets() {
   const std::string source = "MQD of a compute queue on MI308X, ctx_save_size and cntl_stack_size";
   const Target area{.group = "V1",
@@ -27,10 +18,10 @@ std::vector<Target> save_area_targets() {
                     .tolerance = exactly(),
                     .label = Label::kPredicted,
                     .source = source,
-                    .run = []() -> Result<Answer> {
+                    .run = [](Hardware& hardware) -> Result<double> {
                       sim::GpuParameters gpu;
-                      GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
-                      return Answer{.value = static_cast<double>(gpu.cwsr_area_bytes), .band = {}};
+                      GPREEMPT_TRY(store(gpu, hardware.gpu("mi308x")));
+                      return static_cast<double>(gpu.cwsr_area_bytes);
                     }};
   const Target stack{.group = "V1",
                      .name = "v1-mi308x-control-stack",
@@ -39,12 +30,10 @@ std::vector<Target> save_area_targets() {
                      .tolerance = exactly(),
                      .label = Label::kPredicted,
                      .source = source,
-                     .run = []() -> Result<Answer> {
+                     .run = [](Hardware& hardware) -> Result<double> {
                        sim::GpuParameters gpu;
-                       GPREEMPT_TRY(store(gpu, gpu_of("mi308x")));
-                       return Answer{
-                           .value = static_cast<double>(sim::cwsr_area(gpu).control_stack_bytes),
-                           .band = {}};
+                       GPREEMPT_TRY(store(gpu, hardware.gpu("mi308x")));
+                       return static_cast<double>(sim::cwsr_area(gpu).control_stack_bytes);
                      }};
   return {area, stack};
 }

@@ -14,7 +14,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/model_file.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/system.h"
 #include "config/document.h"
 #include "core/error.h"
@@ -22,6 +22,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/scheduled.h"
 #include "validation/target.h"
 #include "workloads/reef.h"
@@ -90,11 +91,11 @@ struct Measured {
   double rate = 0;        ///< of the others together, requests done per second
 };
 
-Result<Measured> measure(const std::string& hardware, std::vector<Program> programs,
-                         const Mode& mode) {
-  sim::Model model;
-  GPREEMPT_TRY(store(model, sim::find_model(hardware, kNumKcq)));
-  Experiment experiment{.system = {.gpu = model.point, .gpus = 1, .personality = {.name = "paper"}},
+Result<Measured> measure(Hardware& hardware, const std::string& model,
+                         std::vector<Program> programs, const Mode& mode) {
+  sim::GpuParameters gpu;
+  GPREEMPT_TRY(store(gpu, hardware.gpu(model)));
+  Experiment experiment{.system = {.gpu = gpu, .gpus = 1, .personality = {.name = "paper"}},
                         .programs = std::move(programs),
                         .policy = mode.policy,
                         .mechanism = mode.mechanism,
@@ -159,8 +160,8 @@ Result<Program> best_effort(const std::filesystem::path& data, const PaperWorklo
   return all;
 }
 
-Result<Measured> measure_paper(const std::filesystem::path& data, const PaperWorkload& workload,
-                               const Mode& mode, bool alone) {
+Result<Measured> measure_paper(Hardware& hardware, const std::filesystem::path& data,
+                               const PaperWorkload& workload, const Mode& mode, bool alone) {
   std::vector<Program> programs;
   Program online;
   GPREEMPT_TRY(store(online, service(data, "vgg", kMi100, workload.rate, {}, false)));
@@ -171,11 +172,11 @@ Result<Measured> measure_paper(const std::filesystem::path& data, const PaperWor
     GPREEMPT_TRY(store(offline, best_effort(data, workload)));
     programs.push_back(std::move(offline));
   }
-  return measure("mi100", std::move(programs), mode);
+  return measure(hardware, "mi100", std::move(programs), mode);
 }
 
 /// Both services one after another, each waiting for the other.
-Result<Answer> in_sequence(const std::filesystem::path& data) {
+Result<double> in_sequence(Hardware& hardware, const std::filesystem::path& data) {
   Program both;
   GPREEMPT_TRY(store(both, service(data, "vgg", kMi100, 0, {}, false)));
   KernelTrain other;
@@ -184,8 +185,8 @@ Result<Answer> in_sequence(const std::filesystem::path& data) {
   train.insert(train.end(), other.begin(), other.end());
   both.hints = false;
   Measured alone;
-  GPREEMPT_TRY(store(alone, measure("mi100", {both}, {})));
-  return Answer{.value = 1000 / alone.latency_ms, .band = {}};
+  GPREEMPT_TRY(store(alone, measure(hardware, "mi100", {both}, {})));
+  return 1000 / alone.latency_ms;
 }
 
 Target paper_target(const std::filesystem::path& data, std::size_t which, std::string mode_name,
@@ -200,11 +201,12 @@ Target paper_target(const std::filesystem::path& data, std::size_t which, std::s
       .label = label,
       .source = "GPreempt (ATC 2025) Fig. 4, 5 on MI100",
       .miss = std::move(miss),
+      .long_run = which == 2,
       .run = [data, which, mode = std::move(mode), latency,
-              alone = mode_name == "alone"]() -> Result<Answer> {
-        return measure_paper(data, paper_workloads()[which], mode, alone)
+              alone = mode_name == "alone"](Hardware& hardware) -> Result<double> {
+        return measure_paper(hardware, data, paper_workloads()[which], mode, alone)
             .map([latency](const Measured& measured) {
-              return Answer{.value = latency ? measured.latency_ms : measured.rate, .band = {}};
+              return latency ? measured.latency_ms : measured.rate;
             });
       }};
 }
@@ -259,7 +261,7 @@ std::vector<Target> gpreempt_targets(const std::filesystem::path& data) {
                      .tolerance = within_percent(15),
                      .label = Label::kFitted,
                      .source = "GPreempt (ATC 2025) Fig. 5 on MI100",
-                     .run = [data] { return in_sequence(data); }});
+                     .run = [data](Hardware& hardware) { return in_sequence(hardware, data); }});
   return targets;
 }
 
@@ -267,7 +269,7 @@ namespace {
 
 /// What sharing adds to a request that is announced `preparation` before its launch, beside a job
 /// that fills the GPU.
-Result<double> added_ms(Duration preparation) {
+Result<double> added_ms(Hardware& hardware, Duration preparation) {
   std::vector<Program> programs;
   Program online{.name = "online", .hints = true};
   online.trains = {{{.count = 100,
@@ -280,14 +282,14 @@ Result<double> added_ms(Duration preparation) {
   online.preparation = preparation;
   programs.push_back(online);
   Measured alone;
-  GPREEMPT_TRY(store(alone, measure("mi100", programs, {})));
+  GPREEMPT_TRY(store(alone, measure(hardware, "mi100", programs, {})));
   programs.push_back({.name = "offline",
                       .offline = true,
                       .endless = true,
                       .trains = {{{.count = 1,
                                    .duration = std::chrono::milliseconds(1),
                                    .shape = {.workgroups = 1200, .waves = 4, .vgprs = 24}}}}});
-  return measure("mi100", std::move(programs), {.policy = "suspend"})
+  return measure(hardware, "mi100", std::move(programs), {.policy = "suspend"})
       .map([&](const Measured& shared) { return shared.latency_ms - alone.latency_ms; });
 }
 
@@ -313,20 +315,20 @@ std::vector<Target> preparation_targets() {
                                    ? "an A100 is off after about 100 us and an MI100 after about "
                                      "250, so its knee comes later"
                                    : "",
-                       .run = [row]() -> Result<Answer> {
+                       .run = [row](Hardware& hardware) -> Result<double> {
                          double with = 0;
                          double without = 0;
-                         GPREEMPT_TRY(
-                             store(with, added_ms(std::chrono::microseconds(row.preparation_us))));
-                         GPREEMPT_TRY(store(without, added_ms({})));
-                         return Answer{.value = with / without, .band = {}};
+                         GPREEMPT_TRY(store(with, added_ms(hardware, std::chrono::microseconds(
+                                                                         row.preparation_us))));
+                         GPREEMPT_TRY(store(without, added_ms(hardware, {})));
+                         return with / without;
                        }});
   }
   return targets;
 }
 
 std::vector<Target> reef_targets(const std::filesystem::path& data) {
-  const auto run = [data](bool alone) -> Result<double> {
+  const auto run = [data](Hardware& hardware, bool alone) -> Result<double> {
     std::vector<Program> programs;
     Program online;
     GPREEMPT_TRY(store(online, service(data, "resnet152", 1, 10, {}, false)));
@@ -337,21 +339,21 @@ std::vector<Target> reef_targets(const std::filesystem::path& data) {
       offline.name = fmt::format("best-effort-{}", i);
       programs.push_back(std::move(offline));
     }
-    return measure("mi50", std::move(programs), {.policy = "suspend", .mechanism = "reset"})
+    return measure(hardware, "mi50", std::move(programs),
+                   {.policy = "suspend", .mechanism = "reset"})
         .map([](const Measured& measured) { return measured.latency_ms; });
   };
   const std::string source = "REEF (OSDI 2022), ResNet-152 with four best-effort tasks on MI50";
-  const Target latency{
-      .group = "V17",
-      .name = "v17-reset-latency",
-      .unit = "ms",
-      .expected = 12.75,
-      .tolerance = within_percent(10),
-      .label = Label::kPredicted,
-      .source = source + ": 12.6 to 12.9 ms",
-      .run = [run]() -> Result<Answer> {
-        return run(false).map([](double ms) { return Answer{.value = ms, .band = {}}; });
-      }};
+  const Target latency{.group = "V17",
+                       .name = "v17-reset-latency",
+                       .unit = "ms",
+                       .expected = 12.75,
+                       .tolerance = within_percent(10),
+                       .label = Label::kPredicted,
+                       .source = source + ": 12.6 to 12.9 ms",
+                       .run = [run](Hardware& hardware) -> Result<double> {
+                         return run(hardware, false).map([](double ms) { return ms; });
+                       }};
   const Target overhead{.group = "V17",
                         .name = "v17-reset-overhead",
                         .unit = "of alone",
@@ -359,12 +361,12 @@ std::vector<Target> reef_targets(const std::filesystem::path& data) {
                         .tolerance = at_most(),
                         .label = Label::kPredicted,
                         .source = source + ": less than 2 % overhead",
-                        .run = [run]() -> Result<Answer> {
+                        .run = [run](Hardware& hardware) -> Result<double> {
                           double shared = 0;
                           double alone = 0;
-                          GPREEMPT_TRY(store(shared, run(false)));
-                          GPREEMPT_TRY(store(alone, run(true)));
-                          return Answer{.value = shared / alone - 1, .band = {}};
+                          GPREEMPT_TRY(store(shared, run(hardware, false)));
+                          GPREEMPT_TRY(store(alone, run(hardware, true)));
+                          return shared / alone - 1;
                         }};
   return {latency, overhead};
 }

@@ -12,10 +12,10 @@
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
-#include "backends/sim/model_file.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
 #include "config/document.h"
@@ -27,6 +27,7 @@
 #include "core/time.h"
 #include "validation/free_gpu.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/queueing.h"
 #include "validation/target.h"
 
@@ -39,7 +40,7 @@ constexpr std::uint64_t kSharingSeed = 20260303;
 
 /// Requests of many small rounds, each on a queue of its own: the queues share the places workgroup
 /// by workgroup, and a round is the quantum.
-Result<Answer> processor_sharing(double load, const Draw& service) {
+Result<double> processor_sharing(double load, const Draw& service) {
   constexpr double kMean = 1e6;
   constexpr double kQuantum = 1e4;
   constexpr std::uint64_t kRequests = 60'000;
@@ -66,7 +67,7 @@ Result<Answer> processor_sharing(double load, const Draw& service) {
   GPREEMPT_TRY(store(pid, system.launch(std::move(program))));
   system.start();
   timeline.run_until(end);
-  return Answer{.value = mean_sojourn(system.requests(pid)) / (first / (1 - rho)), .band = {}};
+  return mean_sojourn(system.requests(pid)) / (first / (1 - rho));
 }
 
 Target sharing_target(std::string name, const Draw& service) {
@@ -77,7 +78,7 @@ Target sharing_target(std::string name, const Draw& service) {
           .tolerance = within_percent(5),
           .label = Label::kPredicted,
           .source = "processor sharing: S/(1-rho), whatever the distribution of service",
-          .run = [service] { return processor_sharing(0.5, service); }};
+          .run = [service](Hardware& /*hardware*/) { return processor_sharing(0.5, service); }};
 }
 
 // ---- turns --------------------------------------------------------------------------------------
@@ -131,8 +132,8 @@ Target turns_target(std::string name, std::string unit, double expected, Toleran
           .tolerance = tolerance,
           .label = Label::kPredicted,
           .source = std::move(source),
-          .run = [measure = std::move(measure)]() -> Result<Answer> {
-            return Answer{.value = measure(), .band = {}};
+          .run = [measure = std::move(measure)](Hardware& /*hardware*/) -> Result<double> {
+            return measure();
           }};
 }
 
@@ -153,12 +154,12 @@ Target many_queues() {
           .tolerance = at_most(),
           .label = Label::kPredicted,
           .source = "libhsakmt KFDQMTest OverSubscribeCpQueues: done within 5 s",
-          .run = []() -> Result<Answer> {
-            sim::Model model;
-            GPREEMPT_TRY(store(model, sim::find_model("mi308x", 8)));
+          .run = [](Hardware& hardware) -> Result<double> {
+            sim::GpuParameters gpu;
+            GPREEMPT_TRY(store(gpu, hardware.gpu("mi308x")));
             sim::PlainTimeline timeline;
             sim::System system(timeline,
-                               {.gpu = model.point, .gpus = 1, .personality = {.name = "kfdtest"}});
+                               {.gpu = gpu, .gpus = 1, .personality = {.name = "kfdtest"}});
             Program program{.name = "kfdtest", .queues = 65};
             program.trains = {{{.count = 100,
                                 .duration = std::chrono::microseconds(5),
@@ -174,7 +175,7 @@ Target many_queues() {
             for (const RequestRecord& request : system.requests(pid)) {
               last = std::max(last, request.end);
             }
-            return Answer{.value = std::chrono::duration<double>(last - start).count(), .band = {}};
+            return std::chrono::duration<double>(last - start).count();
           }};
 }
 

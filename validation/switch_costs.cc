@@ -16,6 +16,7 @@
 #include "core/time.h"
 #include "validation/free_gpu.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/queueing.h"
 #include "validation/scheduled.h"
 #include "validation/target.h"
@@ -106,37 +107,34 @@ Target switch_target(std::string name, double cost_ms, bool share) {
           .source =
               "M/G/1 with set-up: (2D + lambda D^2)/(2(1 + lambda D)); share "
               "e^(-lambda R)(1-rho)/(1+lambda D)",
-          .run = [cost_ms, share]() -> Result<Answer> {
+          .run = [cost_ms, share](Hardware& /*hardware*/) -> Result<double> {
             const double cost = cost_ms * kMillisecond;
             Outcome outcome;
             GPREEMPT_TRY(
                 store(outcome, run(switching_system(Duration(std::llround(cost))),
                                    std::chrono::milliseconds(1), "suspend", "suspend-queues")));
             const SwitchFormula formula = switch_formula(outcome.online, cost, cost);
-            return Answer{
-                .value = share ? outcome.share / formula.share : outcome.sojourn / formula.sojourn,
-                .band = {}};
+            return share ? outcome.share / formula.share : outcome.sojourn / formula.sojourn;
           }};
 }
 
 Target boundary_target(std::string name, double kernel_ms, std::string policy,
                        std::string mechanism) {
-  return {
-      .group = "kernel-boundary",
-      .name = std::move(name),
-      .unit = "sojourn / formula",
-      .expected = 1,
-      .tolerance = within_percent(1),
-      .label = Label::kPredicted,
-      .source = "M/G/1 with vacations: E[B^2]/(2 E[B]) is added",
-      .run = [kernel_ms, policy = std::move(policy),
-              mechanism = std::move(mechanism)]() -> Result<Answer> {
-        Outcome outcome;
-        const double kernel = kernel_ms * kMillisecond;
-        GPREEMPT_TRY(
-            store(outcome, run(free_system(), Duration(std::llround(kernel)), policy, mechanism)));
-        return Answer{.value = outcome.sojourn / (mg1(outcome.online) + kernel / 2), .band = {}};
-      }};
+  return {.group = "kernel-boundary",
+          .name = std::move(name),
+          .unit = "sojourn / formula",
+          .expected = 1,
+          .tolerance = within_percent(1),
+          .label = Label::kPredicted,
+          .source = "M/G/1 with vacations: E[B^2]/(2 E[B]) is added",
+          .run = [kernel_ms, policy = std::move(policy),
+                  mechanism = std::move(mechanism)](Hardware& /*hardware*/) -> Result<double> {
+            Outcome outcome;
+            const double kernel = kernel_ms * kMillisecond;
+            GPREEMPT_TRY(store(
+                outcome, run(free_system(), Duration(std::llround(kernel)), policy, mechanism)));
+            return outcome.sojourn / (mg1(outcome.online) + kernel / 2);
+          }};
 }
 
 }  // namespace

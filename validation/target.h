@@ -44,15 +44,25 @@ struct Tolerance {
 /// The expected value is a bound.
 [[nodiscard]] constexpr Tolerance at_most() { return {.kind = Tolerance::Kind::kAtMost}; }
 
-/// What the model says: a value, and what the priors leave open where that was computed.
+/// What nine in ten draws from the priors of the model give.
 struct Band {
   double lo = 0;
   double hi = 0;
 };
+/// Why an answer has no band.
+enum class NoBand {
+  kNotAsked,
+  kNoPrior,  ///< nothing uncertain enters: a closed form, a rule
+  kTooLong,  ///< see `Target::long_run`
+};
+/// What the model says: the value with every parameter at its own, and what its priors leave open.
 struct Answer {
   double value = 0;
   std::optional<Band> band;
+  NoBand no_band = NoBand::kNotAsked;  ///< without a band
 };
+
+class Hardware;
 
 struct Target {
   std::string group;  ///< "V1"; "closed-form"
@@ -65,9 +75,10 @@ struct Target {
   std::string source;  ///< of the expected value
   /// Set where the model is known to miss, and why: what it does not model. Counts as no success.
   std::string miss{};
-  /// Runs the model; deterministic. Errors: kUnsupported (its input is not there), whatever else
-  /// stops it from answering.
-  std::function<Result<Answer>()> run;
+  bool long_run = false;  ///< takes so long that no band is computed
+  /// Runs the model on that hardware; deterministic. Errors: kUnsupported (its input is not there),
+  /// whatever else stops it from answering.
+  std::function<Result<double>(Hardware&)> run;
 };
 
 /// All targets, group by group, always in the same order. `data` holds recorded workloads that are
@@ -84,7 +95,12 @@ enum class Verdict {
 };
 [[nodiscard]] std::string_view to_string(Verdict verdict);
 
-/// Right if the value is within the tolerance. With a band: if some value of it is.
+/// Asks the model: at its values, and on `draws` draws from its priors for the band (0: none).
+/// Errors: those of `Target::run`, and the draw's with its number.
+[[nodiscard]] Result<Answer> answer(const Target& target, std::uint32_t draws);
+
+/// Right if the value is within the tolerance. The band does not count: a wide one would be right
+/// about anything.
 [[nodiscard]] Verdict judge(const Target& target, const Result<Answer>& answer);
 
 }  // namespace gpreempt::validation

@@ -1,13 +1,19 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <cmath>
+#include <cstddef>
+#include <cstdint>
 #include <filesystem>
 #include <iterator>
 #include <optional>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/target.h"
 
 namespace gpreempt::validation {
@@ -26,6 +32,18 @@ Band accepted(double expected, const Tolerance& tolerance) {
     case Tolerance::Kind::kAtMost: return {.lo = -HUGE_VAL, .hi = expected};
   }
   return {};
+}
+
+/// Nearest ranks of 5 % and 95 %.
+Band band_of(std::vector<double> values) {
+  constexpr double kLow = 0.05;
+  constexpr double kHigh = 0.95;
+  std::ranges::sort(values);
+  const auto at = [&](double q) {
+    const double rank = std::max(1.0, std::ceil(q * static_cast<double>(values.size())));
+    return values[static_cast<std::size_t>(rank) - 1];
+  };
+  return {.lo = at(kLow), .hi = at(kHigh)};
 }
 
 }  // namespace
@@ -62,6 +80,31 @@ std::vector<Target> targets(const std::filesystem::path& data) {
   return all;
 }
 
+Result<Answer> answer(const Target& target, std::uint32_t draws) {
+  Answer result;
+  Hardware at_values;
+  GPREEMPT_TRY(store(result.value, target.run(at_values)));
+  if (draws == 0) {
+    return result;
+  }
+  if (!at_values.uncertain() || target.long_run) {
+    result.no_band = at_values.uncertain() ? NoBand::kTooLong : NoBand::kNoPrior;
+    return result;
+  }
+  std::vector<double> values;
+  for (std::uint32_t index = 0; index < draws; ++index) {
+    Hardware drawn({.index = index, .count = draws});
+    Result<double> value = target.run(drawn);
+    if (!value) {
+      value.error().what = fmt::format("draw {} of {}: {}", index, draws, value.error().what);
+      return tl::unexpected<Error>(std::move(value).error());
+    }
+    values.push_back(*value);
+  }
+  result.band = band_of(std::move(values));
+  return result;
+}
+
 Verdict judge(const Target& target, const Result<Answer>& answer) {
   if (!answer) {
     return answer.error().code == Errc::kUnsupported ? Verdict::kSkipped : Verdict::kFail;
@@ -70,8 +113,7 @@ Verdict judge(const Target& target, const Result<Answer>& answer) {
     return Verdict::kPrediction;
   }
   const Band right = accepted(*target.expected, target.tolerance);
-  const Band given = answer->band.value_or(Band{.lo = answer->value, .hi = answer->value});
-  if (given.lo <= right.hi && given.hi >= right.lo) {
+  if (answer->value >= right.lo && answer->value <= right.hi) {
     return Verdict::kPass;
   }
   return target.miss.empty() ? Verdict::kFail : Verdict::kKnownMiss;

@@ -17,7 +17,6 @@
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/host_launcher.h"
-#include "backends/sim/model_file.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
 #include "config/document.h"
@@ -26,6 +25,7 @@
 #include "core/random.h"
 #include "core/time.h"
 #include "validation/groups.h"
+#include "validation/hardware.h"
 #include "validation/target.h"
 
 namespace gpreempt::validation {
@@ -150,33 +150,29 @@ double p99(std::vector<double> values) {
   return values[static_cast<std::size_t>(rank)];
 }
 
-Result<sim::GpuParameters> gv100() {
-  return sim::find_model("gv100", kNumKcq).map([](const sim::Model& model) { return model.point; });
-}
-
 enum class What { kMean, kP99 };
 
 Target level_target(int level, double kernel_us, What what, double expected, double percent,
                     Label label) {
-  return {
-      .group = "V2",
-      .name = fmt::format("v2-lv{}-{:.0f}us-{}", level, kernel_us,
-                          what == What::kMean ? "mean" : "p99"),
-      .unit = "us",
-      .expected = expected,
-      .tolerance = within_percent(percent),
-      .label = label,
-      .source = "XSched Fig. 11b and its artifact, GV100, in-flight 8, batch 4",
-      .run = [level, kernel_us, what]() -> Result<Answer> {
-        sim::GpuParameters gpu;
-        GPREEMPT_TRY(store(gpu, gv100()));
-        Stream stream(gpu, kernel_us);
-        if (level == 3) {
-          return Answer{.value = stream.interrupted(), .band = {}};
-        }
-        const std::vector<double> latencies = level == 1 ? stream.throttled() : stream.guarded();
-        return Answer{.value = what == What::kMean ? mean(latencies) : p99(latencies), .band = {}};
-      }};
+  return {.group = "V2",
+          .name = fmt::format("v2-lv{}-{:.0f}us-{}", level, kernel_us,
+                              what == What::kMean ? "mean" : "p99"),
+          .unit = "us",
+          .expected = expected,
+          .tolerance = within_percent(percent),
+          .label = label,
+          .source = "XSched Fig. 11b and its artifact, GV100, in-flight 8, batch 4",
+          .run = [level, kernel_us, what](Hardware& hardware) -> Result<double> {
+            sim::GpuParameters gpu;
+            GPREEMPT_TRY(store(gpu, hardware.gpu("gv100")));
+            Stream stream(gpu, kernel_us);
+            if (level == 3) {
+              return stream.interrupted();
+            }
+            const std::vector<double> latencies =
+                level == 1 ? stream.throttled() : stream.guarded();
+            return what == What::kMean ? mean(latencies) : p99(latencies);
+          }};
 }
 
 }  // namespace

@@ -1,4 +1,5 @@
-// Goal: a verdict follows from the expected value, its tolerance and the answer's band alone.
+// Goal: a verdict follows from the expected value, its tolerance and the answer's value alone; a
+// band is what the priors leave open.
 #include "validation/target.h"
 
 #include <gtest/gtest.h>
@@ -6,6 +7,11 @@
 #include <optional>
 #include <set>
 #include <string>
+
+#include "backends/sim/gpu/parameters.h"
+#include "core/error.h"
+#include "core/time.h"
+#include "validation/hardware.h"
 
 namespace gpreempt::validation {
 namespace {
@@ -37,13 +43,38 @@ TEST(Verdict, BoundIsMetByAnythingBelow) {
   EXPECT_EQ(judge(target(5, at_most()), Answer{.value = 5.1}), Verdict::kFail);
 }
 
-TEST(Verdict, BandPassesWhereSomeOfItIsRight) {
+TEST(Verdict, IsAboutTheValueWhateverTheBand) {
+  EXPECT_EQ(judge(target(100, within(10)), Answer{.value = 150, .band = Band{.lo = 95, .hi = 300}}),
+            Verdict::kFail);
   EXPECT_EQ(
-      judge(target(100, within(10)), Answer{.value = 150, .band = Band{.lo = 105, .hi = 300}}),
+      judge(target(100, within(10)), Answer{.value = 105, .band = Band{.lo = 105, .hi = 300}}),
       Verdict::kPass);
-  EXPECT_EQ(
-      judge(target(100, within(10)), Answer{.value = 150, .band = Band{.lo = 120, .hi = 300}}),
-      Verdict::kFail);
+}
+
+TEST(Band, SpansWhatThePriorsGiveAndNotTheValueAlone) {
+  Target made = target(1, exactly());
+  made.run = [](Hardware& hardware) -> Result<double> {
+    return hardware.gpu("mi308x").map(
+        [](const sim::GpuParameters& gpu) { return static_cast<double>(to_ns(gpu.t_map)); });
+  };
+  const Result<Answer> given = answer(made, 20);
+  ASSERT_TRUE(given.has_value());
+  ASSERT_TRUE(given->band.has_value());
+  EXPECT_LT(given->band->lo, given->value);
+  EXPECT_GT(given->band->hi, given->value);
+  EXPECT_EQ(answer(made, 20)->band->hi, given->band->hi);
+  EXPECT_FALSE(answer(made, 0)->band.has_value());
+}
+
+TEST(Band, IsAbsentWhereNoPriorEntersOrTheRunIsLong) {
+  Target made = target(1, exactly());
+  made.run = [](Hardware&) -> Result<double> { return 1; };
+  EXPECT_EQ(answer(made, 20)->no_band, NoBand::kNoPrior);
+  made.long_run = true;
+  made.run = [](Hardware& hardware) -> Result<double> {
+    return hardware.gpu("mi308x").map([](const sim::GpuParameters&) { return 1.0; });
+  };
+  EXPECT_EQ(answer(made, 20)->no_band, NoBand::kTooLong);
 }
 
 TEST(Verdict, WithoutAnExpectedValueItIsAPrediction) {
