@@ -150,6 +150,38 @@ TEST_F(SessionTest, FailedResumeOfALeaseIsTriedAgain) {
   EXPECT_EQ(driver_.log(), (Log{"snapshot", "suspend 0", "resume 0", "resume 0"}));
 }
 
+TEST_F(SessionTest, RuntimeThatHasEndedHasResumedItsQueues) {
+  const auto queues = attach({0, 1});
+  (void)suspend(queues);
+  driver_.clear_log();
+  driver_.fail_next(TrapOp::kResumeQueues, {EPERM});
+  const auto done = resume(queues);
+  EXPECT_FALSE(done.error);
+  EXPECT_EQ(outcomes(done), (std::vector{Outcome::kOk, Outcome::kOk}));
+  EXPECT_EQ(backend_->queues(target_)[0].state, QueueState::kRunning);
+  EXPECT_EQ(driver_.log(), (Log{"resume 0 1", "snapshot"}));
+}
+
+TEST_F(SessionTest, RuntimeThatHasEndedEndsTheLeaseAndTheShutdown) {
+  const auto queues = attach({0});
+  driver_.fail_next(TrapOp::kResumeQueues, {EPERM, EPERM});
+  (void)suspend(queues, Duration(1));
+  EXPECT_EQ(take<LeaseExpired>().queues, queues);
+  (void)suspend(queues);
+  EXPECT_TRUE(backend_->close());
+}
+
+TEST_F(SessionTest, ResumeThatIsRefusedToAStrangerIsAnError) {
+  const auto queues = attach({0});
+  (void)suspend(queues);
+  driver_.fail_next(TrapOp::kResumeQueues, {EPERM});
+  driver_.fail_next(TrapOp::kGetQueueSnapshot, {EPERM, EPERM});
+  const auto done = resume(queues);
+  ASSERT_TRUE(done.error);
+  EXPECT_EQ(done.error->code, Errc::kNotPermitted);
+  EXPECT_EQ(outcomes(done), std::vector{Outcome::kError});
+}
+
 TEST_F(SessionTest, ResumeBeforeTheLeaseEndsIt) {
   const auto queues = attach({0});
   (void)suspend(queues);
