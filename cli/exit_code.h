@@ -24,6 +24,7 @@ enum class ExitCode {
     case Errc::kBusy:
     case Errc::kHardwareFailure:
     case Errc::kProcessExited:
+    case Errc::kInterrupted:
     case Errc::kIo: return ExitCode::kEnvironment;
     case Errc::kTimedOut:
     case Errc::kInternal: break;

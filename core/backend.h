@@ -171,8 +171,9 @@ class Backend {
   [[nodiscard]] virtual Result<RequestId> inspect(InspectView view) = 0;
 
   /// Waits for the next event. Blocks until: an event, or `deadline` by `now()`. Returns nullopt at
-  /// the deadline. Errors: kInternal (the world ended while waiting); the backend is then only good
-  /// for `close`.
+  /// the deadline. Errors: kInterrupted (the user asked this process to end: `close` now; a caller
+  /// that goes on gets the next event), kInternal (the world ended while waiting; the backend is
+  /// then only good for `close`).
   [[nodiscard]] virtual Result<std::optional<Event>> next_event(Instant deadline) = 0;
 
   /// Resumes everything, detaches from every target and ends the workers. Blocks until that is

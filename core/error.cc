@@ -19,6 +19,7 @@ std::string_view to_string(Errc code) {
     case Errc::kProcessExited: return "process-exited";
     case Errc::kParse: return "parse";
     case Errc::kIo: return "io";
+    case Errc::kInterrupted: return "interrupted";
     case Errc::kInternal: return "internal";
   }
   return "unknown";

@@ -22,7 +22,8 @@ enum class Errc {
   kProcessExited,    ///< the target is gone; clean up quietly
   kParse,            ///< refused input; the text starts with file:line:column
   kIo,
-  kInternal,  ///< a defect of gpreempt itself
+  kInterrupted,  ///< the user asked this process to end: resume, detach, exit
+  kInternal,     ///< a defect of gpreempt itself
 };
 
 [[nodiscard]] std::string_view to_string(Errc code);

@@ -3,7 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
+#include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <memory>
@@ -30,13 +32,14 @@
 namespace gpreempt::kfd {
 
 KfdBackend::KfdBackend(Os& os, BackendOptions options, BackendInfo info, std::vector<GpuNode> gpus,
-                       Outbox outbox, std::unique_ptr<Reaper> reaper)
+                       Outbox outbox, std::unique_ptr<Reaper> reaper, Fd signals)
     : os_(os),
       options_(std::move(options)),
       info_(std::move(info)),
       gpus_(std::move(gpus)),
       outbox_(std::move(outbox)),
-      reaper_(std::move(reaper)) {}
+      reaper_(std::move(reaper)),
+      signals_(signals) {}
 
 Result<TargetId> KfdBackend::attach(Pid pid, AttachMode mode) {
   const TargetId id(next_target_++);
@@ -220,6 +223,12 @@ Result<RequestId> KfdBackend::inspect(InspectView /*view*/) {
 Result<std::optional<Event>> KfdBackend::next_event(Instant deadline) {
   std::vector<WaitFd> fds;
   for (;;) {
+    if (const auto number = take_signal()) {
+      return fail(Errc::kInterrupted,
+                  fmt::format("wait for the next event: signal {} asks this process to end; close "
+                              "the backend, which resumes and detaches",
+                              *number));
+    }
     absorb();
     if (!ready_.empty()) {
       Event event = std::move(ready_.front());
@@ -230,6 +239,10 @@ Result<std::optional<Event>> KfdBackend::next_event(Instant deadline) {
       return std::nullopt;
     }
     fds.assign(1, WaitFd{.fd = outbox_->fd()});
+    if (signals_ != kNoFd) {
+      fds.push_back({.fd = signals_});
+    }
+    const std::size_t first_exit = fds.size();
     for (const auto& [id, target] : targets_) {
       if (target.pidfd != kNoFd) {
         fds.push_back({.fd = target.pidfd});
@@ -241,8 +254,19 @@ Result<std::optional<Event>> KfdBackend::next_event(Instant deadline) {
     if (fds.front().ready) {
       outbox_->drain();
     }
-    absorb_exits(std::span(fds).subspan(1));
+    absorb_exits(std::span(fds).subspan(first_exit));
   }
+}
+
+std::optional<int> KfdBackend::take_signal() {
+  constexpr std::size_t kRecordBytes = 128;
+  std::array<std::byte, kRecordBytes> record{};
+  if (signals_ == kNoFd || !os_.read(signals_, record)) {
+    return std::nullopt;
+  }
+  std::uint32_t number = 0;
+  std::memcpy(&number, record.data(), sizeof number);
+  return static_cast<int>(number);
 }
 
 Result<void> KfdBackend::close() {

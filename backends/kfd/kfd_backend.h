@@ -31,6 +31,9 @@ struct BackendOptions {
   /// Late-born queues are reported by the driver; should a report be lost, a snapshot every so
   /// often finds them. 0 = never.
   Duration rescan_period = std::chrono::milliseconds(100);
+  /// SIGINT, SIGTERM and SIGHUP no longer end this process: `next_event` fails with `kInterrupted`
+  /// instead, so that its caller can close the backend. False leaves signals to the caller.
+  bool take_signals = true;
 };
 
 /// The backend over the KFD debugger ABI. Relies on the argument checks of `make_checked_backend`.
@@ -78,7 +81,7 @@ class KfdBackend final : public Backend, public HintSink {
   using Outbox = std::shared_ptr<Mailbox<BackendMessage>>;
 
   KfdBackend(Os& os, BackendOptions options, BackendInfo info, std::vector<GpuNode> gpus,
-             Outbox outbox, std::unique_ptr<Reaper> reaper);
+             Outbox outbox, std::unique_ptr<Reaper> reaper, Fd signals);
 
   [[nodiscard]] Result<void> start_session(TargetId id, Target& target);
   void start_observing(TargetId id, Target target);
@@ -90,6 +93,8 @@ class KfdBackend final : public Backend, public HintSink {
   void absorb();
   void absorb(SessionReport& report);
   void absorb_exits(std::span<const WaitFd> observed);
+  /// The number of a signal that asks this process to end, once for each.
+  [[nodiscard]] std::optional<int> take_signal();
   void translate(TargetId id, Instant at, SessionReady ready);
   void translate(TargetId id, Instant at, const SessionQueueBorn& born);
   void translate(TargetId id, Instant at, const SessionQueueGone& gone);
@@ -111,6 +116,7 @@ class KfdBackend final : public Backend, public HintSink {
   std::vector<GpuNode> gpus_;
   Outbox outbox_;
   std::unique_ptr<Reaper> reaper_;
+  Fd signals_;  ///< `kNoFd`: they are the caller's
   std::map<TargetId, Target> targets_;
   std::map<QueueId, QueueInfo> queues_;
   std::vector<WorkerId> ended_workers_;

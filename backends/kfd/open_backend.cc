@@ -80,13 +80,21 @@ Result<std::unique_ptr<KfdBackend>> open_backend(Os& os, BackendOptions options)
                 fmt::format("open the KFD backend: {}", std::strerror(outbox.error().number)),
                 outbox.error().number);
   }
+  // Before the first worker, which must not be the thread that a signal ends the process by.
+  const SysResult<Fd> signals = options.take_signals ? os.signals() : SysResult<Fd>(kNoFd);
+  if (!signals) {
+    return fail(
+        Errc::kIo,
+        fmt::format("open the KFD backend: signals: {}", std::strerror(signals.error().number)),
+        signals.error().number);
+  }
   auto reaper = Reaper::start(os);
   if (!reaper) {
     return tl::unexpected<Error>(reaper.error());
   }
   return std::unique_ptr<KfdBackend>(new KfdBackend(os, std::move(options), std::move(info),
                                                     *std::move(gpus), *std::move(outbox),
-                                                    *std::move(reaper)));
+                                                    *std::move(reaper), *signals));
 }
 
 }  // namespace gpreempt::kfd

@@ -76,6 +76,7 @@ class Session {
                                                      std::vector<Outcome>& outcomes);
   [[nodiscard]] Error explain_refusal(const std::string& operation, SysError error);
   [[nodiscard]] SysResult<std::vector<Outcome>> resume(std::span<const QueueSerial> queues);
+  [[nodiscard]] bool has_resumed_by_itself(SysError error);
   [[nodiscard]] bool is_known(QueueSerial serial) const;
 
   [[nodiscard]] std::optional<Error> shut_down();

@@ -152,11 +152,11 @@ SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> que
   std::vector<std::size_t> places;
   const auto call = [&]() -> SysResult<void> {
     const auto result = trap_.resume(ids);
-    if (!result) {
+    if (!result && !has_resumed_by_itself(result.error())) {
       return tl::unexpected<SysError>(result.error());
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
-      outcomes[places[i]] = (*result)[i];
+      outcomes[places[i]] = result ? (*result)[i] : Outcome::kOk;
     }
     ids.clear();
     places.clear();
@@ -183,6 +183,12 @@ SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> que
     }
   }
   return outcomes;
+}
+
+/// Whether a RESUME was refused because the target's runtime has ended: then the driver has resumed
+/// everything. A snapshot does not look at the runtime, so it tells this from not being the tracer.
+bool Session::has_resumed_by_itself(SysError error) {
+  return error.number == EPERM && rescan().has_value();
 }
 
 bool Session::is_known(QueueSerial serial) const { return queues_.kernel_id(serial).has_value(); }

@@ -165,6 +165,14 @@ long SimOs::trap(abi::TrapArgs& args) {
     case abi::TrapOp::kResumeQueues: return trap_resume(target, args.resume);
     case abi::TrapOp::kQueryDebugEvent: return trap_query_event(target, args.query_event);
     case abi::TrapOp::kGetQueueSnapshot: return trap_snapshot(target, args.snapshot);
+    // Waves, watch points and the details of exceptions and devices are not modelled.
+    case abi::TrapOp::kSetWaveLaunchOverride:
+    case abi::TrapOp::kSetWaveLaunchMode:
+    case abi::TrapOp::kSetNodeAddressWatch:
+    case abi::TrapOp::kClearNodeAddressWatch:
+    case abi::TrapOp::kSetFlags:
+    case abi::TrapOp::kQueryExceptionInfo:
+    case abi::TrapOp::kGetDeviceSnapshot: break;
   }
   return -EINVAL;
 }

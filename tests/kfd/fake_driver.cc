@@ -205,7 +205,14 @@ SysResult<long> FakeDriver::trap(abi::TrapArgs& args) {
       break;
     case Op::kGetQueueSnapshot: note("snapshot"); break;
     case Op::kSetExceptionsEnabled:
-    case Op::kQueryDebugEvent: break;
+    case Op::kQueryDebugEvent:
+    case Op::kSetWaveLaunchOverride:
+    case Op::kSetWaveLaunchMode:
+    case Op::kSetNodeAddressWatch:
+    case Op::kClearNodeAddressWatch:
+    case Op::kSetFlags:
+    case Op::kQueryExceptionInfo:
+    case Op::kGetDeviceSnapshot: break;
   }
   if (auto& failures = failures_[args.op]; !failures.empty()) {
     const int number = failures.front();
@@ -223,6 +230,13 @@ SysResult<long> FakeDriver::trap(abi::TrapArgs& args) {
     case Op::kQueryDebugEvent: return query_event(args);
     case Op::kSendRuntimeEvent:
     case Op::kSetExceptionsEnabled: return 0;
+    case Op::kSetWaveLaunchOverride:
+    case Op::kSetWaveLaunchMode:
+    case Op::kSetNodeAddressWatch:
+    case Op::kClearNodeAddressWatch:
+    case Op::kSetFlags:
+    case Op::kQueryExceptionInfo:
+    case Op::kGetDeviceSnapshot: break;
   }
   return sys_fail(EINVAL);
 }

@@ -1,6 +1,7 @@
 // The life of a session: attach, births, exceptions, signals, leases and every way out. Goal: the
 // target never stays suspended, blocked or traced, and its signals reach it unchanged.
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -150,6 +151,38 @@ TEST_F(SessionTest, FailedResumeOfALeaseIsTriedAgain) {
   EXPECT_EQ(driver_.log(), (Log{"snapshot", "suspend 0", "resume 0", "resume 0"}));
 }
 
+TEST_F(SessionTest, RuntimeThatHasEndedHasResumedItsQueues) {
+  const auto queues = attach({0, 1});
+  (void)suspend(queues);
+  driver_.clear_log();
+  driver_.fail_next(TrapOp::kResumeQueues, {EPERM});
+  const auto done = resume(queues);
+  EXPECT_FALSE(done.error);
+  EXPECT_EQ(outcomes(done), (std::vector{Outcome::kOk, Outcome::kOk}));
+  EXPECT_EQ(backend_->queues(target_)[0].state, QueueState::kRunning);
+  EXPECT_EQ(driver_.log(), (Log{"resume 0 1", "snapshot"}));
+}
+
+TEST_F(SessionTest, RuntimeThatHasEndedEndsTheLeaseAndTheShutdown) {
+  const auto queues = attach({0});
+  driver_.fail_next(TrapOp::kResumeQueues, {EPERM, EPERM});
+  (void)suspend(queues, Duration(1));
+  EXPECT_EQ(take<LeaseExpired>().queues, queues);
+  (void)suspend(queues);
+  EXPECT_TRUE(backend_->close());
+}
+
+TEST_F(SessionTest, ResumeThatIsRefusedToAStrangerIsAnError) {
+  const auto queues = attach({0});
+  (void)suspend(queues);
+  driver_.fail_next(TrapOp::kResumeQueues, {EPERM});
+  driver_.fail_next(TrapOp::kGetQueueSnapshot, {EPERM, EPERM});
+  const auto done = resume(queues);
+  ASSERT_TRUE(done.error);
+  EXPECT_EQ(done.error->code, Errc::kNotPermitted);
+  EXPECT_EQ(outcomes(done), std::vector{Outcome::kError});
+}
+
 TEST_F(SessionTest, ResumeBeforeTheLeaseEndsIt) {
   const auto queues = attach({0});
   (void)suspend(queues);
@@ -246,6 +279,31 @@ TEST_F(SessionTest, SignalThatComesWhileDetachingIsDelivered) {
   (void)take<DetachDone>();
   EXPECT_EQ(driver_.log(), (Log{"disable", "interrupt", "detach 15"}));
 }
+
+class InterruptTest : public SessionTest, public ::testing::WithParamInterface<int> {};
+
+TEST_P(InterruptTest, EndsTheWaitAndCloseResumesDisablesAndDetaches) {
+  const auto queues = attach({0});
+  (void)suspend(queues);
+  driver_.clear_log();
+  ASSERT_EQ(::kill(::getpid(), GetParam()), 0);
+  const auto event = backend_->next_event(saturating_add(backend_->now(), kPatience));
+  ASSERT_FALSE(event);
+  EXPECT_EQ(event.error().code, Errc::kInterrupted);
+  EXPECT_NE(event.error().what.find("signal " + std::to_string(GetParam())), std::string::npos);
+  EXPECT_TRUE(backend_->close());
+  EXPECT_EQ(driver_.log(), (Log{"resume 0", "disable", "interrupt", "detach 0"}));
+}
+
+TEST_P(InterruptTest, IsReportedOnceAndBeforeWhatWaits) {
+  (void)attach({0});
+  ASSERT_EQ(::kill(::getpid(), GetParam()), 0);
+  driver_.create_queue(1);
+  EXPECT_EQ(backend_->next_event(backend_->now()).error().code, Errc::kInterrupted);
+  EXPECT_EQ(take<QueueBorn>().queue.kernel_id, 1U);
+}
+
+INSTANTIATE_TEST_SUITE_P(By, InterruptTest, ::testing::Values(SIGINT, SIGTERM, SIGHUP));
 
 class RescanTest : public BackendTest {
  protected:

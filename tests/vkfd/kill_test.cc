@@ -5,6 +5,7 @@
 #include <array>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -62,6 +63,16 @@ class BusyController {
   void run_for(Duration duration) {
     EventSink nowhere;
     EXPECT_TRUE(drive(*backend_, scheduler_, nowhere, backend_->now() + duration));
+  }
+  /// What a command does: the loop ends with the error, and the backend is closed.
+  void end_by_interrupt() {
+    EventSink nowhere;
+    const auto driven = drive(*backend_, scheduler_, nowhere, kForever);
+    ASSERT_FALSE(driven);
+    EXPECT_EQ(driven.error().code, Errc::kInterrupted);
+    EXPECT_TRUE(backend_->close());
+    system_.observe(nullptr, nullptr);
+    backend_.reset();
   }
   void kill(SimOs& os) {
     os.kill();
@@ -128,6 +139,27 @@ TEST(KilledController, MakesNoFurtherCalls) {
     EXPECT_FALSE(rig.os().spawn("late", [] {}));
     EXPECT_FALSE(rig.os().make_waker());
   }));
+}
+
+TEST(InterruptedController, ResumesAndDetachesWhereverItIsAsked) {
+  constexpr int kInstants = 20;
+  constexpr Duration kStep{1'137'003};
+  for (int k = 0; k < kInstants; ++k) {
+    SCOPED_TRACE(k);
+    ASSERT_TRUE(run([&] {
+      Rig rig;
+      BusyController controller(rig);
+      controller.run_for(k * kStep);
+      rig.os().ask_to_end(SIGTERM);
+      controller.end_by_interrupt();
+      EXPECT_EQ(controller.off_queues(), 0U);
+      for (const Pid pid : controller.offline()) {
+        IoctlProbe next(rig.machine());
+        EXPECT_TRUE(next.enable(pid));
+        EXPECT_TRUE(next.disable(pid));
+      }
+    }));
+  }
 }
 
 TEST(VkfdTestbed, OfflineRunsOnAfterItsControllerWasKilled) {
