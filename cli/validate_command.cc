@@ -33,7 +33,7 @@ constexpr std::string_view kValidateFooter =
     R"(
 What it does:
   Runs the model against published numbers, rules of the driver and closed forms, and says for each
-  what was expected, how far off is still right, what the model gives, and what the model knew of it:
+  what was expected, how far off is still right, what the model gives, and what it knew of it:
     input       the number is one of its parameters
     fitted      parameters were chosen so that it comes out
     predicted   neither

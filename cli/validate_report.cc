@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <map>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <span>
@@ -87,18 +88,43 @@ std::string skipped_text(std::span<const ValidatedTarget> targets) {
                             skipped, targets.size());
 }
 
+struct Predictions {
+  std::size_t published = 0;  ///< claims about what somebody measured (groups V1, V2, ...)
+  std::size_t rules = 0;      ///< about queueing theory and rules of the driver
+};
+
+/// A claim counts where every predicted target of it is met.
+Predictions predictions_met(std::span<const ValidatedTarget> targets) {
+  struct Claim {
+    bool met = true;
+    bool published = false;
+  };
+  std::map<std::string, Claim> claims;
+  for (const ValidatedTarget& each : targets) {
+    const Target& target = *each.target;
+    if (target.label != validation::Label::kPredicted || !target.expected) {
+      continue;
+    }
+    Claim& claim = claims[target.claim.empty() ? target.name : target.claim];
+    claim.met = claim.met && each.verdict == Verdict::kPass;
+    claim.published = target.group.starts_with('V');
+  }
+  Predictions met;
+  for (const auto& [name, claim] : claims) {
+    (claim.published ? met.published : met.rules) += claim.met ? 1 : 0;
+  }
+  return met;
+}
+
 std::string totals_text(std::span<const ValidatedTarget> targets) {
-  const auto predicted =
-      static_cast<std::size_t>(std::ranges::count_if(targets, [](const ValidatedTarget& each) {
-        return each.verdict == Verdict::kPass &&
-               each.target->label == validation::Label::kPredicted;
-      }));
+  const Predictions met = predictions_met(targets);
   return fmt::format(
-      "{} met ({} of them predicted), {} missed, {} known misses, {} predictions without a result "
-      "to hold them against{}",
-      count(targets, Verdict::kPass), predicted, count(targets, Verdict::kFail),
+      "{} met, {} missed, {} known misses, {} predictions without a result to hold them against. "
+      "Of the met ones {} claims were predicted, of published experiments {} and of theory or the "
+      "driver's rules {}; targets of one claim say the same in several places and count once{}",
+      count(targets, Verdict::kPass), count(targets, Verdict::kFail),
       count(targets, Verdict::kKnownMiss), count(targets, Verdict::kPrediction),
-      skipped_text(targets));
+      met.published + met.rules, met.published, met.rules, skipped_text(targets));
 }
 
 std::string_view tolerance_kind(Tolerance::Kind kind) {
@@ -126,6 +152,7 @@ Json json_of(const ValidatedTarget& each) {
     json["band"] = Json::array({band->lo, band->hi});
   }
   json["label"] = std::string(to_string(target.label));
+  json["claim"] = target.claim.empty() ? target.name : target.claim;
   json["verdict"] = std::string(to_string(each.verdict));
   json["source"] = target.source;
   if (!target.miss.empty()) {

@@ -8,6 +8,8 @@
 /// The groups of targets, each in a file of its own.
 namespace gpreempt::validation {
 
+/// Little's law, class by class.
+[[nodiscard]] std::vector<Target> little_targets();
 /// V1: the CWSR area against a register dump.
 [[nodiscard]] std::vector<Target> save_area_targets();
 /// V5: launch costs, which are the model's inputs.

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <compare>
 #include <cstdint>
 #include <string>
 
@@ -12,6 +13,8 @@ namespace gpreempt::validation {
 struct PriorDraw {
   std::uint32_t index = 0;  ///< of `count`
   std::uint32_t count = 0;  ///< 0: every parameter at its value
+
+  [[nodiscard]] auto operator<=>(const PriorDraw&) const = default;
 };
 
 /// The hardware models that a target runs on, and whether it ran on any that is uncertain.
@@ -24,6 +27,9 @@ class Hardware {
   [[nodiscard]] Result<sim::GpuParameters> gpu(const std::string& name);
   /// Whether a model was asked for that has a prior.
   [[nodiscard]] bool uncertain() const { return uncertain_; }
+  [[nodiscard]] const PriorDraw& draw() const { return draw_; }
+  /// As if such a model had been asked for: of a run whose outcome is known already.
+  void mark(bool uncertain) { uncertain_ |= uncertain; }
 
  private:
   PriorDraw draw_;

@@ -24,6 +24,7 @@
 #include "core/time.h"
 #include "validation/groups.h"
 #include "validation/hardware.h"
+#include "validation/shared_run.h"
 #include "validation/target.h"
 #include "workloads/scenario.h"
 #include "workloads/work.h"
@@ -33,6 +34,9 @@ namespace {
 
 constexpr std::uint64_t kMlperfSeed = 20260606;
 constexpr double kGpus = 8;
+constexpr double kSeconds = 600;
+/// What the Server scenario offers, requests a second over all GPUs.
+constexpr double kServerRate = 83.9;
 
 /// What the benchmark's prompts and answers are like (OpenOrca): 294 tokens in and 302 out on
 /// average, out at most 1024.
@@ -121,49 +125,73 @@ double quantile(std::vector<double> values, double q) {
   return values[static_cast<std::size_t>(rank)];
 }
 
-Target serving_target(std::string group, std::string name, std::string unit, double rate,
-                      std::optional<double> expected, std::function<double(const ServingRun&)> of,
-                      std::string miss = {}) {
-  return {.group = std::move(group),
+constexpr const char* kMlperf = "MLPerf Inference 5.1, Llama2-70B, 8x MI300X";
+
+using ServingMeasure = std::function<double(const ServingRun&)>;
+
+/// Decode times start at the lowest one of the run that is compared, and ten steps between
+/// admissions were chosen among what vLLM's recipes set: all times are fitted.
+Target serving_target(std::string name, std::string unit, const SharedRun<ServingRun>& run,
+                      double expected, ServingMeasure of, std::string miss = {}) {
+  return {.group = "V15",
           .name = std::move(name),
           .unit = std::move(unit),
           .expected = expected,
           .tolerance = within_percent(15),
-          .label = Label::kPredicted,
-          .source = "MLPerf Inference 5.1, Llama2-70B, 8x MI300X",
+          .label = Label::kFitted,
+          .source = kMlperf,
           .miss = std::move(miss),
-          .run = [rate, of = std::move(of)](Hardware& hardware) -> Result<double> {
-            ServingRun run;
-            GPREEMPT_TRY(store(run, serve(hardware, rate, 600)));
-            return of(run);
+          .run = [run, of = std::move(of)](Hardware& hardware) -> Result<double> {
+            return run.on(hardware).map(of);
           }};
+}
+
+Target server_target(std::string name, const SharedRun<ServingRun>& run, ServingMeasure of) {
+  Target target = serving_target(std::move(name), "ms", run, 0, std::move(of));
+  target.group = "V16";
+  target.expected = std::nullopt;
+  target.label = Label::kPredicted;
+  target.source += fmt::format(
+      ", {} req/s: more than the {} that the model can serve (see v15-offline-tokens), so its "
+      "times "
+      "grow with the run, here {} s",
+      kServerRate, 61, kSeconds);
+  return target;
 }
 
 }  // namespace
 
 std::vector<Target> mlperf_targets() {
   constexpr double kInteractive = 29.4;
-  constexpr double kServer = 83.9;
+  const auto run_at = [](double rate) {
+    return SharedRun<ServingRun>(
+        [rate](Hardware& hardware) { return serve(hardware, rate, kSeconds); });
+  };
+  const auto interactive = run_at(kInteractive);
+  const auto offline = run_at(0);
+  const auto server = run_at(kServerRate);
   const auto ttft = [](double q) {
     return [q](const ServingRun& run) { return quantile(run.ttft_ms, q); };
   };
   const auto tpot = [](double q) {
     return [q](const ServingRun& run) { return quantile(run.tpot_ms, q); };
   };
-  return {serving_target("V15", "v15-interactive-ttft-p50", "ms", kInteractive, 199, ttft(0.5)),
-          serving_target("V15", "v15-interactive-ttft-p90", "ms", kInteractive, 319, ttft(0.9)),
-          serving_target("V15", "v15-interactive-ttft-p99", "ms", kInteractive, 436, ttft(0.99)),
-          serving_target("V15", "v15-interactive-tpot-p50", "ms", kInteractive, 31.9, tpot(0.5)),
-          serving_target("V15", "v15-interactive-tpot-p99", "ms", kInteractive, 39.5, tpot(0.99)),
-          serving_target("V15", "v15-interactive-latency-mean", "s", kInteractive, 9.72,
+  return {serving_target("v15-interactive-ttft-p50", "ms", interactive, 199, ttft(0.5)),
+          serving_target("v15-interactive-ttft-p90", "ms", interactive, 319, ttft(0.9)),
+          serving_target("v15-interactive-ttft-p99", "ms", interactive, 436, ttft(0.99)),
+          serving_target("v15-interactive-tpot-p50", "ms", interactive, 31.9, tpot(0.5)),
+          serving_target("v15-interactive-tpot-p99", "ms", interactive, 39.5, tpot(0.99)),
+          serving_target("v15-interactive-latency-mean", "s", interactive, 9.72,
                          [](const ServingRun& run) { return run.latency_s; }),
           serving_target(
-              "V15", "v15-offline-tokens", "tok/s", 0, 27804,
+              "v15-offline-tokens", "tok/s", offline, 27804,
               [](const ServingRun& run) { return run.tokens_per_s; },
               "step times beyond a batch of 64 are extrapolated from H100's, which grow "
               "faster than MI300X's at several hundred sequences"),
-          serving_target("V16", "v16-server-ttft-p99", "ms", kServer, std::nullopt, ttft(0.99)),
-          serving_target("V16", "v16-server-tpot-p99", "ms", kServer, std::nullopt, tpot(0.99))};
+          server_target("v16-server-ttft-p50-at-600s", server, ttft(0.5)),
+          server_target("v16-server-ttft-p99-at-600s", server, ttft(0.99)),
+          server_target("v16-server-tpot-p50-at-600s", server, tpot(0.5)),
+          server_target("v16-server-tpot-p99-at-600s", server, tpot(0.99))};
 }
 
 }  // namespace gpreempt::validation

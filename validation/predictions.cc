@@ -1,4 +1,6 @@
 // V7, V14: experiments whose results were not looked at. What the model says is printed, no more.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cmath>
@@ -18,6 +20,7 @@
 #include "validation/groups.h"
 #include "validation/hardware.h"
 #include "validation/scheduled.h"
+#include "validation/shared_run.h"
 #include "validation/target.h"
 
 namespace gpreempt::validation {
@@ -56,81 +59,96 @@ Result<std::vector<RequestRecord>> online_requests(Hardware& hardware, const std
   });
 }
 
+using Requests = std::vector<RequestRecord>;
+
 /// V7: threads of 30 naive matrix products, some of high priority, XSched level 1 with 4 in flight
 /// and batches of 2.
-Target threads_target(std::uint32_t high, std::uint32_t low, double q) {
-  return {.group = "V7",
-          .name = "v7-" + std::to_string(high) + "-high-" + std::to_string(low) + "-low-" +
-                  (q > 0.9 ? "p99" : "p50"),
-          .unit = "ms",
-          .expected = std::nullopt,
-          .tolerance = {},
-          .label = Label::kPredicted,
-          .source = "zhenhantech/amdgpudriver lv1_testlog 09, 10, MI308X",
-          .run = [=](Hardware& hardware) -> Result<double> {
-            const auto threads = [](std::string name, std::uint32_t count) {
-              Program program{.name = std::move(name), .queues = count};
-              program.trains = {{{.count = 30,
-                                  .duration = std::chrono::microseconds(15'850),
-                                  .shape = {.workgroups = 128 * 128, .waves = 4, .vgprs = 32}}}};
-              program.arrivals = {{.at = {}, .train = 0}};
-              program.clients = count;
-              return program;
-            };
-            Program online = threads("high", high);
-            online.hints = true;
-            Program offline = threads("low", low);
-            offline.offline = true;
-            return online_requests(hardware, "mi308x", std::move(online), std::move(offline),
-                                   "suspend", "launch-throttle:k=4,b=2")
-                .map([q](const std::vector<RequestRecord>& requests) {
-                  return quantile_ms(requests, q);
-                });
-          }};
+SharedRun<Requests> threads_run(std::uint32_t high, std::uint32_t low) {
+  return SharedRun<Requests>([=](Hardware& hardware) -> Result<Requests> {
+    const auto threads = [](std::string name, std::uint32_t count) {
+      Program program{.name = std::move(name), .queues = count};
+      program.trains = {{{.count = 30,
+                          .duration = std::chrono::microseconds(15'850),
+                          .shape = {.workgroups = 128 * 128, .waves = 4, .vgprs = 32}}}};
+      program.arrivals = {{.at = {}, .train = 0}};
+      program.clients = count;
+      return program;
+    };
+    Program online = threads("high", high);
+    online.hints = true;
+    Program offline = threads("low", low);
+    offline.offline = true;
+    return online_requests(hardware, "mi308x", std::move(online), std::move(offline), "suspend",
+                           "launch-throttle:k=4,b=2");
+  });
 }
 
 /// V14: BERT-large at 10 requests a second beside the same model without end.
-Target bert_target(std::string name, std::string policy, std::string mechanism) {
-  return {.group = "V14",
-          .name = std::move(name),
-          .unit = "ms",
-          .expected = std::nullopt,
-          .tolerance = {},
-          .label = Label::kPredicted,
-          .source = "XSched Fig. 15a, Triton and BERT-large on GV100; alone 8.46 ms",
-          .long_run = true,
-          .run = [policy = std::move(policy),
-                  mechanism = std::move(mechanism)](Hardware& hardware) -> Result<double> {
-            constexpr std::uint32_t kKernels = 24 * 12;  // layers, and kernels of each
-            const KernelTrain model{{.count = kKernels,
-                                     .duration = std::chrono::nanoseconds(8'460'000 / kKernels),
-                                     .shape = {.workgroups = 320, .waves = 8, .vgprs = 64}}};
-            Program online{.name = "high", .hints = true};
-            online.trains = {model};
-            for (int i = 0; i < 600; ++i) {
-              online.arrivals.push_back({.at = std::chrono::milliseconds(100) * i, .train = 0});
-            }
-            Program offline{.name = "low", .offline = true};
-            offline.trains = {model};
-            offline.arrivals = {{.at = {}, .train = 0}};
-            offline.clients = 1;
-            return online_requests(hardware, "gv100", std::move(online), std::move(offline), policy,
-                                   mechanism)
-                .map([](const std::vector<RequestRecord>& requests) {
-                  return mean_latency(requests) / 1e6;
-                });
-          }};
+SharedRun<Requests> bert_run(std::string policy, std::string mechanism) {
+  return SharedRun<Requests>([policy = std::move(policy), mechanism = std::move(mechanism)](
+                                 Hardware& hardware) -> Result<Requests> {
+    constexpr std::uint32_t kKernels = 24 * 12;  // layers, and kernels of each
+    const KernelTrain model{{.count = kKernels,
+                             .duration = std::chrono::nanoseconds(8'460'000 / kKernels),
+                             .shape = {.workgroups = 320, .waves = 8, .vgprs = 64}}};
+    Program online{.name = "high", .hints = true};
+    online.trains = {model};
+    for (int i = 0; i < 600; ++i) {
+      online.arrivals.push_back({.at = std::chrono::milliseconds(100) * i, .train = 0});
+    }
+    Program offline{.name = "low", .offline = true};
+    offline.trains = {model};
+    offline.arrivals = {{.at = {}, .train = 0}};
+    offline.clients = 1;
+    return online_requests(hardware, "gv100", std::move(online), std::move(offline), policy,
+                           mechanism);
+  });
 }
+
+Target prediction(std::string group, std::string name, std::string source,
+                  const SharedRun<Requests>& run, double (*of)(const Requests&)) {
+  return {
+      .group = std::move(group),
+      .name = std::move(name),
+      .unit = "ms",
+      .expected = std::nullopt,
+      .tolerance = {},
+      .label = Label::kPredicted,
+      .source = std::move(source),
+      .run = [run, of](Hardware& hardware) -> Result<double> { return run.on(hardware).map(of); }};
+}
+
+double p50_of(const Requests& requests) { return quantile_ms(requests, 0.5); }
+double p99_of(const Requests& requests) { return quantile_ms(requests, 0.99); }
+double mean_of(const Requests& requests) { return mean_latency(requests) / 1e6; }
 
 }  // namespace
 
 std::vector<Target> prediction_targets() {
-  return {threads_target(1, 15, 0.5),
-          threads_target(1, 15, 0.99),
-          threads_target(3, 13, 0.5),
-          threads_target(3, 13, 0.99),
-          bert_target("v14-native-mean", "none", "suspend-queues"),
-          bert_target("v14-level-1-mean", "suspend", "launch-throttle:k=8,b=4")};
+  const std::string matmul = "zhenhantech/amdgpudriver lv1_testlog 09, 10, 8thread, MI308X";
+  const std::string bert =
+      "XSched Fig. 15a, Triton and BERT-large on GV100; alone 8.46 ms, p99 8.79 ms";
+  std::vector<Target> targets;
+  struct Threads {
+    std::uint32_t high;
+    std::uint32_t low;
+  };
+  for (const auto& [high, low] : {Threads{1, 15}, Threads{3, 13}, Threads{1, 7}}) {
+    const SharedRun<Requests> run = threads_run(high, low);
+    const std::string name = fmt::format("v7-{}-high-{}-low-", high, low);
+    targets.push_back(prediction("V7", name + "p50", matmul, run, p50_of));
+    targets.push_back(prediction("V7", name + "p99", matmul, run, p99_of));
+  }
+  const auto native = bert_run("none", "suspend-queues");
+  const auto level_1 = bert_run("suspend", "launch-throttle:k=8,b=4");
+  for (const auto& [name, run] : {std::pair{"native", native}, std::pair{"level-1", level_1}}) {
+    targets.push_back(prediction("V14", fmt::format("v14-{}-mean", name), bert, run, mean_of));
+    targets.push_back(prediction("V14", fmt::format("v14-{}-p99", name), bert, run, p99_of));
+    for (auto each = targets.end() - 2; each != targets.end(); ++each) {
+      each->long_run = true;
+    }
+  }
+  return targets;
 }
 
 }  // namespace gpreempt::validation

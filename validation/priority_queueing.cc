@@ -16,6 +16,7 @@
 #include "validation/hardware.h"
 #include "validation/queueing.h"
 #include "validation/scheduled.h"
+#include "validation/shared_run.h"
 #include "validation/target.h"
 
 namespace gpreempt::validation {
@@ -102,37 +103,41 @@ Result<Ratios> run_classes(bool preemptive) {
 }
 
 Target ratio_target(std::string group, std::string name, std::string source, double percent,
-                    bool preemptive, double Ratios::* which) {
-  return {
-      .group = std::move(group),
-      .name = std::move(name),
-      .unit = "sojourn / formula",
-      .expected = 1,
-      .tolerance = within_percent(percent),
-      .label = Label::kPredicted,
-      .source = std::move(source),
-      .run = [preemptive, which](Hardware& /*hardware*/) -> Result<double> {
-        return run_classes(preemptive).map([which](const Ratios& ratios) { return ratios.*which; });
-      }};
+                    const SharedRun<Ratios>& run, double Ratios::* which) {
+  return {.group = std::move(group),
+          .name = std::move(name),
+          .unit = "sojourn / formula",
+          .expected = 1,
+          .tolerance = within_percent(percent),
+          .label = Label::kPredicted,
+          .source = std::move(source),
+          .run = [run, which](Hardware& hardware) -> Result<double> {
+            return run.on(hardware).map([which](const Ratios& ratios) { return ratios.*which; });
+          }};
 }
 
 }  // namespace
 
 std::vector<Target> priority_queueing_targets() {
+  const auto classes = [](bool preemptive) {
+    return SharedRun<Ratios>([=](Hardware& /*hardware*/) { return run_classes(preemptive); });
+  };
+  const SharedRun<Ratios> preemptive = classes(true);
+  const SharedRun<Ratios> in_order = classes(false);
   const std::string resume =
       "preemptive resume: S2/(1-rho1) + sum lambda E[S^2]/(2(1-rho1)(1-rho))";
   const std::string order = "non-preemptive priority: S + R/((1-rho1)(1-rho))";
-  return {ratio_target("preemptive-resume", "preemptive-resume-online", resume, 1, true,
+  return {ratio_target("preemptive-resume", "preemptive-resume-online", resume, 1, preemptive,
                        &Ratios::first),
-          ratio_target("preemptive-resume", "preemptive-resume-offline", resume, 1, true,
+          ratio_target("preemptive-resume", "preemptive-resume-offline", resume, 1, preemptive,
                        &Ratios::second),
-          ratio_target("non-preemptive-priority", "non-preemptive-priority-online", order, 1, false,
-                       &Ratios::first),
+          ratio_target("non-preemptive-priority", "non-preemptive-priority-online", order, 1,
+                       in_order, &Ratios::first),
           ratio_target("non-preemptive-priority", "non-preemptive-priority-offline", order, 1,
-                       false, &Ratios::second),
+                       in_order, &Ratios::second),
           ratio_target("conservation", "kleinrock-sum-of-rho-w",
                        "Kleinrock: the sum of rho W does not depend on the order of service", 1.5,
-                       false, &Ratios::conservation)};
+                       in_order, &Ratios::conservation)};
 }
 
 }  // namespace gpreempt::validation

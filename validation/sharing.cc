@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -38,11 +39,12 @@ constexpr std::uint64_t kSharingSeed = 20260303;
 
 // ---- processor sharing --------------------------------------------------------------------------
 
+constexpr double kSmallQuantum = 1e4;
+
 /// Requests of many small rounds, each on a queue of its own: the queues share the places workgroup
-/// by workgroup, and a round is the quantum.
-Result<double> processor_sharing(double load, const Draw& service) {
+/// by workgroup, and a round is the quantum. Mean sojourn over its formula.
+Result<double> processor_sharing(double load, double quantum, const Draw& service) {
   constexpr double kMean = 1e6;
-  constexpr double kQuantum = 1e4;
   constexpr std::uint64_t kRequests = 60'000;
   constexpr std::uint32_t kQueues = 96;
   sim::SystemOptions options = free_system();
@@ -54,10 +56,10 @@ Result<double> processor_sharing(double load, const Draw& service) {
   double asked = 0;
   for (KernelTrain& train : program.trains) {
     const auto rounds = static_cast<std::uint32_t>(
-        static_cast<double>(to_ns(train.front().duration)) / kQuantum + 1);
+        static_cast<double>(to_ns(train.front().duration)) / quantum + 1);
     train.front().shape.workgroups = rounds * kFull;
-    train.front().duration = Duration(static_cast<std::int64_t>(kQuantum)) * rounds;
-    asked += rounds * kQuantum;
+    train.front().duration = Duration(std::llround(quantum)) * rounds;
+    asked += rounds * quantum;
   }
   const double first = asked / static_cast<double>(kRequests);
   const double last = static_cast<double>(to_ns(program.arrivals.back().at));
@@ -78,7 +80,29 @@ Target sharing_target(std::string name, const Draw& service) {
           .tolerance = within_percent(5),
           .label = Label::kPredicted,
           .source = "processor sharing: S/(1-rho), whatever the distribution of service",
-          .run = [service](Hardware& /*hardware*/) { return processor_sharing(0.5, service); }};
+          .run = [service](Hardware& /*hardware*/) {
+            return processor_sharing(0.5, kSmallQuantum, service);
+          }};
+}
+
+/// How far a quantum is from processor sharing, over how far one ten times as long is.
+Target quantum_target(double quantum) {
+  return {
+      .group = "round-robin",
+      .name = fmt::format("quantum-{:.0f}us-nearer-than-{:.0f}us", quantum / 1e3, quantum / 1e2),
+      .unit = "distance / distance",
+      .expected = 0.5,
+      .tolerance = at_most(),
+      .label = Label::kPredicted,
+      .source = "round robin becomes processor sharing as the quantum goes to 0; S = 1 ms",
+      .run = [quantum](Hardware& /*hardware*/) -> Result<double> {
+        const Draw service = [](RandomStream& random) { return random.uniform() * 2e6; };
+        double shorter = 0;
+        double longer = 0;
+        GPREEMPT_TRY(store(shorter, processor_sharing(0.5, quantum, service)));
+        GPREEMPT_TRY(store(longer, processor_sharing(0.5, 10 * quantum, service)));
+        return std::abs(shorter - 1) / std::abs(longer - 1);
+      }};
 }
 
 // ---- turns --------------------------------------------------------------------------------------
@@ -186,7 +210,8 @@ std::vector<Target> sharing_targets() {
   std::vector<Target> targets{
       sharing_target("processor-sharing-exponential",
                      [](RandomStream& random) { return random.exponential(1e6); }),
-      sharing_target("processor-sharing-constant", [](RandomStream&) { return 1e6; })};
+      sharing_target("processor-sharing-constant", [](RandomStream&) { return 1e6; }),
+      quantum_target(1e5), quantum_target(3e4)};
   Target capacity =
       turns_target("round-robin-capacity", "share of one of two", 0.5 * 1000 / (1000 + 100),
                    within_percent(1), "capacity q/(q+c) with quantum 1 ms and switch 0.1 ms",

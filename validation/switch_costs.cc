@@ -25,13 +25,13 @@ namespace gpreempt::validation {
 namespace {
 
 constexpr std::uint64_t kSwitchCostsSeed = 20260202;
-constexpr double kMillisecond = 1e6;
-constexpr double kService = 3.41 * kMillisecond;
+constexpr double kNsPerMillisecond = 1e6;
+constexpr double kService = 3.41 * kNsPerMillisecond;
 constexpr std::uint64_t kRequests = 200'000;
 
 Program online_program() {
   Program online = queueing_program(
-      "online", kRequests, kMillisecond / 0.1, [](RandomStream&) { return kService; },
+      "online", kRequests, kNsPerMillisecond / 0.1, [](RandomStream&) { return kService; },
       kSwitchCostsSeed);
   online.hints = true;
   return online;
@@ -51,11 +51,12 @@ struct Outcome {
 };
 
 Result<Outcome> run(const sim::SystemOptions& system, Duration kernel, std::string policy,
-                    std::string mechanism) {
+                    std::string mechanism, Duration grace = {}) {
   Experiment experiment{.system = system,
                         .programs = {},
                         .policy = std::move(policy),
-                        .mechanism = std::move(mechanism)};
+                        .mechanism = std::move(mechanism),
+                        .grace = grace};
   experiment.programs.push_back(online_program());
   experiment.programs.push_back(endless_program(kernel));
   Outcome outcome{.online = moments_of(experiment.programs.front())};
@@ -70,6 +71,16 @@ Result<Outcome> run(const sim::SystemOptions& system, Duration kernel, std::stri
 
 double mg1(const Moments& online) {
   return online.first + online.rate * online.second / (2 * (1 - online.load()));
+}
+
+/// No waves are saved where each may run to its end before it is: a grace period that no kernel
+/// outlives. In units of 1000 clocks, so the clock is slow.
+constexpr Duration kGraceForAll = std::chrono::milliseconds(200);
+sim::SystemOptions draining_system() {
+  sim::SystemOptions system = free_system();
+  system.gpu.clock_hz = 1e6;
+  system.gpu.t_grace = kGraceForAll;
+  return system;
 }
 
 /// D into Online, R back, both the time of a mapping. A request that comes while Offline is being
@@ -108,7 +119,7 @@ Target switch_target(std::string name, double cost_ms, bool share) {
               "M/G/1 with set-up: (2D + lambda D^2)/(2(1 + lambda D)); share "
               "e^(-lambda R)(1-rho)/(1+lambda D)",
           .run = [cost_ms, share](Hardware& /*hardware*/) -> Result<double> {
-            const double cost = cost_ms * kMillisecond;
+            const double cost = cost_ms * kNsPerMillisecond;
             Outcome outcome;
             GPREEMPT_TRY(
                 store(outcome, run(switching_system(Duration(std::llround(cost))),
@@ -130,10 +141,29 @@ Target boundary_target(std::string name, double kernel_ms, std::string policy,
           .run = [kernel_ms, policy = std::move(policy),
                   mechanism = std::move(mechanism)](Hardware& /*hardware*/) -> Result<double> {
             Outcome outcome;
-            const double kernel = kernel_ms * kMillisecond;
+            const double kernel = kernel_ms * kNsPerMillisecond;
             GPREEMPT_TRY(store(
                 outcome, run(free_system(), Duration(std::llround(kernel)), policy, mechanism)));
             return outcome.sojourn / (mg1(outcome.online) + kernel / 2);
+          }};
+}
+
+/// Suspends that save nothing must cost Online what waiting for a kernel does.
+Target without_cwsr() {
+  return {.group = "limits",
+          .name = "without-saving-waves-as-kernel-boundary",
+          .unit = "sojourn / formula",
+          .expected = 1,
+          .tolerance = within_percent(1),
+          .label = Label::kPredicted,
+          .source = "CWSR off: M/G/1 with vacations, E[B^2]/(2 E[B]) is added",
+          .run = [](Hardware& /*hardware*/) -> Result<double> {
+            constexpr double kKernelMs = 5;
+            Outcome outcome;
+            GPREEMPT_TRY(store(outcome, run(draining_system(),
+                                            Duration(std::llround(kKernelMs * kNsPerMillisecond)),
+                                            "suspend", "suspend-queues", kGraceForAll)));
+            return outcome.sojourn / (mg1(outcome.online) + kKernelMs * kNsPerMillisecond / 2);
           }};
 }
 
@@ -144,7 +174,8 @@ std::vector<Target> switch_cost_targets() {
           switch_target("switch-cost-offline-share", 0.2, true),
           switch_target("switch-cost-sojourn-of-nothing", 0, false),
           boundary_target("kernel-boundary-5ms", 5, "suspend", "kernel-boundary"),
-          boundary_target("kernel-boundary-1us", 0.001, "suspend", "kernel-boundary")};
+          boundary_target("kernel-boundary-1us", 0.001, "suspend", "kernel-boundary"),
+          without_cwsr()};
 }
 
 }  // namespace gpreempt::validation

@@ -20,7 +20,8 @@ namespace gpreempt::validation {
 /// amdgpu's default: 8 compute queues for the kernel, 24 HQD slots an XCC left to KFD.
 inline constexpr std::uint32_t kNumKcq = 8;
 
-/// What the model knew of the number beforehand.
+/// What the model knew of the number beforehand. A target that depends on a fitted parameter is
+/// fitted, unless what it compares does not change with that parameter.
 enum class Label {
   kInput,      ///< a parameter of the model itself: shows that it is used, proves nothing
   kFitted,     ///< parameters were chosen so that it comes out
@@ -73,6 +74,9 @@ struct Target {
   Tolerance tolerance;
   Label label = Label::kPredicted;
   std::string source;  ///< of the expected value
+  /// Targets of one claim say the same in different places (the same ratio at several lengths):
+  /// met together, they count as one. Empty: a claim of its own.
+  std::string claim{};
   /// Set where the model is known to miss, and why: what it does not model. Counts as no success.
   std::string miss{};
   bool long_run = false;  ///< takes so long that no band is computed

@@ -72,7 +72,7 @@ std::vector<Target> targets(const std::filesystem::path& data) {
   std::vector<Target> all;
   for (std::vector<Target> group :
        {closed_form_targets(), priority_queueing_targets(), switch_cost_targets(),
-        sharing_targets(), limit_targets(), save_area_targets(), xsched_targets(),
+        sharing_targets(), limit_targets(), little_targets(), save_area_targets(), xsched_targets(),
         gpreempt_targets(data), preparation_targets(), launch_cost_targets(), matmul_targets(),
         mlperf_targets(), reef_targets(data), prediction_targets()}) {
     std::ranges::move(group, std::back_inserter(all));

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #include "validation/hardware.h"
+#include "validation/shared_run.h"
 
 namespace gpreempt::validation {
 namespace {
@@ -91,6 +92,35 @@ TEST(Verdict, MissThatIsKnownIsNeitherMetNorAFailure) {
 TEST(Verdict, IsSkippedWithoutItsInputAndAFailureOnAnyOtherError) {
   EXPECT_EQ(judge(target(1, exactly()), fail(Errc::kUnsupported, "no profile")), Verdict::kSkipped);
   EXPECT_EQ(judge(target(1, exactly()), fail(Errc::kParse, "bad profile")), Verdict::kFail);
+}
+
+TEST(SharedRun, RunsOnceOnEachHardwareAndTellsEveryoneOfPriors) {
+  int runs = 0;
+  const SharedRun<int> shared([&runs](Hardware& hardware) -> Result<int> {
+    return hardware.gpu("mi308x").map([&runs](const sim::GpuParameters&) { return ++runs; });
+  });
+  Hardware first;
+  Hardware second;
+  Hardware drawn({.index = 0, .count = 4});
+  EXPECT_EQ(shared.on(first), 1);
+  EXPECT_EQ(shared.on(second), 1);
+  EXPECT_TRUE(second.uncertain());
+  EXPECT_EQ(shared.on(drawn), 2);
+}
+
+TEST(Targets, PredictAtLeastEightPublishedClaims) {
+  std::set<std::string> claims;
+  std::set<std::string> missed;
+  for (const Target& each : targets({})) {
+    if (each.label == Label::kPredicted && each.expected && each.group.starts_with('V')) {
+      const std::string claim = each.claim.empty() ? each.name : each.claim;
+      (each.miss.empty() ? claims : missed).insert(claim);
+    }
+  }
+  for (const std::string& claim : missed) {
+    claims.erase(claim);
+  }
+  EXPECT_GE(claims.size(), 8U);
 }
 
 TEST(Targets, HaveNamesOfTheirOwnAndSources) {
