@@ -76,6 +76,8 @@ Result<void> KfdBackend::start_session(TargetId id, Target& target) {
                                      {.target = id,
                                       .pid = target.pid,
                                       .device = options_.device,
+                                      .sysfs_root = options_.sysfs_root,
+                                      .first_queue_poll = options_.first_queue_poll,
                                       .rescan_period = options_.rescan_period},
                                      target.inbox, outbox_);
   if (!worker) {

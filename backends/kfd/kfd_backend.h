@@ -31,6 +31,10 @@ struct BackendOptions {
   /// Late-born queues are reported by the driver; should a report be lost, a snapshot every so
   /// often finds them. 0 = never.
   Duration rescan_period = std::chrono::milliseconds(100);
+  /// `attach` for control waits until the process has a queue, asking sysfs so often, and only then
+  /// traces it: a runtime that starts under a debugger waits for the debugger's answer. 0 = attach
+  /// at once, e.g. where sysfs shows other pids than this process sees.
+  Duration first_queue_poll = std::chrono::milliseconds(1);
   /// SIGINT, SIGTERM and SIGHUP no longer end this process: `next_event` fails with `kInterrupted`
   /// instead, so that its caller can close the backend. False leaves signals to the caller.
   bool take_signals = true;

@@ -16,6 +16,7 @@
 #include "backends/kfd/abi.h"
 #include "backends/kfd/dbg_trap.h"
 #include "backends/kfd/driver.h"
+#include "backends/kfd/first_queue.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/tracee.h"
@@ -53,13 +54,19 @@ Session::Session(Os& os, SessionOptions options, Inbox inbox, Outbox outbox)
       trap_(os, kNoFd, options_.pid) {}
 
 void Session::run() {
-  if (auto error = set_up()) {
+  auto refused = await_first_queue();
+  if (!refused && phase_ == Phase::kServing) {
+    refused = set_up();
+  }
+  if (refused) {
     phase_ = Phase::kStopped;
     (void)shut_down();
-    report(SessionReady{std::move(error)});
+    report(SessionReady{std::move(refused)});
     return;
   }
-  report(SessionReady{});
+  if (phase_ == Phase::kServing) {
+    report(SessionReady{});
+  }
   while (phase_ == Phase::kServing) {
     serve_once();
   }
@@ -70,6 +77,44 @@ void Session::run() {
   } else {
     report(SessionClosed{std::move(error)});
   }
+}
+
+/// Blocks: until the target has a queue (or is gone: an error), or the session is to stop.
+std::optional<Error> Session::await_first_queue() {
+  if (options_.first_queue_poll == Duration{}) {
+    return std::nullopt;
+  }
+  const auto gone = [&](int number) {
+    return Error{.code = number == ESRCH ? Errc::kProcessExited : Errc::kIo,
+                 .sys_errno = number,
+                 .what = fmt::format("attach to pid {}: {}", options_.pid,
+                                     number == ESRCH ? "no such process, or it ended before it had "
+                                                       "a queue"
+                                                     : std::strerror(number))};
+  };
+  const auto pidfd = os_.open_pidfd(options_.pid);
+  if (!pidfd) {
+    return gone(pidfd.error().number);
+  }
+  std::optional<Error> error;
+  while (phase_ == Phase::kServing && !error &&
+         !has_queue(os_, options_.sysfs_root, options_.pid)) {
+    std::array<WaitFd, 2> fds{WaitFd{.fd = inbox_->fd()}, WaitFd{.fd = *pidfd}};
+    if (!os_.wait(fds, saturating_add(os_.now(), options_.first_queue_poll))) {
+      phase_ = Phase::kLost;
+    } else if (fds[1].ready) {
+      error = gone(ESRCH);
+    }
+    inbox_->drain();
+    while (const auto request = inbox_->take()) {
+      // Nothing can be asked of a target that is not attached yet, but to let it be.
+      if (std::holds_alternative<StopSession>(*request)) {
+        phase_ = Phase::kStopped;
+      }
+    }
+  }
+  os_.close(*pidfd);
+  return error;
 }
 
 std::optional<Error> Session::set_up() {

@@ -23,8 +23,10 @@ namespace gpreempt::kfd {
 struct SessionOptions {
   TargetId target;
   Pid pid;
-  std::string device;        ///< of the driver
-  Duration rescan_period{};  ///< without another snapshot for so long one is made; 0 = never
+  std::string device;  ///< of the driver
+  std::string sysfs_root;
+  Duration first_queue_poll{};  ///< how often to look for it before anything is done; 0 = never
+  Duration rescan_period{};     ///< without another snapshot for so long one is made; 0 = never
 };
 
 /// The debug session of one controlled process, on a worker of its own: the tracer, which makes
@@ -52,6 +54,7 @@ class Session {
   Session(Os& os, SessionOptions options, Inbox inbox, Outbox outbox);
 
   void run();
+  [[nodiscard]] std::optional<Error> await_first_queue();
   [[nodiscard]] std::optional<Error> set_up();
   [[nodiscard]] std::optional<Error> enable();
   void serve_once();

@@ -4,16 +4,21 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cmath>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/os.h"
 #include "backends/sim/gpu/parameters.h"
+#include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
+#include "core/ids.h"
 
 namespace gpreempt::vkfd {
 
@@ -84,6 +89,32 @@ void put_sysfs(FileTree& files, const sim::SystemOptions& options) {
     files.put("/sys/module/amdgpu/version",
               fmt::format("{}\n", options.personality.name.substr(kPackage.size())));
   }
+}
+
+std::optional<SysResult<std::vector<std::string>>> list_queues(sim::System& system,
+                                                               std::string_view path) {
+  constexpr std::string_view kProcesses = "/sys/class/kfd/kfd/proc/";
+  constexpr std::string_view kQueues = "/queues";
+  if (!path.starts_with(kProcesses) || !path.ends_with(kQueues) ||
+      path.size() <= kProcesses.size() + kQueues.size()) {
+    return std::nullopt;
+  }
+  const std::string_view digits =
+      path.substr(kProcesses.size(), path.size() - kProcesses.size() - kQueues.size());
+  std::int32_t number = 0;
+  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
+  const Pid pid(number);
+  if (error != std::errc{} || end != digits.data() + digits.size() || !system.kfd().alive(pid)) {
+    return sys_fail(ENOENT);
+  }
+  std::vector<std::string> ids;
+  for (std::uint32_t id = 0; id < sim::KfdModel::kMaxIds; ++id) {
+    if (system.kfd().hardware_queue(pid, id)) {
+      ids.push_back(std::to_string(id));
+    }
+  }
+  std::sort(ids.begin(), ids.end());
+  return ids;
 }
 
 }  // namespace gpreempt::vkfd

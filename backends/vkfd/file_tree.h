@@ -2,7 +2,9 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/kfd/os.h"
@@ -28,5 +30,11 @@ class FileTree {
 /// the GPUs, and the module's version if AMD's package is modelled.
 /// Source: drivers/gpu/drm/amd/amdkfd/kfd_topology.c, node_show.
 void put_sysfs(FileTree& files, const sim::SystemOptions& options);
+
+/// What amdkfd shows of a process: if `path` is ".../kfd/proc/PID/queues", the ids of its queues,
+/// sorted as text, or ENOENT without such a process; nullopt for every other path.
+/// Source: drivers/gpu/drm/amd/amdkfd/kfd_process.c, kfd_procfs_add_queue.
+[[nodiscard]] std::optional<kfd::SysResult<std::vector<std::string>>> list_queues(
+    sim::System& system, std::string_view path);
 
 }  // namespace gpreempt::vkfd

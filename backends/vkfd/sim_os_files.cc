@@ -88,6 +88,9 @@ SysResult<std::vector<std::string>> SimOs::list_dir(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
   }
+  if (auto queues = list_queues(machine_.system(), path)) {
+    return *std::move(queues);
+  }
   return machine_.files().list(path);
 }
 

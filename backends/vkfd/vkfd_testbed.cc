@@ -41,7 +41,9 @@ class VkfdTestbed final : public sim::SystemTestbed {
   }
 
   [[nodiscard]] Result<void> open_backend() {
-    auto backend = kfd::open_backend(*os_, {.rescan_period = Duration::zero()});
+    // Attached at once, as in the other worlds, so that runs can be compared event by event.
+    auto backend = kfd::open_backend(
+        *os_, {.rescan_period = Duration::zero(), .first_queue_poll = Duration::zero()});
     if (!backend) {
       return tl::unexpected<Error>(std::move(backend).error());
     }

@@ -31,9 +31,11 @@ inline constexpr Duration kPatience = std::chrono::seconds(20);
 /// order in which a test takes them.
 class BackendTest : public ::testing::Test {
  protected:
-  void open(Duration rescan_period = Duration{}) {
-    auto opened = open_backend(
-        driver_, {.device = "/dev/kfd", .sysfs_root = "/sys", .rescan_period = rescan_period});
+  void open(Duration rescan_period = Duration{}, Duration first_queue_poll = Duration{}) {
+    auto opened = open_backend(driver_, {.device = "/dev/kfd",
+                                         .sysfs_root = "/sys",
+                                         .rescan_period = rescan_period,
+                                         .first_queue_poll = first_queue_poll});
     ASSERT_TRUE(opened) << opened.error().what;
     raw_ = opened->get();
     backend_ = make_checked_backend(*std::move(opened));

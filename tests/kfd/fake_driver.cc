@@ -56,6 +56,8 @@ void FakeDriver::create_queue(std::uint32_t id, bool notify_debugger, std::uint3
   queue.entry.ring_size = ring_bytes;
   queue.entry.queue_type = kind;
   queues_.push_back(queue);
+  files_[fmt::format("/sys/class/kfd/kfd/proc/{}/queues/{}/gpuid", kTargetPid, id)] =
+      fmt::format("{}\n", kGpu);
   if (notify_debugger) {
     notify({.exception_mask = abi::kQueueNew, .gpu_id = kGpu, .queue_id = id});
   }
@@ -110,7 +112,13 @@ void FakeDriver::set_version(int error, abi::Version version) {
 
 void FakeDriver::set_file(const std::string& path, const std::string& text) { files_[path] = text; }
 
-void FakeDriver::exit_observed() { LinuxOs::wake(observed_pidfd_); }
+void FakeDriver::exit_observed() {
+  const std::scoped_lock lock(mutex_);
+  has_exited_ = true;
+  if (observed_pidfd_ != kNoFd) {
+    LinuxOs::wake(observed_pidfd_);
+  }
+}
 
 std::vector<std::string> FakeDriver::log() {
   const std::scoped_lock lock(mutex_);
@@ -146,6 +154,7 @@ SysResult<Fd> FakeDriver::open(const std::string& /*path*/, OpenMode /*mode*/) {
 }
 
 SysResult<std::string> FakeDriver::read_file(const std::string& path) {
+  const std::scoped_lock lock(mutex_);
   const auto found = files_.find(path);
   if (found == files_.end()) {
     return sys_fail(ENOENT);
@@ -154,6 +163,7 @@ SysResult<std::string> FakeDriver::read_file(const std::string& path) {
 }
 
 SysResult<std::vector<std::string>> FakeDriver::list_dir(const std::string& path) {
+  const std::scoped_lock lock(mutex_);
   std::set<std::string> names;
   const std::string prefix = path + "/";
   for (const auto& [file, text] : files_) {
@@ -352,8 +362,12 @@ SysResult<Fd> FakeDriver::open_pidfd(Pid pid) {
   if (pid != kTargetPid) {
     return sys_fail(ESRCH);
   }
+  const std::scoped_lock lock(mutex_);
   const auto fd = LinuxOs::make_waker();
   observed_pidfd_ = fd.value();
+  if (has_exited_) {
+    LinuxOs::wake(observed_pidfd_);
+  }
   return fd;
 }
 

@@ -110,6 +110,7 @@ class FakeDriver : public LinuxOs {
   int open_error_ = 0;
   Fd child_fd_ = kNoFd;
   Fd observed_pidfd_ = kNoFd;
+  bool has_exited_ = false;
   Fd notify_fd_ = kNoFd;
 };
 

@@ -280,6 +280,43 @@ TEST_F(SessionTest, SignalThatComesWhileDetachingIsDelivered) {
   EXPECT_EQ(driver_.log(), (Log{"disable", "interrupt", "detach 15"}));
 }
 
+class FirstQueueTest : public BackendTest {
+ protected:
+  void SetUp() override { open(Duration{}, std::chrono::milliseconds(1)); }
+};
+
+TEST_F(FirstQueueTest, ProcessIsNotTouchedBeforeItHasAQueue) {
+  target_ = backend_->attach(FakeDriver::kTargetPid, AttachMode::kControl).value();
+  EXPECT_FALSE(backend_->next_event(backend_->now() + std::chrono::milliseconds(5)).value());
+  EXPECT_EQ(driver_.log(), Log{});
+  driver_.create_queue(3);
+  EXPECT_EQ(take<QueueBorn>().queue.kernel_id, 3U);
+  EXPECT_FALSE(take<AttachDone>().error);
+  EXPECT_EQ(driver_.log(), (Log{"seize 0x50", "enable 0x800040000000", "snapshot"}));
+}
+
+TEST_F(FirstQueueTest, ProcessThatEndsWithoutAQueueHasExited) {
+  target_ = backend_->attach(FakeDriver::kTargetPid, AttachMode::kControl).value();
+  driver_.exit_observed();
+  const auto done = take<AttachDone>();
+  ASSERT_TRUE(done.error);
+  EXPECT_EQ(done.error->code, Errc::kProcessExited);
+  EXPECT_EQ(driver_.log(), Log{});
+}
+
+TEST_F(FirstQueueTest, AbsentProcessHasExited) {
+  target_ = backend_->attach(Pid(1234), AttachMode::kControl).value();
+  const auto done = take<AttachDone>();
+  ASSERT_TRUE(done.error);
+  EXPECT_EQ(done.error->code, Errc::kProcessExited);
+}
+
+TEST_F(FirstQueueTest, CloseEndsTheWait) {
+  target_ = backend_->attach(FakeDriver::kTargetPid, AttachMode::kControl).value();
+  EXPECT_TRUE(backend_->close());
+  EXPECT_EQ(driver_.log(), Log{});
+}
+
 class InterruptTest : public SessionTest, public ::testing::WithParamInterface<int> {};
 
 TEST_P(InterruptTest, EndsTheWaitAndCloseResumesDisablesAndDetaches) {

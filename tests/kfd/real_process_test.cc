@@ -66,7 +66,7 @@ class RealProcessTest : public ::testing::Test {
   }
   void attach() {
     driver_.create_queue(0);
-    backend_ = make_checked_backend(open_backend(driver_, {}).value());
+    backend_ = make_checked_backend(open_backend(driver_, {.first_queue_poll = {}}).value());
     target_ = backend_->attach(process_->pid(), AttachMode::kControl).value();
     queue_ = take<QueueBorn>().queue.id;
     EXPECT_FALSE(take<AttachDone>().error);

@@ -1,5 +1,6 @@
 // Goal: the ioctls are decoded as the kernel does. Method: raw ABI structs from one process; errno
 // and outputs as in kfd_chardev.c.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <array>
@@ -11,10 +12,12 @@
 #include <cstring>
 #include <functional>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <vector>
 
 #include "backends/kfd/abi.h"
+#include "backends/kfd/first_queue.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/topology.h"
 #include "backends/sim/gpu/parameters.h"
@@ -327,6 +330,16 @@ TEST(Machine, ExitOfALaunchedProcessIsSeen) {
     ASSERT_TRUE(status);
     EXPECT_EQ(status->kind, kfd::ChildStatus::Kind::kExited);
     EXPECT_EQ(c.os().open_pidfd(c.target).error().number, ESRCH);
+  });
+}
+
+TEST(Machine, QueuesOfAProcessAreInSysfs) {
+  in_world([](Caller& c) {
+    const std::string folder = fmt::format("/sys/class/kfd/kfd/proc/{}/queues", c.target);
+    EXPECT_EQ(c.os().list_dir(folder).value(), (std::vector<std::string>{"0", "1"}));
+    EXPECT_TRUE(kfd::has_queue(c.os(), "/sys", c.target));
+    EXPECT_FALSE(kfd::has_queue(c.os(), "/sys", c.os().pid()));
+    EXPECT_EQ(c.os().list_dir("/sys/class/kfd/kfd/proc/999999/queues").error().number, ENOENT);
   });
 }
 

@@ -1,0 +1,17 @@
+#include "backends/kfd/first_queue.h"
+
+#include <fmt/format.h>
+
+#include <string>
+
+#include "backends/kfd/os.h"
+#include "core/ids.h"
+
+namespace gpreempt::kfd {
+
+bool has_queue(Os& os, const std::string& sysfs_root, Pid pid) {
+  const auto queues = os.list_dir(fmt::format("{}/class/kfd/kfd/proc/{}/queues", sysfs_root, pid));
+  return queues && !queues->empty();
+}
+
+}  // namespace gpreempt::kfd
