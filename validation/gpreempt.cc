@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
@@ -24,7 +23,6 @@
 #include "validation/target.h"
 #include "workloads/compile.h"
 #include "workloads/loader.h"
-#include "workloads/reef.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::validation {

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include <chrono>
-#include <cmath>
-#include <cstdint>
 #include <utility>
 #include <vector>
 

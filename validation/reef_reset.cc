@@ -1,7 +1,6 @@
 // V17: REEF's example on MI50: ResNet-152 in a closed loop beside four more that count for little.
 #include <fmt/format.h>
 
-#include <cstdint>
 #include <filesystem>
 #include <string>
 #include <utility>

@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "config/document.h"
 #include "core/error.h"
 #include "validation/groups.h"
 #include "validation/hardware.h"
