@@ -20,7 +20,8 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 4> kVerbs = {"run", "compare", "models", "validate"};
+constexpr std::array<std::string_view, 6> kVerbs = {"run",      "compare", "models",
+                                                    "validate", "rescue",  "watchdog"};
 
 std::unique_ptr<VerbLine> line_of(std::string_view verb) {
   if (verb == "run") {
@@ -32,8 +33,14 @@ std::unique_ptr<VerbLine> line_of(std::string_view verb) {
   if (verb == "models") {
     return models_line();
   }
-  GPREEMPT_CHECK(verb == "validate");
-  return validate_line();
+  if (verb == "validate") {
+    return validate_line();
+  }
+  if (verb == "rescue") {
+    return rescue_line();
+  }
+  GPREEMPT_CHECK(verb == "watchdog");
+  return watchdog_line();
 }
 
 std::vector<std::string_view> option_names(const CLI::App& app) {

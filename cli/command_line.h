@@ -6,8 +6,10 @@
 
 #include "cli/compare_options.h"
 #include "cli/models_options.h"
+#include "cli/rescue_options.h"
 #include "cli/run_options.h"
 #include "cli/validate_options.h"
+#include "cli/watchdog_options.h"
 #include "core/error.h"
 
 namespace gpreempt::cli {
@@ -17,7 +19,8 @@ struct Printout {
   std::string text;
 };
 
-using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions>;
+using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
+                             RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -14,10 +14,14 @@
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
+#include "cli/rescue_command.h"
+#include "cli/rescue_options.h"
 #include "cli/run_command.h"
 #include "cli/run_options.h"
 #include "cli/validate_command.h"
 #include "cli/validate_options.h"
+#include "cli/watchdog_command.h"
+#include "cli/watchdog_options.h"
 #include "core/error.h"
 
 namespace {
@@ -35,8 +39,10 @@ int report(const Error& error) {
 using gpreempt::cli::CompareOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
+using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::RunOptions;
 using gpreempt::cli::ValidateOptions;
+using gpreempt::cli::WatchdogCommandOptions;
 
 struct Execute {
   Result<ExitCode> operator()(const Printout& printout) const {
@@ -54,6 +60,12 @@ struct Execute {
   }
   Result<ExitCode> operator()(const ValidateOptions& options) const {
     return gpreempt::cli::validate_command(options);
+  }
+  Result<ExitCode> operator()(const RescueCommandOptions& options) const {
+    return gpreempt::cli::rescue_command(options);
+  }
+  Result<ExitCode> operator()(const WatchdogCommandOptions& options) const {
+    return gpreempt::cli::watchdog_command(options);
   }
 };
 

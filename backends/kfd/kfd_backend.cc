@@ -78,6 +78,7 @@ Result<void> KfdBackend::start_session(TargetId id, Target& target) {
                                       .device = options_.device,
                                       .sysfs_root = options_.sysfs_root,
                                       .first_queue_poll = options_.first_queue_poll,
+                                      .heartbeat = options_.heartbeat.get(),
                                       .rescan_period = options_.rescan_period},
                                      target.inbox, outbox_);
   if (!worker) {
@@ -287,6 +288,9 @@ Result<void> KfdBackend::close() {
     (void)os_.join(worker);
   }
   reaper_->close();
+  if (options_.heartbeat != nullptr) {
+    options_.heartbeat->close();
+  }
   Result<void> result;
   while (auto message = outbox_->take()) {
     const auto* const report = std::get_if<SessionReport>(&*message);

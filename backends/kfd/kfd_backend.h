@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
@@ -38,6 +39,9 @@ struct BackendOptions {
   /// SIGINT, SIGTERM and SIGHUP no longer end this process: `next_event` fails with `kInterrupted`
   /// instead, so that its caller can close the backend. False leaves signals to the caller.
   bool take_signals = true;
+  /// To the watchdog, which is told before each suspension; null: there is none. Closed with the
+  /// backend.
+  std::shared_ptr<Heartbeat> heartbeat = nullptr;
 };
 
 /// The backend over the KFD debugger ABI. Relies on the argument checks of `make_checked_backend`.

@@ -17,6 +17,7 @@
 #include "backends/kfd/dbg_trap.h"
 #include "backends/kfd/driver.h"
 #include "backends/kfd/first_queue.h"
+#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/tracee.h"
@@ -123,6 +124,13 @@ std::optional<Error> Session::set_up() {
     return driver.error();
   }
   driver_ = *driver;
+  if (options_.heartbeat != nullptr &&
+      !options_.heartbeat->tell(Beat::Kind::kAttached, options_.pid)) {
+    return Error{
+        .code = Errc::kBusy,
+        .sys_errno = 0,
+        .what = fmt::format("attach to pid {}: the watchdog has ended; start again", options_.pid)};
+  }
   trap_ = DbgTrap(os_, driver_, options_.pid);
   const auto pipe = os_.pipe();
   if (!pipe) {
@@ -179,6 +187,7 @@ void Session::serve_once() {
   if (phase_ == Phase::kServing) {
     serve_deadlines();
   }
+  tell_watchdog();
 }
 
 void Session::serve(const SessionRequest& request) {

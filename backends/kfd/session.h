@@ -9,6 +9,7 @@
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/dbg_trap.h"
+#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
@@ -25,8 +26,9 @@ struct SessionOptions {
   Pid pid;
   std::string device;  ///< of the driver
   std::string sysfs_root;
-  Duration first_queue_poll{};  ///< how often to look for it before anything is done; 0 = never
-  Duration rescan_period{};     ///< without another snapshot for so long one is made; 0 = never
+  Duration first_queue_poll{};     ///< how often to look for it before anything is done; 0 = never
+  Heartbeat* heartbeat = nullptr;  ///< null: nobody watches
+  Duration rescan_period{};        ///< without another snapshot for so long one is made; 0 = never
 };
 
 /// The debug session of one controlled process, on a worker of its own: the tracer, which makes
@@ -80,6 +82,10 @@ class Session {
   [[nodiscard]] Error explain_refusal(const std::string& operation, SysError error);
   [[nodiscard]] SysResult<std::vector<Outcome>> resume(std::span<const QueueSerial> queues);
   [[nodiscard]] bool has_resumed_by_itself(SysError error);
+  /// Tells the watchdog before anything of the target can be suspended; whether it may be.
+  [[nodiscard]] bool announce(const SuspendRequest& request);
+  /// Tells it how things are now.
+  void tell_watchdog();
   [[nodiscard]] bool is_known(QueueSerial serial) const;
 
   [[nodiscard]] std::optional<Error> shut_down();
@@ -99,6 +105,8 @@ class Session {
   bool enabled_ = false;      ///< the debug session is believed to stand
   bool was_enabled_ = false;  ///< it ever was: it must be ended on the way out
   Instant rescan_at_ = kForever;
+  Instant told_until_ = kForever;  ///< what the watchdog knows; `kForever`: nothing is suspended
+  bool resume_failed_ = false;     ///< a lease is not met: the watchdog is told no later one
   Phase phase_ = Phase::kServing;
 };
 

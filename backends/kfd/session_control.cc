@@ -14,6 +14,7 @@
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/dbg_trap.h"
+#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/session.h"
@@ -36,7 +37,18 @@ constexpr Duration kResumeRetryAfter = std::chrono::milliseconds(100);
 
 void Session::serve(const SuspendRequest& request) {
   std::vector<Outcome> outcomes(request.queues.size(), Outcome::kInvalid);
-  auto error = suspend(request, outcomes);
+  std::optional<Error> error;
+  if (announce(request)) {
+    error = suspend(request, outcomes);
+  } else {
+    std::fill(outcomes.begin(), outcomes.end(), Outcome::kError);
+    error =
+        Error{.code = Errc::kBusy,
+              .sys_errno = 0,
+              .what = fmt::format("suspend queues on pid {}: the watchdog has ended or does not "
+                                  "read, and nothing is suspended without one; start again",
+                                  options_.pid)};
+  }
   report(SessionDone{.request = request.request,
                      .kind = ControlKind::kSuspend,
                      .issued = request.issued,
@@ -146,6 +158,28 @@ void Session::serve(const ResumeRequest& request) {
   report(std::move(done));
 }
 
+bool Session::announce(const SuspendRequest& request) {
+  if (options_.heartbeat == nullptr || resume_failed_) {
+    return true;
+  }
+  // Before the call: a process that is stopped inside it has suspended all the same.
+  const Instant until = std::min(request.until, queues_.first_due());
+  told_until_ = until;
+  return options_.heartbeat->tell(Beat::Kind::kSuspending, options_.pid, request.issued, until);
+}
+
+void Session::tell_watchdog() {
+  const Instant due = queues_.first_due();
+  resume_failed_ = resume_failed_ && due != kForever;
+  if (options_.heartbeat == nullptr || resume_failed_ || due == told_until_) {
+    return;
+  }
+  const auto kind = due == kForever ? Beat::Kind::kRunning : Beat::Kind::kSuspending;
+  // One that cannot be told kills for a lease that was met: it errs on the side of the target.
+  (void)options_.heartbeat->tell(kind, options_.pid, os_.now(), due);
+  told_until_ = due;
+}
+
 SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> queues) {
   std::vector<Outcome> outcomes(queues.size(), Outcome::kInvalid);
   std::vector<std::uint32_t> ids;
@@ -153,6 +187,7 @@ SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> que
   const auto call = [&]() -> SysResult<void> {
     const auto result = trap_.resume(ids);
     if (!result && !has_resumed_by_itself(result.error())) {
+      resume_failed_ = true;
       return tl::unexpected<SysError>(result.error());
     }
     for (std::size_t i = 0; i < places.size(); ++i) {
@@ -174,6 +209,7 @@ SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> que
       }
     }
   }
+  resume_failed_ = std::find(outcomes.begin(), outcomes.end(), Outcome::kError) != outcomes.end();
   const Instant retry_at = saturating_add(os_.now(), kResumeRetryAfter);
   for (std::size_t i = 0; i < queues.size(); ++i) {
     if (outcomes[i] == Outcome::kError) {
@@ -210,6 +246,9 @@ std::optional<Error> Session::shut_down() {
     enabled_ = false;
   }
   detach();
+  if (options_.heartbeat != nullptr) {
+    (void)options_.heartbeat->tell(Beat::Kind::kDetached, options_.pid);
+  }
   for (const Fd fd : {notify_.read, notify_.write, driver_}) {
     if (fd != kNoFd) {
       os_.close(fd);

@@ -12,6 +12,7 @@
 #include <variant>
 #include <vector>
 
+#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/kfd_backend.h"
 #include "core/backend.h"
 #include "core/checked_backend.h"
@@ -35,7 +36,8 @@ class BackendTest : public ::testing::Test {
     auto opened = open_backend(driver_, {.device = "/dev/kfd",
                                          .sysfs_root = "/sys",
                                          .rescan_period = rescan_period,
-                                         .first_queue_poll = first_queue_poll});
+                                         .first_queue_poll = first_queue_poll,
+                                         .heartbeat = heartbeat_});
     ASSERT_TRUE(opened) << opened.error().what;
     raw_ = opened->get();
     backend_ = make_checked_backend(*std::move(opened));
@@ -96,6 +98,7 @@ class BackendTest : public ::testing::Test {
   using Log = std::vector<std::string>;
 
   FakeDriver driver_;
+  std::shared_ptr<Heartbeat> heartbeat_;
   std::unique_ptr<Backend> backend_;
   KfdBackend* raw_ = nullptr;
   TargetId target_;

@@ -9,6 +9,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <cstring>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -18,6 +19,7 @@
 #include <vector>
 
 #include "backends/kfd/abi.h"
+#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/os.h"
 #include "core/ids.h"
 
@@ -46,80 +48,6 @@ FakeDriver::FakeDriver()
 
 FakeDriver::~FakeDriver() { LinuxOs::close(child_fd_); }
 
-void FakeDriver::create_queue(std::uint32_t id, bool notify_debugger, std::uint32_t ring_bytes,
-                              abi::QueueKind kind) {
-  const std::scoped_lock lock(mutex_);
-  Queue queue;
-  queue.entry.queue_id = id;
-  queue.entry.gpu_id = kGpu;
-  queue.entry.ring_base_address = next_ring_++ * kUserRing;
-  queue.entry.ring_size = ring_bytes;
-  queue.entry.queue_type = kind;
-  queues_.push_back(queue);
-  files_[fmt::format("/sys/class/kfd/kfd/proc/{}/queues/{}/gpuid", kTargetPid, id)] =
-      fmt::format("{}\n", kGpu);
-  if (notify_debugger) {
-    notify({.exception_mask = abi::kQueueNew, .gpu_id = kGpu, .queue_id = id});
-  }
-}
-
-void FakeDriver::destroy_queue(std::uint32_t id) {
-  const std::scoped_lock lock(mutex_);
-  std::erase_if(queues_, [&](const Queue& queue) { return queue.entry.queue_id == id; });
-}
-
-void FakeDriver::fail_next(abi::TrapOp op, std::vector<int> numbers) {
-  const std::scoped_lock lock(mutex_);
-  failures_[op].assign(numbers.begin(), numbers.end());
-}
-
-void FakeDriver::set_suspend_status(std::uint32_t id, std::vector<std::uint32_t> bits) {
-  const std::scoped_lock lock(mutex_);
-  suspend_status_[id].assign(bits.begin(), bits.end());
-}
-
-void FakeDriver::raise(const abi::TrapQueryEvent& event) {
-  const std::scoped_lock lock(mutex_);
-  notify(event);
-}
-
-void FakeDriver::notify(const abi::TrapQueryEvent& event) {
-  if (notify_fd_ == kNoFd) {
-    return;
-  }
-  events_.push_back(event);
-  const std::array<std::byte, 1> dot{std::byte{'.'}};
-  (void)LinuxOs::write(notify_fd_, dot);
-}
-
-void FakeDriver::change_child(ChildStatus::Kind kind, int value) {
-  {
-    const std::scoped_lock lock(mutex_);
-    changes_.push_back({.tid = kTargetPid.value(), .kind = kind, .value = value});
-  }
-  LinuxOs::wake(child_fd_);
-}
-
-void FakeDriver::set_interrupt_stop(ChildStatus::Kind kind, int value) {
-  const std::scoped_lock lock(mutex_);
-  interrupt_stop_ = {.tid = kTargetPid.value(), .kind = kind, .value = value};
-}
-
-void FakeDriver::set_version(int error, abi::Version version) {
-  version_error_ = error;
-  version_ = version;
-}
-
-void FakeDriver::set_file(const std::string& path, const std::string& text) { files_[path] = text; }
-
-void FakeDriver::exit_observed() {
-  const std::scoped_lock lock(mutex_);
-  has_exited_ = true;
-  if (observed_pidfd_ != kNoFd) {
-    LinuxOs::wake(observed_pidfd_);
-  }
-}
-
 std::vector<std::string> FakeDriver::log() {
   const std::scoped_lock lock(mutex_);
   return log_;
@@ -144,6 +72,20 @@ std::vector<std::uint32_t> FakeDriver::ids_sent() {
 void FakeDriver::note(std::string call) {
   log_.push_back(std::move(call));
   logged_.notify_all();
+}
+
+SysResult<std::size_t> FakeDriver::write(Fd fd, std::span<const std::byte> from) {
+  const std::scoped_lock lock(mutex_);
+  if (fd != beats_) {
+    return LinuxOs::write(fd, from);
+  }
+  if (beat_error_ != 0) {
+    return sys_fail(beat_error_);
+  }
+  Beat beat;
+  std::memcpy(&beat, from.data(), sizeof beat);
+  note(fmt::format("beat {} {}", static_cast<std::uint32_t>(beat.kind), beat.pid));
+  return from.size();
 }
 
 SysResult<Fd> FakeDriver::open(const std::string& /*path*/, OpenMode /*mode*/) {
@@ -201,6 +143,9 @@ SysResult<long> FakeDriver::trap(abi::TrapArgs& args) {
     case Op::kSendRuntimeEvent: {
       const auto& event = args.send_runtime_event;
       note(fmt::format("send 0x{:x} {} {}", event.exception_mask, event.gpu_id, event.queue_id));
+      if (!waits_for_ever_ && files_.contains(kSyscallFile)) {
+        files_[kSyscallFile] = "running\n";
+      }
       break;
     }
     case Op::kSuspendQueues:

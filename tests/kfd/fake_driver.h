@@ -55,6 +55,10 @@ class FakeDriver : public LinuxOs {
   void set_version(int error, abi::Version version);
   void set_file(const std::string& path, const std::string& text);
   void exit_observed();
+  /// What is written to `pipe` is a `Beat` and logged as "beat KIND PID"; or the write fails.
+  void log_beats(Fd pipe, int error = 0);
+  /// A thread of the target waits in RUNTIME_ENABLE until it is answered, or for ever.
+  void set_waiting(bool for_ever = false);
 
   // ---- what was called
 
@@ -70,6 +74,7 @@ class FakeDriver : public LinuxOs {
   [[nodiscard]] SysResult<Fd> open(const std::string& path, OpenMode mode) override;
   [[nodiscard]] SysResult<std::string> read_file(const std::string& path) override;
   [[nodiscard]] SysResult<std::vector<std::string>> list_dir(const std::string& path) override;
+  [[nodiscard]] SysResult<std::size_t> write(Fd fd, std::span<const std::byte> from) override;
   [[nodiscard]] SysResult<long> ioctl(Fd fd, std::uint32_t request, void* arg) override;
   [[nodiscard]] SysResult<long> ptrace(PtraceOp op, Tid tid, std::uint64_t arg) override;
   [[nodiscard]] SysResult<std::optional<ChildStatus>> poll_child(Tid tid) override;
@@ -77,6 +82,9 @@ class FakeDriver : public LinuxOs {
   [[nodiscard]] SysResult<Fd> open_pidfd(Pid pid) override;
 
  private:
+  /// What a thread of the target does.
+  static const inline std::string kSyscallFile = "/proc/4711/task/4712/syscall";
+
   struct Queue {
     abi::QueueSnapshotEntry entry;
     bool is_new = true;
@@ -111,6 +119,9 @@ class FakeDriver : public LinuxOs {
   Fd child_fd_ = kNoFd;
   Fd observed_pidfd_ = kNoFd;
   bool has_exited_ = false;
+  Fd beats_ = kNoFd;
+  int beat_error_ = 0;
+  bool waits_for_ever_ = false;
   Fd notify_fd_ = kNoFd;
 };
 

@@ -14,6 +14,7 @@
 
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/rescue.h"
 #include "backends/sim/world.h"
 #include "backends/vkfd/ioctl_probe.h"
 #include "backends/vkfd/sim_os.h"
@@ -160,6 +161,40 @@ TEST(InterruptedController, ResumesAndDetachesWhereverItIsAsked) {
       }
     }));
   }
+}
+
+TEST(KilledController, LeavesTargetsThatRescueFindsWell) {
+  ASSERT_TRUE(run([] {
+    Rig rig;
+    BusyController controller(rig);
+    controller.run_for(milliseconds(10));
+    controller.kill(rig.os());
+    const auto other = SimOs::open(rig.machine());
+    for (const Pid pid : controller.offline()) {
+      let_pass(world(), milliseconds(20));
+      const auto rescued = kfd::rescue(*other, pid);
+      ASSERT_TRUE(rescued) << rescued.error().what;
+      EXPECT_FALSE(rescued->ended_session);
+    }
+    EXPECT_EQ(controller.off_queues(), 0U);
+    other->kill();
+  }));
+}
+
+TEST(LivingController, KeepsItsTargetsFromRescue) {
+  ASSERT_TRUE(run([] {
+    Rig rig;
+    BusyController controller(rig);
+    controller.run_for(milliseconds(10));
+    const auto other = SimOs::open(rig.machine());
+    for (const Pid pid : controller.offline()) {
+      // This driver lets anybody end a session, and a later one lets nobody.
+      EXPECT_TRUE(kfd::rescue(*other, pid).value().ended_session);
+    }
+    EXPECT_EQ(controller.off_queues(), 0U);
+    other->kill();
+    controller.kill(rig.os());
+  }));
 }
 
 TEST(VkfdTestbed, OfflineRunsOnAfterItsControllerWasKilled) {

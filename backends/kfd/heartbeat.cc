@@ -1,0 +1,138 @@
+#include "backends/kfd/heartbeat.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <chrono>
+#include <csignal>
+#include <cstddef>
+#include <cstring>
+#include <memory>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/os.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt::kfd {
+namespace {
+
+constexpr Duration kWatchdogStartPatience = std::chrono::seconds(10);
+constexpr Duration kLookForWatchdogAfter = std::chrono::milliseconds(1);
+constexpr Duration kWatchdogEndPatience = std::chrono::seconds(1);
+
+}  // namespace
+
+Result<std::unique_ptr<Heartbeat>> Heartbeat::start(Os& os, std::vector<std::string> argv) {
+  const auto failed = [](SysError error) {
+    return fail(Errc::kIo,
+                fmt::format("start the watchdog: {}; nothing is suspended without one",
+                            std::strerror(error.number)),
+                error.number);
+  };
+  const auto self = os.read_link("/proc/self");
+  const auto pipe = os.pipe();
+  if (!self || !pipe) {
+    return failed(!self ? self.error() : pipe.error());
+  }
+  // Its own descriptor of this pipe, although no descriptor of ours is inherited.
+  argv.insert(argv.end(), {"--controller", *self, "--heartbeat",
+                           fmt::format("/proc/{}/fd/{}", *self, pipe->read)});
+  std::unique_ptr<Heartbeat> heartbeat(new Heartbeat(os, *pipe));
+  const auto started = os.start(argv, {}, false);
+  const auto exit = started ? os.open_pidfd(*started) : tl::unexpected<SysError>(started.error());
+  if (!exit) {
+    os.close(pipe->read);
+    os.close(pipe->write);
+    return failed(exit.error());
+  }
+  heartbeat->watchdog_ = *started;
+  heartbeat->watchdog_exit_ = *exit;
+  if (auto heard = heartbeat->await_watchdog(); !heard) {
+    (void)os.signal(*exit, SIGKILL);
+    heartbeat->close();
+    return tl::unexpected<Error>(std::move(heard).error());
+  }
+  return heartbeat;
+}
+
+bool Heartbeat::is_heard() const {
+  const auto mine = os_.read_link(fmt::format("/proc/self/fd/{}", pipe_.read));
+  const auto folder = fmt::format("/proc/{}/fd", watchdog_);
+  const auto opened = os_.list_dir(folder).value_or(std::vector<std::string>());
+  return mine && std::any_of(opened.begin(), opened.end(), [&](const std::string& name) {
+           const auto other = os_.read_link(fmt::format("{}/{}", folder, name));
+           return other && *other == *mine;
+         });
+}
+
+Result<void> Heartbeat::await_watchdog() {
+  const Instant patience_ends = saturating_add(os_.now(), kWatchdogStartPatience);
+  while (!is_heard()) {
+    std::array<WaitFd, 1> exit{WaitFd{.fd = watchdog_exit_}};
+    const auto ended = os_.wait(exit, saturating_add(os_.now(), kLookForWatchdogAfter));
+    if (!ended || *ended > 0) {
+      return fail(Errc::kIo, "start the watchdog: it has ended; see what it wrote to stderr");
+    }
+    if (os_.now() >= patience_ends) {
+      return fail(Errc::kTimedOut,
+                  "start the watchdog: it does not open its pipe; is that command a watchdog?");
+    }
+  }
+  return {};
+}
+
+bool Heartbeat::tell(Beat::Kind kind, Pid target, Instant issued, Instant until) {
+  if (watchdog_exit_ != kNoFd) {
+    std::array<WaitFd, 1> exit{WaitFd{.fd = watchdog_exit_}};
+    const auto ended = os_.wait(exit, os_.now());
+    if (!ended || *ended > 0) {
+      return false;
+    }
+  }
+  const std::array<Beat, 1> beat{Beat{
+      .kind = kind, .pid = target.value(), .issued_ns = to_ns(issued), .until_ns = to_ns(until)}};
+  // Shorter than PIPE_BUF: the whole record or nothing.
+  return os_.write(pipe_.write, std::as_bytes(std::span(beat))).has_value();
+}
+
+void Heartbeat::close() {
+  if (watchdog_exit_ == kNoFd) {
+    return;
+  }
+  os_.close(pipe_.write);
+  os_.close(pipe_.read);
+  std::array<WaitFd, 1> exit{WaitFd{.fd = watchdog_exit_}};
+  (void)os_.wait(exit, saturating_add(os_.now(), kWatchdogEndPatience));
+  (void)os_.poll_child(watchdog_.value());
+  os_.close(watchdog_exit_);
+  watchdog_exit_ = kNoFd;
+}
+
+SysResult<std::vector<Beat>> read_beats(Os& os, Fd pipe) {
+  constexpr std::size_t kBatch = 64;
+  std::vector<Beat> beats;
+  for (;;) {
+    std::array<Beat, kBatch> batch{};
+    const auto got = os.read(pipe, std::as_writable_bytes(std::span(batch)));
+    if (!got || *got == 0) {
+      // What was read before the end counts; the end is met again.
+      const bool is_end = got.has_value() || got.error().number != EAGAIN;
+      if (is_end && beats.empty()) {
+        return sys_fail(EPIPE);
+      }
+      return beats;
+    }
+    // Records are written whole, and so a multiple of them is what a read finds.
+    const auto count = *got / sizeof(Beat);
+    beats.insert(beats.end(), batch.begin(), batch.begin() + static_cast<std::ptrdiff_t>(count));
+  }
+}
+
+}  // namespace gpreempt::kfd

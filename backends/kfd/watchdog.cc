@@ -1,0 +1,179 @@
+#include "backends/kfd/watchdog.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdint>
+#include <map>
+#include <span>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/heartbeat.h"
+#include "backends/kfd/os.h"
+#include "backends/kfd/rescue.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/time.h"
+
+namespace gpreempt::kfd {
+namespace {
+
+class Watch {
+ public:
+  Watch(Os& os, Fd heartbeat, Fd controller, const WatchdogOptions& options)
+      : os_(os), heartbeat_(heartbeat), controller_(controller), options_(options) {}
+
+  Result<WatchdogReport> run() {
+    while (!ended_) {
+      std::array<WaitFd, 2> fds{WaitFd{.fd = controller_}, WaitFd{.fd = heartbeat_}};
+      const auto watched = std::span(fds).first(closed_ ? 1 : 2);
+      if (!os_.wait(watched, first_overdue())) {
+        return fail(Errc::kInternal, "watch the controller: the world ended");
+      }
+      // What it said last counts, also when it has ended meanwhile.
+      if (fds[1].ready) {
+        listen();
+      }
+      if (fds[0].ready) {
+        ended_ = true;
+      } else if (closed_ && targets_.empty()) {
+        return report_;
+      } else if (first_overdue() <= os_.now()) {
+        GPREEMPT_TRY(kill());
+      }
+    }
+    free_targets();
+    return report_;
+  }
+
+  void forget_targets() {
+    for (const auto& [pid, target] : targets_) {
+      os_.close(target.pidfd);
+    }
+    targets_.clear();
+  }
+
+ private:
+  struct Target {
+    Fd pidfd = kNoFd;
+    Instant overdue = kForever;
+  };
+
+  void listen() {
+    const auto beats = read_beats(os_, heartbeat_);
+    closed_ = !beats;
+    if (beats) {
+      for (const Beat& beat : *beats) {
+        take(beat);
+      }
+    }
+  }
+
+  void take(const Beat& beat) {
+    const Pid pid(beat.pid);
+    const auto found = targets_.find(pid);
+    switch (beat.kind) {
+      case Beat::Kind::kAttached:
+        // Now, while it surely is the process that is meant.
+        if (const auto pidfd = os_.open_pidfd(pid); pidfd && found == targets_.end()) {
+          targets_.emplace(pid, Target{.pidfd = *pidfd, .overdue = kForever});
+        }
+        break;
+      case Beat::Kind::kSuspending:
+        if (found != targets_.end()) {
+          found->second.overdue = overdue_of(beat);
+        }
+        break;
+      case Beat::Kind::kRunning:
+        if (found != targets_.end()) {
+          found->second.overdue = kForever;
+        }
+        break;
+      case Beat::Kind::kDetached:
+        if (found != targets_.end()) {
+          os_.close(found->second.pidfd);
+          targets_.erase(found);
+        }
+        break;
+    }
+  }
+
+  [[nodiscard]] Instant overdue_of(const Beat& beat) const {
+    const Instant until{Duration(beat.until_ns)};
+    const Duration lease(std::max<std::int64_t>(beat.until_ns - beat.issued_ns, 0));
+    return saturating_add(until, std::max(lease, options_.patience));
+  }
+
+  [[nodiscard]] Instant first_overdue() const {
+    Instant first = kForever;
+    for (const auto& [pid, target] : targets_) {
+      first = std::min(first, target.overdue);
+    }
+    return first;
+  }
+
+  /// Blocks: until the controller is gone.
+  Result<void> kill() {
+    report_.killed = true;
+    (void)os_.signal(controller_, SIGKILL);
+    std::array<WaitFd, 1> fds{WaitFd{.fd = controller_}};
+    const auto gone = os_.wait(fds, saturating_add(os_.now(), options_.kill_patience));
+    ended_ = gone && *gone > 0;
+    if (!ended_) {
+      free_targets();
+      return fail(Errc::kTimedOut,
+                  fmt::format("kill controller {}: it let a lease pass and does not go; thaw its "
+                              "control group, or end its targets",
+                              options_.controller));
+    }
+    return {};
+  }
+
+  void free_targets() {
+    for (const auto& [pid, target] : targets_) {
+      std::array<WaitFd, 1> fds{WaitFd{.fd = target.pidfd}};
+      const auto exited = os_.wait(fds, os_.now());
+      if (!exited || *exited > 0) {
+        continue;
+      }
+      auto freed = rescue(os_, pid, options_.rescue);
+      if (!freed) {
+        report_.errors.push_back(std::move(freed).error());
+      } else if (freed->ended_session || freed->answered_handshake) {
+        report_.rescued.push_back(pid);
+      }
+    }
+  }
+
+  Os& os_;
+  Fd heartbeat_;
+  Fd controller_;
+  const WatchdogOptions& options_;
+  std::map<Pid, Target> targets_;
+  WatchdogReport report_;
+  bool closed_ = false;
+  bool ended_ = false;
+};
+
+}  // namespace
+
+Result<WatchdogReport> watch_controller(Os& os, Fd heartbeat, const WatchdogOptions& options) {
+  // Ctrl-C is for the controller, and this must outlive it.
+  (void)os.signals();
+  const auto controller = os.open_pidfd(options.controller);
+  if (!controller) {
+    return fail(Errc::kProcessExited,
+                fmt::format("watch controller {}: there is no such process", options.controller),
+                controller.error().number);
+  }
+  Watch watch(os, heartbeat, *controller, options);
+  auto report = watch.run();
+  watch.forget_targets();
+  os.close(*controller);
+  return report;
+}
+
+}  // namespace gpreempt::kfd
