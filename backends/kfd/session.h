@@ -81,6 +81,10 @@ class Session {
                                                      std::vector<Outcome>& outcomes);
   [[nodiscard]] Error explain_refusal(const std::string& operation, SysError error);
   [[nodiscard]] SysResult<std::vector<Outcome>> resume(std::span<const QueueSerial> queues);
+  [[nodiscard]] SysResult<void> resume_batch(const std::vector<std::uint32_t>& ids,
+                                             const std::vector<std::size_t>& places,
+                                             std::vector<Outcome>& outcomes);
+  void note_resumed(std::span<const QueueSerial> queues, const std::vector<Outcome>& outcomes);
   [[nodiscard]] bool has_resumed_by_itself(SysError error);
   /// Tells the watchdog before anything of the target can be suspended; whether it may be.
   [[nodiscard]] bool announce(const SuspendRequest& request);

@@ -180,23 +180,25 @@ void Session::tell_watchdog() {
   told_until_ = due;
 }
 
+/// One call; `places[i]` is where the outcome of `ids[i]` belongs.
+SysResult<void> Session::resume_batch(const std::vector<std::uint32_t>& ids,
+                                      const std::vector<std::size_t>& places,
+                                      std::vector<Outcome>& outcomes) {
+  const auto result = trap_.resume(ids);
+  if (!result && !has_resumed_by_itself(result.error())) {
+    resume_failed_ = true;
+    return tl::unexpected<SysError>(result.error());
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    outcomes[places[i]] = result ? (*result)[i] : Outcome::kOk;
+  }
+  return {};
+}
+
 SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> queues) {
   std::vector<Outcome> outcomes(queues.size(), Outcome::kInvalid);
   std::vector<std::uint32_t> ids;
   std::vector<std::size_t> places;
-  const auto call = [&]() -> SysResult<void> {
-    const auto result = trap_.resume(ids);
-    if (!result && !has_resumed_by_itself(result.error())) {
-      resume_failed_ = true;
-      return tl::unexpected<SysError>(result.error());
-    }
-    for (std::size_t i = 0; i < places.size(); ++i) {
-      outcomes[places[i]] = result ? (*result)[i] : Outcome::kOk;
-    }
-    ids.clear();
-    places.clear();
-    return {};
-  };
   for (std::size_t i = 0; i < queues.size(); ++i) {
     if (const auto id = queues_.kernel_id(queues[i])) {
       ids.push_back(*id);
@@ -204,11 +206,19 @@ SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> que
     }
     const bool is_last = i + 1 == queues.size();
     if (ids.size() == abi::kMaxQueues || (is_last && !ids.empty())) {
-      if (const auto called = call(); !called) {
+      if (const auto called = resume_batch(ids, places, outcomes); !called) {
         return tl::unexpected<SysError>(called.error());
       }
+      ids.clear();
+      places.clear();
     }
   }
+  note_resumed(queues, outcomes);
+  return outcomes;
+}
+
+void Session::note_resumed(std::span<const QueueSerial> queues,
+                           const std::vector<Outcome>& outcomes) {
   resume_failed_ = std::find(outcomes.begin(), outcomes.end(), Outcome::kError) != outcomes.end();
   const Instant retry_at = saturating_add(os_.now(), kResumeRetryAfter);
   for (std::size_t i = 0; i < queues.size(); ++i) {
@@ -218,7 +228,6 @@ SysResult<std::vector<Outcome>> Session::resume(std::span<const QueueSerial> que
       queues_.set_running(queues[i]);
     }
   }
-  return outcomes;
 }
 
 /// Whether a RESUME was refused because the target's runtime has ended: then the driver has resumed
