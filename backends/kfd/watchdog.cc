@@ -1,10 +1,10 @@
 #include "backends/kfd/watchdog.h"
 
 #include <fmt/format.h>
+#include <signal.h>
 
 #include <algorithm>
 #include <array>
-#include <csignal>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -27,25 +27,12 @@ class Watch {
       : os_(os), heartbeat_(heartbeat), controller_(controller), options_(options) {}
 
   Result<WatchdogReport> run() {
-    while (!ended_) {
-      std::array<WaitFd, 2> fds{WaitFd{.fd = controller_}, WaitFd{.fd = heartbeat_}};
-      const auto watched = std::span(fds).first(closed_ ? 1 : 2);
-      if (!os_.wait(watched, first_overdue())) {
-        return fail(Errc::kInternal, "watch the controller: the world ended");
-      }
-      // What it said last counts, also when it has ended meanwhile.
-      if (fds[1].ready) {
-        listen();
-      }
-      if (fds[0].ready) {
-        ended_ = true;
-      } else if (closed_ && targets_.empty()) {
-        return report_;
-      } else if (first_overdue() <= os_.now()) {
-        GPREEMPT_TRY(kill());
-      }
+    while (!ended_ && !(closed_ && targets_.empty())) {
+      GPREEMPT_TRY(watch_once());
     }
-    free_targets();
+    if (ended_) {
+      free_targets();
+    }
     return report_;
   }
 
@@ -57,6 +44,21 @@ class Watch {
   }
 
  private:
+  /// Blocks: until the controller says something, ends, or lets a lease pass.
+  Result<void> watch_once() {
+    std::array<WaitFd, 2> fds{WaitFd{.fd = controller_}, WaitFd{.fd = heartbeat_}};
+    const auto watched = std::span(fds).first(closed_ ? 1 : 2);
+    if (!os_.wait(watched, first_overdue())) {
+      return fail(Errc::kInternal, "watch the controller: the world ended");
+    }
+    // What it said last counts, also when it has ended meanwhile.
+    if (fds[1].ready) {
+      listen();
+    }
+    ended_ = fds[0].ready;
+    return ended_ || first_overdue() > os_.now() ? Result<void>{} : kill();
+  }
+
   struct Target {
     Fd pidfd = kNoFd;
     Instant overdue = kForever;
