@@ -61,7 +61,7 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
     queue.waiting += queue.resident;
     vacate(queue);  // an earlier save that was cut short
     queue.leaving_footprint = queue.run().footprint;
-    for (Cohort& cohort : queue.cohorts) {
+    for (const Cohort& cohort : queue.cohorts) {
       timeline_.cancel(cohort.event);
       leaving_ += cohort.total;
     }
