@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <cmath>
-#include <cstddef>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>

@@ -14,6 +14,7 @@
 #include "core/backend.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/program.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
