@@ -38,8 +38,13 @@ Result<std::unique_ptr<Heartbeat>> Heartbeat::start(Os& os, std::vector<std::str
   };
   const auto self = os.read_link("/proc/self");
   const auto pipe = os.pipe();
-  if (!self || !pipe) {
-    return failed(!self ? self.error() : pipe.error());
+  if (!pipe) {
+    return failed(pipe.error());
+  }
+  if (!self) {
+    os.close(pipe->read);
+    os.close(pipe->write);
+    return failed(self.error());
   }
   // Its own descriptor of this pipe, although no descriptor of ours is inherited.
   argv.insert(argv.end(), {"--controller", *self, "--heartbeat",
