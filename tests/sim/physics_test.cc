@@ -153,25 +153,36 @@ TEST(GateTest, NoKernelBeginsBeyondTheGate) {
   EXPECT_EQ(jobs.done, 1U);
 }
 
-TEST(InterferenceTest, WorkgroupsBesideAnotherQueuesTakeLongerAndCountAsTheSameWork) {
-  GpuParameters gpu = free_gpu();
-  gpu.interference = 0.25;
+/// Two queues with small kernels on a GPU where neighbours slow each other by a quarter.
+class InterferenceTest : public testing::Test {
+ protected:
+  void SetUp() override {
+    waves.enable(first);
+    waves.enable(second);
+  }
+  void submit(QueueIndex queue, Duration duration) {
+    waves.submit(queue,
+                 {.plan = plan_of(
+                      gpu, {{.count = 1, .duration = duration, .shape = small_workgroups(16)}})});
+  }
+  static GpuParameters slowing() {
+    GpuParameters parameters = free_gpu();
+    parameters.interference = 0.25;
+    return parameters;
+  }
+
+  GpuParameters gpu = slowing();
   PlainTimeline timeline;
   Jobs jobs;
-  WaveDispatcher waves(timeline, gpu, jobs, {});
-  const QueueIndex first = waves.add_queue(7);
-  const QueueIndex second = waves.add_queue(7);
-  waves.enable(first);
-  waves.enable(second);
-  const auto submit = [&](QueueIndex queue) {
-    waves.submit(
-        queue,
-        {.plan = plan_of(
-             gpu, {{.count = 1, .duration = microseconds(100), .shape = small_workgroups(16)}})});
-  };
-  submit(first);  // had the GPU to itself when it was placed
+  WaveDispatcher waves{timeline, gpu, jobs, {}};
+  QueueIndex first = waves.add_queue(7);
+  QueueIndex second = waves.add_queue(7);
+};
+
+TEST_F(InterferenceTest, WorkgroupsBesideAnotherQueuesTakeLongerAndCountAsTheSameWork) {
+  submit(first, microseconds(100));  // had the GPU to itself when it was placed
   timeline.run_until(Instant{} + microseconds(10));
-  submit(second);
+  submit(second, microseconds(100));
   timeline.run_until(Instant{} + microseconds(60));
   EXPECT_EQ(waves.progress(first).work, microseconds(60));
   EXPECT_EQ(waves.progress(second).work, microseconds(40));  // 50 of 125
@@ -182,21 +193,7 @@ TEST(InterferenceTest, WorkgroupsBesideAnotherQueuesTakeLongerAndCountAsTheSameW
   EXPECT_EQ(waves.progress(second).work, microseconds(100));
 }
 
-TEST(InterferenceTest, WorkOfWorkgroupsOfManySecondsIsCountedExactly) {
-  GpuParameters gpu = free_gpu();
-  gpu.interference = 0.25;
-  PlainTimeline timeline;
-  Jobs jobs;
-  WaveDispatcher waves(timeline, gpu, jobs, {});
-  const QueueIndex first = waves.add_queue(7);
-  const QueueIndex second = waves.add_queue(7);
-  waves.enable(first);
-  waves.enable(second);
-  const auto submit = [&](QueueIndex queue, Duration duration) {
-    waves.submit(queue,
-                 {.plan = plan_of(
-                      gpu, {{.count = 1, .duration = duration, .shape = small_workgroups(16)}})});
-  };
+TEST_F(InterferenceTest, WorkOfWorkgroupsOfManySecondsIsCountedExactly) {
   submit(first, std::chrono::seconds(60));
   timeline.run_until(Instant{} + std::chrono::seconds(1));
   submit(second, std::chrono::seconds(20));
