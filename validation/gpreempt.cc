@@ -100,8 +100,9 @@ Program best_effort(const std::vector<Program>& programs) {
   for (std::size_t task = 1; task < programs.size(); ++task) {
     tasks.push_back(&programs[task]);
   }
-  std::ranges::stable_sort(tasks, {},
-                           [](const Program* task) { return task->arrivals.front().at; });
+  std::ranges::sort(tasks, {}, [&programs](const Program* task) {
+    return std::pair(task->arrivals.front().at, task - programs.data());
+  });
   for (std::size_t period = 0; period < periods; ++period) {
     for (std::uint32_t task = 0; task < tasks.size(); ++task) {
       all.arrivals.push_back({.at = tasks[task]->arrivals[period].at, .train = task});
@@ -119,7 +120,8 @@ Program best_effort(const std::vector<Program>& programs) {
     const Duration phase = tasks[arrival.train]->arrivals.front().at - tasks[0]->arrivals[0].at;
     arrival.at -= period * (phase / period);
   }
-  std::ranges::stable_sort(all.arrivals, {}, &Arrival::at);
+  std::ranges::sort(all.arrivals, {},
+                    [](const Arrival& arrival) { return std::pair(arrival.at, arrival.train); });
   return all;
 }
 
