@@ -18,6 +18,7 @@
 #include <vector>
 
 #include "backends/sim/embedded_models.h"
+#include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
 #include "config/document.h"
 #include "config/parameter.h"
@@ -96,6 +97,12 @@ std::string problem_of(const Parameter& parameter, std::string_view key, std::ui
   if (parameter.quantity == Quantity::kCount &&
       (parameter.value < 1 || parameter.value > kMaxCount)) {
     return "must be between 1 and 1000000";
+  }
+  if (key == "xccs" && parameter.value > kMaxXccs) {
+    return fmt::format("no GPU of more than {} XCCs is modelled", kMaxXccs);
+  }
+  if (key == "cus_per_xcc" && parameter.value > kMaxCusPerXcc) {
+    return fmt::format("no XCC of more than {} CUs is modelled", kMaxCusPerXcc);
   }
   if (parameter.quantity == Quantity::kBandwidth && parameter.value <= 0) {
     return "a bandwidth must be greater than zero";

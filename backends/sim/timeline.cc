@@ -84,14 +84,20 @@ Instant Timeline::next_date() {
   return heap_.empty() ? kForever : heap_.front().when;
 }
 
+bool Timeline::due_before(std::int32_t priority) {
+  drop_cancelled();
+  return !heap_.empty() && heap_.front().when == now_ && heap_.front().priority <= priority;
+}
+
 void Timeline::fire_next() {
   drop_cancelled();
   GPREEMPT_CHECK(!heap_.empty());
   const Entry entry = heap_.front();
   std::pop_heap(heap_.begin(), heap_.end(), Later{});
   heap_.pop_back();
-  const Callback callback = std::move(slots_[entry.slot].callback);
-  slots_[entry.slot] = Slot{};
+  Slot& slot = slots_[entry.slot];
+  const Callback callback = std::exchange(slot.callback, nullptr);
+  slot.sequence = 0;
   free_slots_.push_back(entry.slot);
   --live_;
   ++fired_;

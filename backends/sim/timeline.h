@@ -56,6 +56,9 @@ class Timeline {
   EventId after(Duration delay, Callback callback, std::int32_t priority = kNormal) {
     return at(saturating_add(now_, delay), std::move(callback), priority);
   }
+  /// Whether an event of this instant is pending whose turn comes before that of one made now with
+  /// `priority`. If none is, what that one would do may as well be done at once.
+  [[nodiscard]] bool due_before(std::int32_t priority);
   /// Takes a pending event back. An event that has fired, or 0, is ignored.
   void cancel(EventId id);
   /// Drops every pending event and goes back to instant zero, for the next run in this process.

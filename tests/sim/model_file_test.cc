@@ -181,6 +181,14 @@ TEST_F(ModelFileTest, ProbabilityAboveOneIsRefused) {
       "area_moves");
 }
 
+TEST_F(ModelFileTest, GpuLargerThanThePoolIsRefused) {
+  expect_refused(replaced(shipped.text, "xccs          = { value = 4,", "xccs = { value = 9,"),
+                 "xccs");
+  expect_refused(
+      replaced(shipped.text, "cus_per_xcc   = { value = 20,", "cus_per_xcc = { value = 129,"),
+      "cus_per_xcc");
+}
+
 TEST_F(ModelFileTest, KernelQueuesThatTakeEverySlotAreRefused) {
   const Result<Model> model = parse_model(shipped.text, "m.toml", 32);
   ASSERT_FALSE(model.has_value());

@@ -117,7 +117,7 @@ TEST(MaskTest, HalfTheCusTakeTwiceTheTime) {
   const QueueIndex queue = waves.add_queue(7);
   waves.enable(queue);
   const std::vector<std::uint32_t> half{0xffffffff, 0x000000ff};  // 40 of 80, ten on each XCC
-  waves.set_cu_mask(queue, cu_flags_of(gpu, half));
+  waves.set_cu_mask(queue, cu_sets_of(gpu, half));
   waves.submit(
       queue,
       {.plan = plan_of(

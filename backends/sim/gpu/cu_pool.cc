@@ -1,28 +1,16 @@
 #include "backends/sim/gpu/cu_pool.h"
 
 #include <algorithm>
+#include <bit>
 #include <cstddef>
 #include <cstdint>
 #include <limits>
 #include <span>
-#include <utility>
 
 #include "backends/sim/gpu/parameters.h"
 #include "core/error.h"
 
 namespace gpreempt::sim {
-
-CuPool::CuPool(const GpuParameters& gpu)
-    : xccs_(gpu.xccs),
-      cus_per_xcc_(gpu.cus_per_xcc),
-      room_(gpu.cus(), pack({.waves = gpu.waves_per_cu,
-                             .vgpr_bytes = static_cast<std::uint32_t>(gpu.vgpr_bytes_per_cu),
-                             .lds_bytes = static_cast<std::uint32_t>(gpu.lds_bytes_per_cu)})),
-      fits_(gpu.cus_per_xcc),
-      too_large_(gpu.xccs, Footprint{.waves = 0}) {
-  GPREEMPT_CHECK(xccs_ >= 1 && xccs_ <= kMaxXccs);
-}
-
 namespace {
 
 // Bits from the lowest: LDS in bytes, VGPRs in units of 256 bytes, waves.
@@ -31,7 +19,50 @@ constexpr unsigned kWaveShift = 48;
 constexpr std::uint32_t kVgprUnit = 256;
 constexpr std::uint64_t kFieldMask = (std::uint64_t{1} << kVgprShift) - 1;
 
+CuSet first_cus(std::uint32_t count) {
+  return count == kMaxCusPerXcc ? ~CuSet{0} : (CuSet{1} << count) - 1;
+}
+
+std::uint32_t size_of(CuSet cus) {
+  constexpr unsigned kHalf = 64;
+  return static_cast<std::uint32_t>(std::popcount(static_cast<std::uint64_t>(cus)) +
+                                    std::popcount(static_cast<std::uint64_t>(cus >> kHalf)));
+}
+
+/// The `count` lowest of `cus`, which are more.
+CuSet lowest(CuSet cus, std::uint32_t count) {
+  CuSet rest = cus;
+  for (std::uint32_t i = 0; i < count; ++i) {
+    rest &= rest - 1;
+  }
+  return cus & ~rest;
+}
+
 }  // namespace
+
+std::uint32_t Placement::on_cu(std::uint32_t xcc, std::uint32_t cu_of_xcc) const {
+  std::uint32_t count = 0;
+  for (const Group& group : groups_) {
+    count += group.xcc == xcc && (group.cus >> cu_of_xcc & 1) != 0 ? group.each : 0;
+  }
+  return count;
+}
+
+CuPool::CuPool(const GpuParameters& gpu)
+    : xccs_(gpu.xccs), cus_per_xcc_(gpu.cus_per_xcc), too_large_(gpu.xccs, Footprint{.waves = 0}) {
+  GPREEMPT_CHECK(xccs_ >= 1 && xccs_ <= kMaxXccs);
+  GPREEMPT_CHECK(cus_per_xcc_ >= 1 && cus_per_xcc_ <= kMaxCusPerXcc);
+  const Footprint whole{.waves = gpu.waves_per_cu,
+                        .vgpr_bytes = static_cast<std::uint32_t>(gpu.vgpr_bytes_per_cu),
+                        .lds_bytes = static_cast<std::uint32_t>(gpu.lds_bytes_per_cu)};
+  levels_.assign(xccs_, {Level{.cus = first_cus(cus_per_xcc_), .room = pack(whole)}});
+}
+
+CuSets CuPool::all() const {
+  CuSets sets{};
+  std::fill_n(sets.begin(), xccs_, first_cus(cus_per_xcc_));
+  return sets;
+}
 
 CuPool::Packed CuPool::pack(const Footprint& footprint) {
   return std::uint64_t{footprint.waves} << kWaveShift |
@@ -40,111 +71,114 @@ CuPool::Packed CuPool::pack(const Footprint& footprint) {
 }
 
 std::uint32_t CuPool::fit(Packed room, const Footprint& footprint) {
-  const Packed each = pack(footprint);
-  std::uint64_t count = (room >> kWaveShift) / footprint.waves;
-  if (const std::uint64_t vgprs = each >> kVgprShift & kFieldMask; vgprs > 0) {
-    count = std::min(count, (room >> kVgprShift & kFieldMask) / vgprs);
+  const auto field = [](Packed packed, unsigned shift) {
+    return static_cast<std::uint32_t>(packed >> shift & kFieldMask);
+  };
+  std::uint32_t count = field(room, kWaveShift) / footprint.waves;
+  if (const std::uint32_t vgprs = field(pack(footprint), kVgprShift); vgprs > 0) {
+    count = std::min(count, field(room, kVgprShift) / vgprs);
   }
   if (footprint.lds_bytes > 0) {
-    count = std::min(count, (room & kFieldMask) / footprint.lds_bytes);
+    count = std::min(count, field(room, 0) / footprint.lds_bytes);
   }
-  return static_cast<std::uint32_t>(count);
+  return count;
 }
 
-std::uint32_t CuPool::fit(std::uint32_t cu, const Footprint& footprint) const {
-  return fit(room_[cu], footprint);
+bool CuPool::fits(std::uint32_t xcc, const Footprint& footprint, CuSet allowed) const {
+  return std::ranges::any_of(levels_[xcc], [&](const Level& level) {
+    return (level.cus & allowed) != 0 && fit(level.room, footprint) > 0;
+  });
 }
 
-std::uint32_t CuPool::count_fits(std::uint32_t xcc, const Footprint& footprint,
-                                 const CuFlags& allowed) {
+void CuPool::change_room(Levels& levels, CuSet cus, Packed change) {
+  for (std::size_t i = 0; cus != 0; ++i) {
+    const CuSet changed = levels[i].cus & cus;
+    cus &= ~changed;
+    if (changed == levels[i].cus) {
+      levels[i].room += change;
+    } else if (changed != 0) {
+      levels[i].cus &= ~changed;
+      levels.push_back(Level{.cus = changed, .room = levels[i].room + change});
+    }
+  }
+}
+
+void CuPool::merge(Levels& levels) {
+  for (std::size_t i = 0; i < levels.size(); ++i) {
+    for (std::size_t other = levels.size() - 1; other > i; --other) {
+      if (levels[other].room == levels[i].room) {
+        levels[i].cus |= levels[other].cus;
+        levels[other] = levels.back();
+        levels.pop_back();
+      }
+    }
+  }
+}
+
+std::uint32_t CuPool::place(std::uint32_t xcc, const Footprint& footprint, std::uint32_t limit,
+                            CuSet allowed, Placement& placement) {
   const Footprint& known_large = too_large_[xcc];
   if (known_large.waves > 0 && footprint.waves >= known_large.waves &&
       footprint.vgpr_bytes >= known_large.vgpr_bytes &&
       footprint.lds_bytes >= known_large.lds_bytes) {
     return 0;
   }
-  const std::uint32_t first = xcc * cus_per_xcc_;
-  std::uint32_t total = 0;
-  Packed known = room_[first];  // neighbours mostly have equal room
-  std::uint32_t known_fit = fit(known, footprint);
-  for (std::uint32_t i = 0; i < cus_per_xcc_; ++i) {
-    if (room_[first + i] != known) {
-      known = room_[first + i];
-      known_fit = fit(known, footprint);
-    }
-    fits_[i] = known_fit;
-    total += known_fit;
-  }
-  for (std::uint32_t i = 0; i < cus_per_xcc_ && !allowed.empty(); ++i) {
-    if (!allowed[first + i]) {
-      total -= std::exchange(fits_[i], 0);
-    }
-  }
-  if (total == 0 && allowed.empty()) {
-    too_large_[xcc] = footprint;
-  }
-  return total;
-}
-
-std::uint32_t CuPool::place(std::uint32_t xcc, const Footprint& footprint, std::uint32_t limit,
-                            const CuFlags& allowed, std::span<std::uint16_t> counts) {
-  const std::uint32_t first = xcc * cus_per_xcc_;
-  const std::uint32_t total = count_fits(xcc, footprint, allowed);
-  const Packed each_takes = pack(footprint);
-  const auto put = [&](std::uint32_t i, std::uint32_t count) {
-    room_[first + i] -= count * each_takes;
-    counts[first + i] = static_cast<std::uint16_t>(counts[first + i] + count);
-    fits_[i] -= count;
-  };
-  if (limit >= total) {
-    for (std::uint32_t i = 0; i < cus_per_xcc_ && total > 0; ++i) {
-      put(i, fits_[i]);
-    }
-    return total;
-  }
-  for (std::uint32_t left = limit; left > 0;) {
+  Levels& levels = levels_[xcc];
+  std::uint32_t left = limit;
+  while (left > 0) {
     // As many on each as fit on the fullest; at last one more on the first ones.
-    std::uint32_t able = 0;
-    std::uint32_t least = std::numeric_limits<std::uint32_t>::max();
-    for (const std::uint32_t fits : fits_) {
-      able += fits > 0 ? 1 : 0;
-      least = fits > 0 ? std::min(least, fits) : least;
-    }
-    const std::uint32_t each = std::max(1U, std::min(least, left / std::max(1U, able)));
-    for (std::uint32_t i = 0; i < cus_per_xcc_ && left > 0; ++i) {
-      if (fits_[i] > 0) {
-        put(i, each);
-        left -= each;
+    CuSet able = 0;
+    std::uint32_t each = std::numeric_limits<std::uint32_t>::max();
+    for (const Level& level : levels) {
+      const std::uint32_t fits = (level.cus & allowed) != 0 ? fit(level.room, footprint) : 0;
+      if (fits > 0) {
+        able |= level.cus & allowed;
+        each = std::min(each, fits);
       }
     }
+    if (able == 0) {
+      too_large_[xcc] = allowed == first_cus(cus_per_xcc_) ? footprint : too_large_[xcc];
+      break;
+    }
+    std::uint32_t cus = size_of(able);
+    if (left < cus) {
+      able = lowest(able, left);
+      cus = left;
+    }
+    each = std::min(each, left / cus);
+    change_room(levels, able, -(each * pack(footprint)));
+    placement.groups_.push_back({.cus = able, .xcc = xcc, .each = each});
+    left -= each * cus;
   }
-  return limit;
+  merge(levels);
+  return limit - left;
 }
 
-void CuPool::give_back(const Footprint& footprint, std::span<std::uint16_t> counts) {
-  const Packed each = pack(footprint);
+void CuPool::give_back(const Footprint& footprint, Placement& placement) {
+  const Packed takes = pack(footprint);
+  for (const Placement::Group& group : placement.groups_) {
+    change_room(levels_[group.xcc], group.cus, group.each * takes);
+  }
+  placement.groups_.clear();
   for (std::uint32_t xcc = 0; xcc < xccs_; ++xcc) {
-    const std::size_t first = std::size_t{xcc} * cus_per_xcc_;
-    for (std::size_t cu = first; cu < first + cus_per_xcc_; ++cu) {
-      room_[cu] += counts[cu] * each;
-      counts[cu] = 0;
-    }
+    merge(levels_[xcc]);
     too_large_[xcc].waves = 0;
   }
 }
 
-CuFlags cu_flags_of(const GpuParameters& gpu, std::span<const std::uint32_t> words) {
+CuSets cu_sets_of(const GpuParameters& gpu, std::span<const std::uint32_t> words) {
   constexpr std::uint32_t kBits = 32;
+  CuSets sets{};
   if (words.empty()) {
-    return {};
+    std::fill_n(sets.begin(), gpu.xccs, first_cus(gpu.cus_per_xcc));
+    return sets;
   }
-  CuFlags flags(gpu.cus());
   for (std::uint32_t bit = 0; bit < words.size() * kBits && bit < gpu.cus(); ++bit) {
     if ((words[bit / kBits] >> (bit % kBits) & 1U) != 0) {
-      flags[(bit % gpu.xccs) * gpu.cus_per_xcc + bit / gpu.xccs] = true;
+      sets.at(bit % gpu.xccs) |= CuSet{1} << (bit / gpu.xccs);
     }
   }
-  return flags;
+  return sets;
 }
 
 PerXcc share_of_xccs(std::uint32_t workgroups, std::uint32_t xccs) {

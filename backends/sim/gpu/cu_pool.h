@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <vector>
@@ -11,8 +12,14 @@ namespace gpreempt::sim {
 
 /// XCCs of the largest GPU modelled.
 inline constexpr std::uint32_t kMaxXccs = 8;
+/// CUs of the largest XCC modelled.
+inline constexpr std::uint32_t kMaxCusPerXcc = 128;
 /// Workgroups on each XCC.
 using PerXcc = std::array<std::uint32_t, kMaxXccs>;
+/// Some CUs of one XCC: bit i is its CU i.
+__extension__ using CuSet = unsigned __int128;
+/// CUs on each XCC.
+using CuSets = std::array<CuSet, kMaxXccs>;
 
 /// What one workgroup takes of a CU.
 struct Footprint {
@@ -21,49 +28,71 @@ struct Footprint {
   std::uint32_t lds_bytes = 0;
 };
 
-/// Which CUs a queue may use, as one flag per CU; empty means all.
-using CuFlags = std::vector<bool>;
+/// Workgroups of one footprint on the CUs of a GPU.
+class Placement {
+ public:
+  [[nodiscard]] std::uint32_t on_cu(std::uint32_t xcc, std::uint32_t cu_of_xcc) const;
+
+ private:
+  friend class CuPool;
+  struct Group {
+    CuSet cus = 0;
+    std::uint32_t xcc = 0;
+    std::uint32_t each = 0;  ///< on every one of them
+  };
+  std::vector<Group> groups_;  ///< a CU may be in several
+};
 
 /// Wave slots, registers and LDS of every CU of one GPU. A workgroup lies on one CU. CUs are
-/// numbered XCC by XCC.
+/// numbered XCC by XCC. Works on sets of CUs with equal room, of which there are few, not on CUs.
 class CuPool {
  public:
   explicit CuPool(const GpuParameters& gpu);
 
   [[nodiscard]] std::uint32_t xccs() const { return xccs_; }
   [[nodiscard]] std::uint32_t cus_per_xcc() const { return cus_per_xcc_; }
+  /// Every CU of the GPU.
+  [[nodiscard]] CuSets all() const;
 
-  /// Places up to `limit` workgroups on CUs of `xcc`, spread as evenly as they fit, lower CUs
-  /// first, and adds them to `counts` (one entry per CU of the GPU). Returns how many were placed:
-  /// fewer than `limit` only if no further one fits on any CU allowed.
+  /// Places up to `limit` workgroups on those CUs of `xcc` that are `allowed`, spread as evenly as
+  /// they fit, lower CUs first, and adds them to `placement`, which holds others of that footprint
+  /// only. Returns how many were placed: fewer than `limit` only if no further one fits.
   std::uint32_t place(std::uint32_t xcc, const Footprint& footprint, std::uint32_t limit,
-                      const CuFlags& allowed, std::span<std::uint16_t> counts);
-  /// Frees the workgroups of `counts` and sets it to zero.
-  void give_back(const Footprint& footprint, std::span<std::uint16_t> counts);
-  /// Workgroups that fit on `cu` besides what is there.
-  [[nodiscard]] std::uint32_t fit(std::uint32_t cu, const Footprint& footprint) const;
+                      CuSet allowed, Placement& placement);
+  /// Frees the workgroups of `placement`, which is empty then.
+  void give_back(const Footprint& footprint, Placement& placement);
+  /// Whether a workgroup fits on one of those CUs of `xcc`.
+  [[nodiscard]] bool fits(std::uint32_t xcc, const Footprint& footprint, CuSet allowed) const;
 
  private:
   /// Wave slots, registers and LDS in one word, so that taking and giving back is one operation:
   /// no field ever underflows.
   using Packed = std::uint64_t;
+  /// CUs with the same room.
+  struct Level {
+    CuSet cus = 0;
+    Packed room = 0;
+  };
+  using Levels = std::vector<Level>;
+
   [[nodiscard]] static Packed pack(const Footprint& footprint);
+  /// Workgroups that fit on one CU.
   [[nodiscard]] static std::uint32_t fit(Packed room, const Footprint& footprint);
-  /// Fills `fits_`. Returns their sum.
-  std::uint32_t count_fits(std::uint32_t xcc, const Footprint& footprint, const CuFlags& allowed);
+  /// Adds `change`, modulo 2^64, to the room of `cus`.
+  static void change_room(Levels& levels, CuSet cus, Packed change);
+  static void merge(Levels& levels);
 
   std::uint32_t xccs_;
   std::uint32_t cus_per_xcc_;
-  std::vector<Packed> room_;         ///< by CU
-  std::vector<std::uint32_t> fits_;  ///< scratch: what fits on each CU of an XCC
+  std::vector<Levels> levels_;  ///< by XCC: every CU is in one
   /// By XCC: a footprint that did not fit anywhere and nothing was freed since; waves 0: none.
   std::vector<Footprint> too_large_;
 };
 
 /// The CUs that a KFD mask names on a node: bit b belongs to XCC b modulo `xccs`, successive bits
-/// of an XCC to its successive CUs. (The hardware walks shader engines in turn; which CUs of an XCC
-/// they are makes no difference here.) Source: mqd_symmetrically_map_cu_mask.
-[[nodiscard]] CuFlags cu_flags_of(const GpuParameters& gpu, std::span<const std::uint32_t> words);
+/// of an XCC to its successive CUs; no words: all. (The hardware walks shader engines in turn;
+/// which CUs of an XCC they are makes no difference here.) Source: mqd_symmetrically_map_cu_mask.
+[[nodiscard]] CuSets cu_sets_of(const GpuParameters& gpu, std::span<const std::uint32_t> words);
 
 /// Workgroups of a dispatch that go to each XCC: one after another in turn, whatever their load.
 /// Source: compute_tg_chunk_size = 1 for AQL queues; ROCm MI300 documentation.

@@ -46,7 +46,7 @@ void Gpu::set_priority(QueueIndex queue, std::uint32_t priority) {
 }
 
 void Gpu::set_cu_mask(QueueIndex queue, std::span<const std::uint32_t> words) {
-  waves_.set_cu_mask(queue, cu_flags_of(parameters_, words));
+  waves_.set_cu_mask(queue, cu_sets_of(parameters_, words));
 }
 
 std::vector<QueueIndex> Gpu::mapped_queues() const {

@@ -65,7 +65,7 @@ class Gpu {
   void remove_queue(QueueIndex queue);
   /// For workgroups placed from now on; the driver unmaps and maps around it.
   void set_priority(QueueIndex queue, std::uint32_t priority);
-  /// `words` as SET_CU_MASK takes them; empty: all CUs. See `cu_flags_of`.
+  /// `words` as SET_CU_MASK takes them; empty: all CUs. See `cu_sets_of`.
   void set_cu_mask(QueueIndex queue, std::span<const std::uint32_t> words);
   /// From now on this queue's saves and restores go through system memory.
   void move_save_area(QueueIndex queue) { queues_[queue].save_in_system_memory = true; }

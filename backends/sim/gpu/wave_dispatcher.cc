@@ -51,7 +51,7 @@ WaveDispatcher::~WaveDispatcher() {
 }
 
 QueueIndex WaveDispatcher::add_queue(std::uint32_t priority) {
-  queues_.emplace_back().pipe_priority = pipe_priority_of(priority);
+  queues_.push_back({.pipe_priority = pipe_priority_of(priority), .allowed = pool_.all()});
   return static_cast<QueueIndex>(queues_.size() - 1);
 }
 
@@ -69,9 +69,9 @@ void WaveDispatcher::set_priority(QueueIndex index, std::uint32_t priority) {
   ask_dispatch();
 }
 
-void WaveDispatcher::set_cu_mask(QueueIndex index, CuFlags allowed) {
+void WaveDispatcher::set_cu_mask(QueueIndex index, const CuSets& allowed) {
   stop_alone();
-  queues_[index].allowed = std::move(allowed);
+  queues_[index].allowed = allowed;
   ask_dispatch();
 }
 
@@ -254,7 +254,9 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
       }
     }
   }
-  std::erase_if(queue.saved, [](const Saved& each) { return each.counts == PerXcc{}; });
+  if (!queue.saved.empty()) {
+    std::erase_if(queue.saved, [](const Saved& each) { return each.counts == PerXcc{}; });
+  }
   if (std::uint32_t& pending = queue.pending.at(xcc); pending > 0 && placed < limit) {
     const Duration length = length_now(queue);
     const std::uint32_t put_now =
@@ -286,7 +288,7 @@ std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint
   Cohort fresh = found ? Cohort{} : take_cohort();
   Cohort& cohort = found ? *same : fresh;
   const std::uint32_t placed =
-      pool_.place(xcc, queue.run().footprint, count, queue.allowed, cohort.counts);
+      pool_.place(xcc, queue.run().footprint, count, queue.allowed.at(xcc), cohort.on);
   cohort.total += placed;
   queue.resident += placed;
   resident_ += placed;
@@ -294,8 +296,7 @@ std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint
   if (!found && placed > 0) {
     fresh.end = end;
     fresh.length = length;
-    fresh.event =
-        timeline_.at(end, [this, index, end] { end_cohort(index, end); }, Timeline::kCompletion);
+    fresh.event = timeline_.at(end, [this, index] { end_cohort(index); }, Timeline::kCompletion);
     queue.cohorts.push_back(std::move(fresh));
   } else if (!found) {
     recycle(std::move(fresh));
@@ -303,34 +304,36 @@ std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint
   return placed;
 }
 
-void WaveDispatcher::end_cohort(QueueIndex index, Instant end) {
+/// The one of the queue's cohorts whose event has fired; of several that end now, the oldest.
+void WaveDispatcher::end_cohort(QueueIndex index) {
   Queue& queue = queues_[index];
-  const auto cohort = std::find_if(queue.cohorts.begin(), queue.cohorts.end(),
-                                   [end](const Cohort& each) { return each.end == end; });
+  const auto cohort = std::ranges::find(queue.cohorts, timeline_.now(), &Cohort::end);
   GPREEMPT_CHECK(cohort != queue.cohorts.end());
   queue.resident -= cohort->total;
   resident_ -= cohort->total;
-  pool_.give_back(queue.run().footprint, cohort->counts);
+  pool_.give_back(queue.run().footprint, cohort->on);
   recycle(std::move(*cohort));
   queue.cohorts.erase(cohort);
   if (queue.resident == 0 && queue.waiting == 0) {
     next_kernel(index);
   }
-  ask_dispatch();
+  if (dispatch_event_ == 0 && !timeline_.due_before(kDispatch)) {
+    dispatch();  // the event that `ask_dispatch` makes would be the next one
+  } else {
+    ask_dispatch();
+  }
 }
 
 WaveDispatcher::Cohort WaveDispatcher::take_cohort() {
   if (spare_cohorts_.empty()) {
-    Cohort cohort;
-    cohort.counts.resize(std::size_t{pool_.xccs()} * pool_.cus_per_xcc());
-    return cohort;
+    return {};
   }
   Cohort cohort = std::move(spare_cohorts_.back());
   spare_cohorts_.pop_back();
   return cohort;
 }
 
-/// Its counts are all zero.
+/// Its placement is empty.
 void WaveDispatcher::recycle(Cohort&& cohort) {
   cohort.total = 0;
   spare_cohorts_.push_back(std::move(cohort));
@@ -339,7 +342,7 @@ void WaveDispatcher::recycle(Cohort&& cohort) {
 void WaveDispatcher::release_cohorts(Queue& queue) {
   for (Cohort& cohort : queue.cohorts) {
     timeline_.cancel(cohort.event);
-    pool_.give_back(queue.run().footprint, cohort.counts);
+    pool_.give_back(queue.run().footprint, cohort.on);
     recycle(std::move(cohort));
   }
   queue.cohorts.clear();
@@ -351,7 +354,7 @@ std::uint32_t WaveDispatcher::resident_on(std::uint32_t cu) const {
   std::uint32_t count = 0;
   for (const Queue& queue : queues_) {
     for (const Cohort& cohort : queue.cohorts) {
-      count += cohort.counts[cu];
+      count += cohort.on.on_cu(cu / pool_.cus_per_xcc(), cu % pool_.cus_per_xcc());
     }
   }
   return count;
@@ -366,13 +369,7 @@ bool WaveDispatcher::could_place(QueueIndex index, std::uint32_t xcc) const {
   if (!waits || queue.waiting == 0) {
     return false;
   }
-  for (std::uint32_t i = 0; i < pool_.cus_per_xcc(); ++i) {
-    const std::uint32_t cu = xcc * pool_.cus_per_xcc() + i;
-    if ((queue.allowed.empty() || queue.allowed[cu]) && pool_.fit(cu, queue.run().footprint) > 0) {
-      return true;
-    }
-  }
-  return false;
+  return pool_.fits(xcc, queue.run().footprint, queue.allowed.at(xcc));
 }
 
 }  // namespace gpreempt::sim

@@ -72,7 +72,7 @@ class WaveDispatcher {
   [[nodiscard]] std::uint32_t queues() const { return static_cast<std::uint32_t>(queues_.size()); }
   /// From now on for new workgroups; resident ones stay.
   void set_priority(QueueIndex queue, std::uint32_t priority);
-  void set_cu_mask(QueueIndex queue, CuFlags allowed);
+  void set_cu_mask(QueueIndex queue, const CuSets& allowed);
 
   /// Appends a job to a queue; its doorbell is remembered while the queue is disabled.
   void submit(QueueIndex queue, Job job);
@@ -130,7 +130,7 @@ class WaveDispatcher {
     Duration length{};  ///< from its placing, or what that was when it was saved
     Timeline::EventId event = 0;
     std::uint32_t total = 0;
-    std::vector<std::uint16_t> counts;  ///< by CU
+    Placement on;
   };
   struct Saved {
     PerXcc counts{};
@@ -140,7 +140,7 @@ class WaveDispatcher {
   struct Queue {
     std::uint32_t pipe_priority = 0;  ///< 0 low, 1 medium, 2 high
     bool enabled = false;
-    CuFlags allowed;
+    CuSets allowed{};
     std::optional<std::uint64_t> gate;
     std::deque<Job> jobs;  ///< the first one is under way
     bool started = false;  ///< the first job has placed a workgroup
@@ -181,7 +181,7 @@ class WaveDispatcher {
   std::uint32_t put(QueueIndex index, std::uint32_t xcc, std::uint32_t count, Duration left,
                     Duration length);
   [[nodiscard]] Duration length_now(const Queue& queue) const;
-  void end_cohort(QueueIndex index, Instant end);
+  void end_cohort(QueueIndex index);
   [[nodiscard]] Cohort take_cohort();
   void recycle(Cohort&& cohort);
   void release_cohorts(Queue& queue);

@@ -52,9 +52,10 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
     result.queues.push_back(Frozen{.queue = index, .bytes = workgroup_bytes * queue.resident});
     for (const Cohort& cohort : queue.cohorts) {
       Saved saved{.counts = {}, .left = cohort.end - timeline_.now(), .length = cohort.length};
-      for (std::size_t cu = 0; cu < cohort.counts.size(); ++cu) {
-        saved.counts.at(cu / per_xcc) += cohort.counts[cu];
-        cu_bytes[cu] += workgroup_bytes * cohort.counts[cu];
+      for (std::uint32_t cu = 0; cu < cu_bytes.size(); ++cu) {
+        const std::uint32_t count = cohort.on.on_cu(cu / per_xcc, cu % per_xcc);
+        saved.counts.at(cu / per_xcc) += count;
+        cu_bytes[cu] += workgroup_bytes * count;
       }
       queue.saved.push_back(saved);
     }
@@ -89,7 +90,7 @@ void WaveDispatcher::vacate(std::span<const QueueIndex> queues) {
 void WaveDispatcher::vacate(Queue& queue) {
   for (Cohort& cohort : std::exchange(queue.leaving, {})) {
     leaving_ -= cohort.total;
-    pool_.give_back(queue.leaving_footprint, cohort.counts);
+    pool_.give_back(queue.leaving_footprint, cohort.on);
     recycle(std::move(cohort));
   }
 }
@@ -156,7 +157,7 @@ std::optional<QueueIndex> WaveDispatcher::only_queue() const {
       return std::nullopt;
     }
     if (queue.enabled && (queue.begun || queue.waiting > 0)) {
-      if (only || !queue.fresh() || queue.gate || !queue.allowed.empty()) {
+      if (only || !queue.fresh() || queue.gate || queue.allowed != pool_.all()) {
         return std::nullopt;
       }
       only = index;
