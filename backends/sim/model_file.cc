@@ -91,6 +91,26 @@ constexpr auto kBindings = std::to_array<Binding>({
 constexpr std::array<std::string_view, 4> kTables = {"gpu", "memory", "cost", "driver"};
 constexpr std::string_view kArea = "cwsr_area";
 
+/// What a value must be, where its quantity does not say it.
+struct Limits {
+  std::string_view key;
+  double least = 0;
+  double most = 1;
+  std::string_view problem = "must be between 0 and 1";
+};
+constexpr std::array kLimits = std::to_array<Limits>({
+    {.key = "interference"},
+    {.key = "area_moves", .problem = "a probability is between 0 and 1"},
+    {.key = "xccs",
+     .least = 1,
+     .most = kMaxXccs,
+     .problem = "must be between 1 and 8, the XCCs of the largest GPU modelled"},
+    {.key = "cus_per_xcc",
+     .least = 1,
+     .most = kMaxCusPerXcc,
+     .problem = "must be between 1 and 128, the CUs of the largest XCC modelled"},
+});
+
 /// Why a parameter cannot be used; empty if it can.
 std::string problem_of(const Parameter& parameter, std::string_view key, std::uint32_t num_kcq) {
   constexpr double kMaxCount = 1e6;
@@ -98,23 +118,16 @@ std::string problem_of(const Parameter& parameter, std::string_view key, std::ui
       (parameter.value < 1 || parameter.value > kMaxCount)) {
     return "must be between 1 and 1000000";
   }
-  if (key == "xccs" && parameter.value > kMaxXccs) {
-    return fmt::format("no GPU of more than {} XCCs is modelled", kMaxXccs);
-  }
-  if (key == "cus_per_xcc" && parameter.value > kMaxCusPerXcc) {
-    return fmt::format("no XCC of more than {} CUs is modelled", kMaxCusPerXcc);
+  const auto* const limits = std::ranges::find(kLimits, key, &Limits::key);
+  if (limits != kLimits.end() &&
+      (parameter.value < limits->least || parameter.value > limits->most)) {
+    return std::string(limits->problem);
   }
   if (parameter.quantity == Quantity::kBandwidth && parameter.value <= 0) {
     return "a bandwidth must be greater than zero";
   }
   if (key == "cu_bytes_per_clk" && parameter.value <= 0) {
     return "must be greater than zero";
-  }
-  if (key == "area_moves" && (parameter.value < 0 || parameter.value > 1)) {
-    return "a probability is between 0 and 1";
-  }
-  if (key == "interference" && (parameter.value < 0 || parameter.value > 1)) {
-    return "must be between 0 and 1";
   }
   if (key == "read_index_early" && parameter.value != 0 && parameter.value != 1) {
     return "is 0 (at completion) or 1 (early)";
