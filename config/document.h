@@ -82,6 +82,7 @@ class TomlTable {
 
   /// Arrays; a missing key is an empty one.
   [[nodiscard]] Result<std::vector<std::string>> strings(std::string_view key) const;
+  [[nodiscard]] Result<std::vector<std::uint64_t>> integers(std::string_view key) const;
   [[nodiscard]] Result<std::vector<Duration>> durations(std::string_view key) const;
   [[nodiscard]] Result<std::vector<double>> percents(std::string_view key) const;
   /// An array of `[size, "time"]` in rising order of size, times above 0; at least one.

@@ -252,6 +252,9 @@ Result<double> TomlTable::percent(std::string_view key) const {
 Result<std::vector<std::string>> TomlTable::strings(std::string_view key) const {
   return read_array<std::string>(*entry_, key, toml_string);
 }
+Result<std::vector<std::uint64_t>> TomlTable::integers(std::string_view key) const {
+  return read_array<std::uint64_t>(*entry_, key, toml_integer);
+}
 Result<std::vector<Duration>> TomlTable::durations(std::string_view key) const {
   return read_array<Duration>(*entry_, key, to_duration);
 }

@@ -109,6 +109,27 @@ static_assert(sizeof(QueueWaveState) == 24 && offsetof(QueueWaveState, ctl_stack
               offsetof(QueueWaveState, save_area_used_size) == 12 &&
               offsetof(QueueWaveState, queue_id) == 16);
 
+/// GET_PROCESS_APERTURES_NEW: of every GPU, as far as there is room.
+struct ProcessApertures {
+  std::uint64_t apertures_ptr = 0;
+  std::uint32_t num_of_nodes = 0;  ///< in: capacity (0: only count), out: filled
+  std::uint32_t pad = 0;
+};
+static_assert(sizeof(ProcessApertures) == 16 && offsetof(ProcessApertures, num_of_nodes) == 8);
+
+/// ACQUIRE_VM: the address space of a render node's descriptor.
+struct AcquireVm {
+  std::uint32_t drm_fd = 0;
+  std::uint32_t gpu_id = 0;
+};
+static_assert(sizeof(AcquireVm) == 8 && offsetof(AcquireVm, gpu_id) == 4);
+
+/// SET_XNACK_MODE: negative asks, and is replaced by the mode.
+struct XnackMode {
+  std::int32_t xnack_enabled = 0;
+};
+static_assert(sizeof(XnackMode) == 4);
+
 // ---- RUNTIME_ENABLE
 
 inline constexpr std::uint32_t kRuntimeModeEnable = 1;  ///< without it: disable
@@ -185,6 +206,10 @@ inline constexpr std::uint32_t kCreateQueue = encode(kReadWrite, sizeof(CreateQu
 inline constexpr std::uint32_t kDestroyQueue = encode(kReadWrite, sizeof(DestroyQueue), 0x03);
 inline constexpr std::uint32_t kGetClockCounters = encode(kReadWrite, sizeof(ClockCounters), 0x05);
 inline constexpr std::uint32_t kUpdateQueue = encode(kWrite, sizeof(UpdateQueue), 0x07);
+inline constexpr std::uint32_t kGetProcessApertures =
+    encode(kReadWrite, sizeof(ProcessApertures), 0x14);
+inline constexpr std::uint32_t kAcquireVm = encode(kWrite, sizeof(AcquireVm), 0x15);
+inline constexpr std::uint32_t kSetXnackMode = encode(kReadWrite, sizeof(XnackMode), 0x21);
 inline constexpr std::uint32_t kSetCuMask = encode(kWrite, sizeof(SetCuMask), 0x1a);
 inline constexpr std::uint32_t kGetQueueWaveState =
     encode(kReadWrite, sizeof(QueueWaveState), 0x1b);
@@ -195,6 +220,9 @@ static_assert(kCreateQueue == 0xc0604b02);
 static_assert(kDestroyQueue == 0xc0084b03);
 static_assert(kGetClockCounters == 0xc0284b05);
 static_assert(kUpdateQueue == 0x40184b07);
+static_assert(kGetProcessApertures == 0xc0104b14);
+static_assert(kAcquireVm == 0x40084b15);
+static_assert(kSetXnackMode == 0xc0044b21);
 static_assert(kSetCuMask == 0x40104b1a);
 static_assert(kGetQueueWaveState == 0xc0184b1b);
 static_assert(kSmiEvents == 0xc0084b1f);

@@ -20,6 +20,9 @@
 
 namespace gpreempt::sim {
 
+/// Percentage of a queue that runs whenever it can.
+inline constexpr std::uint32_t kWholeQueue = 100;
+
 /// Why the driver answered a call about a process with a negative errno.
 [[nodiscard]] Error driver_error(const char* operation, Pid pid, long result);
 

@@ -23,7 +23,6 @@
 namespace gpreempt::sim {
 namespace {
 
-constexpr std::uint32_t kWholeQueue = 100;  // percent
 /// What `Resume` ends besides a suspension.
 constexpr std::array kEndedByResume{ControlKind::kPercentage, ControlKind::kSignal,
                                     ControlKind::kReset, ControlKind::kSelectiveUnmap,

@@ -21,8 +21,7 @@ namespace gpreempt::sim {
 namespace {
 
 constexpr std::uint32_t kBitsPerWord = 32;
-constexpr std::uint32_t kWholeQueue = 100;  // percent
-/// What a queue gets that asks for nothing: 7 of 0..15, HSA_QUEUE_PRIORITY_NORMAL of libhsakmt.
+
 /// Whether it leaves its queues restricted, rather than ending an earlier control of its kind.
 bool restricts(const Control& control) {
   struct Restricts {

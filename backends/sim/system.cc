@@ -130,6 +130,12 @@ Pid System::add_controller() {
   return pid;
 }
 
+Pid System::add_task() {
+  const Pid pid(next_pid_++);
+  kfd_->add_task(pid);
+  return pid;
+}
+
 void System::observe(HintSink* hints, WorkObserver* observer) {
   hints_ = hints;
   observer_ = observer;

@@ -46,6 +46,8 @@ class System {
 
   /// A new process that only talks to the driver: a controller.
   Pid add_controller();
+  /// A new process that has nothing to do with the driver yet.
+  Pid add_task();
   /// Where processes report their work from now on; null for nowhere.
   void observe(HintSink* hints, WorkObserver* observer);
 

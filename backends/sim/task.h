@@ -110,6 +110,61 @@ class Delay {
   Timeline::EventId event_ = 0;
 };
 
+/// A counting semaphore in virtual time whose waiters can be interrupted, as by a signal.
+class Semaphore {
+ public:
+  /// `co_await semaphore.down()`: whether it was counted down, and not interrupted.
+  class Down {
+   public:
+    explicit Down(Semaphore& semaphore) : semaphore_(semaphore) {}
+    Down(const Down&) = delete;
+    Down& operator=(const Down&) = delete;
+    ~Down() { std::erase(semaphore_.waiting_, this); }
+    [[nodiscard]] bool await_ready() noexcept {
+      counted_ = semaphore_.count_ > 0;
+      semaphore_.count_ -= counted_ ? 1 : 0;
+      return counted_;
+    }
+    void await_suspend(std::coroutine_handle<> handle) {
+      handle_ = handle;
+      semaphore_.waiting_.push_back(this);
+    }
+    [[nodiscard]] bool await_resume() const noexcept { return counted_; }
+
+   private:
+    friend class Semaphore;
+    Semaphore& semaphore_;
+    std::coroutine_handle<> handle_;
+    bool counted_ = false;
+  };
+
+  [[nodiscard]] Down down() { return Down(*this); }
+  /// Lets the longest waiter go on at once, or the next one to come pass.
+  void up() {
+    if (waiting_.empty()) {
+      ++count_;
+      return;
+    }
+    waiting_.front()->counted_ = true;
+    go_on();
+  }
+  void interrupt() {
+    while (!waiting_.empty()) {
+      go_on();
+    }
+  }
+
+ private:
+  void go_on() {
+    const std::coroutine_handle<> next = waiting_.front()->handle_;
+    waiting_.pop_front();
+    next.resume();
+  }
+
+  int count_ = 0;
+  std::deque<Down*> waiting_;
+};
+
 /// A mutex in virtual time, first come first served: the kernel's dqm lock, a process' mutex.
 class FifoLock {
  public:

@@ -92,8 +92,8 @@ class World::Impl final : public Timeline {
       if (!party->ended) {
         GPREEMPT_CHECK(party->actor.get() != simgrid::s4u::Actor::self());
         running_ -= party->actor && !party->sleeping ? 1 : 0;
-        finish(*party);
         actors.push_back(party->actor);
+        finish(*party);
       }
     }
     for (const simgrid::s4u::ActorPtr& actor : actors) {
@@ -177,6 +177,7 @@ class World::Impl final : public Timeline {
   void finish(Party& party) {
     party.ended = true;
     party.body = nullptr;
+    party.actor = nullptr;  // or its stack stays mapped as long as the world
     for (Party* joiner : party.joiners) {
       unblock(*joiner);
     }

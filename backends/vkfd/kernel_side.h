@@ -19,6 +19,7 @@ class SimOs::KernelSide {
   }
   void die() {
     dying_ = true;
+    machine_.system().kfd().interrupt(pid_);
     end_if_gone();
   }
 
@@ -27,6 +28,7 @@ class SimOs::KernelSide {
     if (dying_ && calls_ == 0) {
       machine_.processes().abandon(pid_);
       machine_.system().kfd().exit_process(pid_);
+      machine_.processes().killed(pid_);
     }
   }
 

@@ -1,10 +1,15 @@
 #pragma once
 
+#include <cstdint>
+#include <map>
+
 #include "backends/kfd/os.h"
 #include "backends/sim/system.h"
 #include "backends/sim/world.h"
 #include "backends/vkfd/file_tree.h"
 #include "backends/vkfd/process_table.h"
+#include "backends/vkfd/user_memory.h"
+#include "core/ids.h"
 
 namespace gpreempt::vkfd {
 
@@ -24,17 +29,33 @@ class Machine {
   [[nodiscard]] sim::System& system() { return system_; }
   [[nodiscard]] FileTree& files() { return files_; }
   [[nodiscard]] ProcessTable& processes() { return processes_; }
-  [[nodiscard]] kfd::Tid new_tid() { return next_tid_++; }
+  [[nodiscard]] const UserMemory& memory() const { return memory_; }
+  /// A thread of `process` besides its first one, which has the process's number.
+  [[nodiscard]] kfd::Tid new_tid(Pid process) {
+    threads_.emplace(next_tid_, process);
+    return next_tid_++;
+  }
+  /// The process that a thread's number belongs to; a number of no such thread is a process's.
+  [[nodiscard]] Pid process_of(kfd::Tid tid) const {
+    const auto found = threads_.find(tid);
+    return found == threads_.end() ? Pid(tid) : found->second;
+  }
+  /// Permissions of /dev/kfd. Root's only as devtmpfs makes it; udev's rules widen that.
+  [[nodiscard]] std::uint32_t device_mode() const { return device_mode_; }
+  void set_device_mode(std::uint32_t mode) { device_mode_ = mode; }
 
  private:
-  /// Threads of ours besides the first of each process, which has the process's number.
   static constexpr kfd::Tid kFirstTid = 2'000'000;
+  static constexpr std::uint32_t kOpenToAll = 0666;
 
   sim::World& world_;
   sim::System& system_;
   FileTree files_;
   ProcessTable processes_;
+  UserMemory memory_;
+  std::map<kfd::Tid, Pid> threads_;
   kfd::Tid next_tid_ = kFirstTid;
+  std::uint32_t device_mode_ = kOpenToAll;
 };
 
 }  // namespace gpreempt::vkfd

@@ -75,8 +75,29 @@ class ProcessFile final : public OpenFile {
 /// An opened /dev/kfd.
 class DriverFile final : public OpenFile {
  public:
-  [[nodiscard]] bool readable() const override { return false; }
+  explicit DriverFile(Pid owner) : owner_(owner) {}
+  /// The driver has no poll of its own, which counts as ready.
+  [[nodiscard]] bool readable() const override { return true; }
   [[nodiscard]] std::string_view what() const override { return "/dev/kfd"; }
+  /// Only the process that opened it may make calls on it.
+  [[nodiscard]] Pid owner() const { return owner_; }
+
+ private:
+  Pid owner_;
+};
+
+/// /dev/null
+class NullFile final : public OpenFile {
+ public:
+  [[nodiscard]] bool readable() const override { return true; }
+  [[nodiscard]] std::string_view what() const override { return "/dev/null"; }
+};
+
+/// A place in the tree that was opened as a place only (O_PATH): no call takes it for a file.
+class PathFile final : public OpenFile {
+ public:
+  [[nodiscard]] bool readable() const override { return false; }
+  [[nodiscard]] std::string_view what() const override { return "a path"; }
 };
 
 /// A file of the virtual tree, opened for reading: its text as it was then.

@@ -97,7 +97,9 @@ SysResult<long> ProcessTable::trace(const Caller& caller, PtraceOp op, Pid pid, 
 }
 
 SysResult<long> ProcessTable::seize(const Caller& caller, Process& process, std::uint64_t options) {
-  if (process.tracer || process.pid == caller.process) {
+  const std::uint32_t user = user_of(caller.process);
+  const bool may = user == 0 || user == user_of(process.pid);
+  if (process.tracer || process.pid == caller.process || !may) {
     return sys_fail(EPERM);
   }
   if (system_.kfd().alive(process.pid)) {
@@ -285,6 +287,7 @@ void ProcessTable::stop(Process& process, Kind kind, int signal) {
   GPREEMPT_CHECK(process.tracer.has_value());
   process.stop = ChildStatus{.tid = process.pid.value(), .kind = kind, .value = signal};
   process.report = process.stop;
+  system_.kfd().interrupt(process.pid);
   tell(process.tracer->process);
 }
 

@@ -195,6 +195,15 @@ void ProcessTable::system_exited(Pid pid) {
   }
 }
 
+void ProcessTable::killed(Pid pid) {
+  const auto found = processes_.find(pid);
+  if (found != processes_.end() && !found->second->exited) {
+    found->second->death =
+        ChildStatus{.tid = pid.value(), .kind = ChildStatus::Kind::kKilled, .value = SIGKILL};
+    finish(*found->second);
+  }
+}
+
 void ProcessTable::map_memory(Pid pid, std::uint64_t address, std::string content) {
   if (Process* const process = find(pid)) {
     process->memory.insert_or_assign(address, std::move(content));

@@ -74,6 +74,10 @@ class ProcessTable {
   /// Whether it has exited; ESRCH: there is no such process (any more).
   [[nodiscard]] kfd::SysResult<bool> exited(Pid pid);
 
+  /// A process of ours was killed, and is gone.
+  void killed(Pid pid);
+  /// Whose process it is, for who may trace it; root's unless told.
+  void set_user(Pid pid, std::uint32_t user) { users_[pid] = user; }
   /// A process of the simulated system has ended.
   void system_exited(Pid pid);
   /// Gives a process memory to read.
@@ -84,6 +88,10 @@ class ProcessTable {
   enum class Stage { kExec, kRun, kExit };
 
   [[nodiscard]] Process* find(Pid pid);
+  [[nodiscard]] std::uint32_t user_of(Pid pid) const {
+    const auto found = users_.find(pid);
+    return found == users_.end() ? 0 : found->second;
+  }
   kfd::SysResult<long> seize(const Caller& caller, Process& process, std::uint64_t options);
   void interrupt(Process& process);
   void cont(Process& process, int signal);
@@ -106,6 +114,7 @@ class ProcessTable {
   sim::Timeline& timeline_;
   std::map<Pid, Listener*> listeners_;
   std::map<Pid, std::unique_ptr<Process>> processes_;
+  std::map<Pid, std::uint32_t> users_;
   std::int32_t next_pid_;
 };
 

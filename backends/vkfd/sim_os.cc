@@ -60,21 +60,34 @@ class Watch {
 
 // ---- life and death
 
-std::shared_ptr<SimOs> SimOs::open(Machine& machine) {
-  const Pid pid = machine.system().add_controller();
-  return std::shared_ptr<SimOs>(new SimOs(machine, pid));
+std::shared_ptr<SimOs> SimOs::open(Machine& machine, std::uint32_t user) {
+  const Pid pid = machine.system().add_task();
+  return std::shared_ptr<SimOs>(new SimOs(machine, pid, user, false));
 }
 
-SimOs::SimOs(Machine& machine, Pid pid)
+std::shared_ptr<SimOs> SimOs::fork(bool apart) const {
+  const Pid pid = machine_.system().add_task();
+  std::shared_ptr<SimOs> child(new SimOs(machine_, pid, user_, apart));
+  const std::size_t own = child->files_.size();
+  for (std::size_t i = own; i < files_.size(); ++i) {
+    child->files_.push_back(files_[i]);
+  }
+  return child;
+}
+
+SimOs::SimOs(Machine& machine, Pid pid, std::uint32_t user, bool apart)
     : machine_(machine),
       timeline_(machine.world().timeline()),
       pid_(pid),
+      user_(user),
+      apart_(apart),
       kernel_(std::make_shared<KernelSide>(machine, pid)) {
   constexpr std::size_t kStandardStreams = 3;
   files_.resize(kStandardStreams);
   child_events_ = add(std::make_shared<WakeFile>("a child's change"));
   signals_ = add(std::make_shared<SignalFile>());
   machine.processes().add_listener(pid, *this);
+  machine.processes().set_user(pid, user);
 }
 
 SimOs::~SimOs() { abandon(); }
@@ -128,7 +141,7 @@ SimOs::Worker& SimOs::current() {
   if (worker == nullptr) {
     worker = std::make_unique<Worker>();
     worker->party = &party;
-    worker->tid = std::exchange(has_main_, true) ? machine_.new_tid() : pid_.value();
+    worker->tid = std::exchange(has_main_, true) ? machine_.new_tid(pid_) : pid_.value();
   }
   return *worker;
 }
@@ -141,7 +154,7 @@ SysResult<WorkerId> SimOs::spawn(std::string name, std::function<void()> body) {
   }
   auto worker = std::make_unique<Worker>();
   Worker& made = *worker;
-  made.tid = machine_.new_tid();
+  made.tid = machine_.new_tid(pid_);
   made.body = std::move(body);
   made.spawned = true;
   made.party = &machine_.world().spawn(std::move(name), [this, &made] { run(made); });

@@ -38,12 +38,18 @@ class SimOs final : public kfd::Os,
                     private ProcessTable::Listener {
  public:
   /// Starts a process. `machine` must outlive its death.
-  [[nodiscard]] static std::shared_ptr<SimOs> open(Machine& machine);
+  [[nodiscard]] static std::shared_ptr<SimOs> open(Machine& machine, std::uint32_t user = 0);
+  /// Starts a copy of this process, with its descriptors. `apart`: in a pid namespace of its own.
+  [[nodiscard]] std::shared_ptr<SimOs> fork(bool apart) const;
   ~SimOs() override;
   SimOs(const SimOs&) = delete;
   SimOs& operator=(const SimOs&) = delete;
 
   [[nodiscard]] Pid pid() const { return pid_; }
+  /// Its number as it sees it.
+  [[nodiscard]] Pid local_pid() const { return apart_ ? Pid(1) : pid_; }
+  /// A descriptor of a place, not of a file (O_PATH).
+  [[nodiscard]] kfd::Fd open_path() { return add(std::make_shared<PathFile>()); }
   [[nodiscard]] bool is_dead() const { return dead_; }
 
   /// What SIGKILL does: from now on every call of it fails at once, its workers' stacks are
@@ -105,7 +111,7 @@ class SimOs final : public kfd::Os,
   class KernelSide;
   using File = std::shared_ptr<OpenFile>;
 
-  SimOs(Machine& machine, Pid pid);
+  SimOs(Machine& machine, Pid pid, std::uint32_t user, bool apart);
 
   void child_changed() override;
   void process_exited(Pid pid) override;
@@ -124,13 +130,29 @@ class SimOs final : public kfd::Os,
   kfd::Fd add(File file);
   [[nodiscard]] bool mark_dead();
 
-  // DBG_TRAP, one per operation: the ioctl's result, and what it writes into `args`.
+  /// The process that `pid`, also a thread's number, names here.
+  [[nodiscard]] std::optional<Pid> resolve(std::int32_t pid) const;
+
+  // The ioctls: the result, and what is written into `arguments`.
+  [[nodiscard]] long serve(std::uint32_t number, std::span<std::byte> arguments);
+  [[nodiscard]] long create_queue(kfd::abi::CreateQueue& args);
+  [[nodiscard]] long destroy_queue(const kfd::abi::DestroyQueue& args);
+  [[nodiscard]] long set_runtime(const kfd::abi::RuntimeEnable& args);
+  [[nodiscard]] long query_xnack(kfd::abi::XnackMode& args) const;
+  [[nodiscard]] std::optional<std::uint32_t> gpu_index(std::uint32_t gpu_id) const;
+
+  // DBG_TRAP, one per operation.
   [[nodiscard]] long trap(kfd::abi::TrapArgs& args);
+  [[nodiscard]] long trap_waves(Pid target, kfd::abi::TrapArgs& args);
   [[nodiscard]] long trap_enable(Pid target, kfd::abi::TrapEnable& args);
   [[nodiscard]] long trap_disable(Pid target);
   [[nodiscard]] long trap_snapshot(Pid target, kfd::abi::TrapQueueSnapshot& args);
   [[nodiscard]] long trap_suspend(Pid target, const kfd::abi::TrapSuspend& args);
   [[nodiscard]] long trap_resume(Pid target, const kfd::abi::TrapResume& args);
+  [[nodiscard]] long trap_send_event(Pid target, const kfd::abi::TrapSendRuntimeEvent& args);
+  [[nodiscard]] long trap_override(Pid target, kfd::abi::TrapLaunchOverride& args);
+  [[nodiscard]] long trap_exception_info(Pid target, kfd::abi::TrapExceptionInfo& args);
+  [[nodiscard]] long trap_device_snapshot(Pid target, kfd::abi::TrapDeviceSnapshot& args);
   [[nodiscard]] long trap_query_event(Pid target, kfd::abi::TrapQueryEvent& args);
   [[nodiscard]] std::shared_ptr<DriverCall> enter_driver(std::string_view operation, Pid target);
   [[nodiscard]] bool await(DriverCall& call);
@@ -138,6 +160,8 @@ class SimOs final : public kfd::Os,
   Machine& machine_;
   sim::Timeline& timeline_;
   Pid pid_;
+  std::uint32_t user_;
+  bool apart_;  ///< in a pid namespace of its own
   bool dead_ = false;
   std::unordered_map<const sim::World::Party*, std::unique_ptr<Worker>> workers_;
   std::map<kfd::WorkerId, Worker*> joinable_;

@@ -1,3 +1,6 @@
+#include <fmt/format.h>
+
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -34,7 +37,15 @@ SysResult<Fd> SimOs::open(const std::string& path, OpenMode mode) {
     return sys_fail(ECANCELED);
   }
   if (path == "/dev/kfd") {
-    return add(std::make_shared<DriverFile>());
+    constexpr std::uint32_t kForOthers = 06;
+    if (user_ != 0 && (machine_.device_mode() & kForOthers) != kForOthers) {
+      return sys_fail(EACCES);
+    }
+    machine_.system().kfd().open_device(pid_);
+    return add(std::make_shared<DriverFile>(pid_));
+  }
+  if (path == "/dev/null") {
+    return add(std::make_shared<NullFile>());
   }
   auto text = machine_.files().read(path);
   if (!text) {
@@ -87,6 +98,14 @@ SysResult<std::string> SimOs::read_file(const std::string& path) {
 SysResult<std::vector<std::string>> SimOs::list_dir(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
+  }
+  if (path == "/sys/class/kfd/kfd/proc") {
+    std::vector<std::string> names;
+    for (const Pid pid : machine_.system().kfd().listed()) {
+      names.push_back(fmt::format("{}", pid));
+    }
+    std::ranges::sort(names);
+    return names;
   }
   if (auto queues = list_queues(machine_.system(), path)) {
     return *std::move(queues);

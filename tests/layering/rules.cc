@@ -39,9 +39,9 @@ struct Layer {
 };
 
 const std::vector<Layer>& layers() {
-  static const Names everything = {"core",         "config",       "workloads",
-                                   "backends/sim", "backends/kfd", "backends/vkfd",
-                                   "validation",   "cli",          "tests"};
+  static const Names everything = {"core",         "config",        "workloads",  "backends/sim",
+                                   "backends/kfd", "backends/vkfd", "validation", "conformance",
+                                   "cli",          "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
@@ -76,9 +76,19 @@ const std::vector<Layer>& layers() {
        .folders = {"core", "config", "workloads", "backends/sim"},
        .libraries = {"fmt", "tl"},
        .instead = "targets run the simulator's models; they know no engine and no driver"},
+      {.folder = "conformance/model",
+       .folders = {"core", "config", "conformance", "backends/sim", "backends/kfd",
+                   "backends/vkfd"},
+       .libraries = {"fmt", "tl"},
+       .instead = "it gives actors to the cases, on the modelled machine"},
+      {.folder = "conformance",
+       .folders = {"core", "config", "backends/kfd"},
+       .libraries = {"fmt", "tl", "system"},
+       .instead =
+           "cases and their Linux actors must link without a model: that is conformance/model"},
       {.folder = "cli",
        .folders = {"core", "config", "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-                   "validation"},
+                   "validation", "conformance"},
        .libraries = {"fmt", "tl", "toml++", "system", "spdlog", "nlohmann", "CLI", "boost"},
        .instead = "the command line reaches the engine through core/testbed.h"},
       {.folder = "tests/contract",
@@ -114,9 +124,9 @@ const Layer* layer_of(const SourceFile& file) {
 
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
-  static constexpr std::array<std::string_view, 9> kFolders = {
-      "core",          "config",     "workloads", "backends/sim", "backends/kfd",
-      "backends/vkfd", "validation", "cli",       "tests"};
+  static constexpr std::array<std::string_view, 10> kFolders = {
+      "core",          "config",     "workloads",   "backends/sim", "backends/kfd",
+      "backends/vkfd", "validation", "conformance", "cli",          "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;

@@ -112,20 +112,22 @@ TEST(Driver, TellsItsVersionAndRefusesUnknownRequests) {
     EXPECT_EQ(c.os().ioctl(77, abi::kGetVersion, &version).error().number, EBADF);
     EXPECT_EQ(c.os().ioctl(c.device, abi::kGetVersion, nullptr).error().number, EFAULT);
     abi::TrapArgs args;
-    EXPECT_EQ(c.call(static_cast<abi::TrapOp>(99), args), -EINVAL);
+    EXPECT_EQ(c.call(static_cast<abi::TrapOp>(99), args), -EPERM);  // rights come first
   });
 }
 
-TEST(Driver, EnableWantsATracedTargetAndAPipe) {
+TEST(Driver, EnableWantsATracedTargetAndAnOpenFile) {
   in_world([](Caller& c) {
     EXPECT_EQ(c.enable(), -EPERM);
     EXPECT_TRUE(c.os().ptrace(PtraceOp::kSeize, c.target.value(), 0));
     abi::TrapArgs args;
-    args.enable.dbg_fd = static_cast<std::uint32_t>(c.notify.read);
+    args.enable.dbg_fd = 999;
     EXPECT_EQ(c.call(abi::TrapOp::kEnable, args), -EBADF);
     args.enable.dbg_fd = static_cast<std::uint32_t>(c.notify.write);
     args.enable.rinfo_size = sizeof(abi::RuntimeInfo);
     EXPECT_EQ(c.call(abi::TrapOp::kEnable, args), -EFAULT);
+    EXPECT_EQ(c.enable(), -EALREADY);  // such drivers leave it enabled
+    EXPECT_EQ(c.call(abi::TrapOp::kDisable), 0);
     EXPECT_EQ(c.enable(), 0);
     EXPECT_EQ(c.enable(), -EALREADY);
     c.target = Pid(1);
@@ -173,6 +175,8 @@ TEST(Driver, SnapshotFillsByTheStrideOfItsCaller) {
     EXPECT_EQ(buffer[kStride], std::byte{0});
     args.snapshot.entry_size = 0;
     EXPECT_EQ(c.call(abi::TrapOp::kGetQueueSnapshot, args), -EINVAL);
+    EXPECT_EQ(args.snapshot.num_queues, 0U);
+    args.snapshot.num_queues = 1;
     args.snapshot.entry_size = kStride;
     args.snapshot.snapshot_buf_ptr = 0;
     EXPECT_EQ(c.call(abi::TrapOp::kGetQueueSnapshot, args), -EFAULT);

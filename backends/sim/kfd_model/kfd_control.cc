@@ -24,20 +24,23 @@
 namespace gpreempt::sim {
 
 void KfdModel::suspend(Caller caller, Pid target, std::vector<std::uint32_t> ids,
-                       std::optional<Duration> grace, IdsReply reply) {
+                       std::optional<Duration> grace, IdsReply reply, long fault) {
   tasks_.start(control({.kind = ControlKind::kSuspend,
                         .caller = caller,
                         .target = target,
-                        .grace = grace.value_or(parameters(0).t_grace)},
+                        .grace = grace.value_or(parameters(0).t_grace),
+                        .fault = fault},
                        std::move(ids), std::move(reply)));
 }
 
-void KfdModel::resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply) {
+void KfdModel::resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply,
+                      long fault) {
   // RESUME names no grace period: the register keeps the driver's default.
   tasks_.start(control({.kind = ControlKind::kResume,
                         .caller = caller,
                         .target = target,
-                        .grace = parameters(0).t_grace},
+                        .grace = parameters(0).t_grace,
+                        .fault = fault},
                        std::move(ids), std::move(reply)));
 }
 
@@ -46,9 +49,9 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
   call.call.target = request.target;
   call.call.kind = request.kind;
   co_await enter(find(request.target), call);
-  long error = check(request.caller, request.target, true, true);
-  if (error == 0 && ids.size() > kMaxIds) {
-    error = -EINVAL;
+  long error = check(request.caller, request.target, Gate::kRuntime);
+  if (error == 0) {
+    error = ids.size() > kMaxIds ? -EINVAL : request.fault;
   }
   if (error != 0 || ids.empty()) {
     reply(error, ids);
@@ -58,7 +61,7 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
   co_await process.mutex.acquire();
   call.book(DriverPhase::kLock, timeline_.now());
   // The session may have ended while this call waited, with its target or by its debugger's death.
-  error = check(request.caller, request.target, true, true);
+  error = check(request.caller, request.target, Gate::kRuntime);
   if (error != 0) {
     process.mutex.release();
     reply(error, ids);

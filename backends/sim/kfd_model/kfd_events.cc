@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <optional>
 #include <utility>
 #include <vector>
 
@@ -16,15 +17,16 @@
 
 namespace gpreempt::sim {
 
-void KfdModel::raise(Process& process, Queue& queue, std::uint64_t exceptions) {
-  queue.exceptions |= exceptions;
-  if (process.debugger && (process.exception_mask & exceptions) != 0 && process.notify) {
+/// `status`: of the process itself or of one of its queues.
+void KfdModel::raise(Process& process, std::uint64_t& status, std::uint64_t exceptions) {
+  status |= exceptions;
+  if (process.debug_enabled && (process.exception_mask & exceptions) != 0 && process.notify) {
     process.notify();
   }
 }
 
 long KfdModel::query_event(Caller caller, Pid target, std::uint64_t clear, DebugEvent& event) {
-  if (const long error = check(caller, target, true, false); error != 0) {
+  if (const long error = check(caller, target, Gate::kSession); error != 0) {
     return error;
   }
   Process& process = *find(target);
@@ -43,13 +45,24 @@ long KfdModel::query_event(Caller caller, Pid target, std::uint64_t clear, Debug
   return -EAGAIN;
 }
 
-long KfdModel::send_runtime_event(Caller caller, Pid target, std::uint64_t mask) {
-  static_cast<void>(mask);  // the runtime of a modelled process acts on no exception
-  return check(caller, target, true, false);
+/// kfd_dbg_send_exception_to_runtime: the runtime of a modelled process acts on no exception.
+long KfdModel::send_runtime_event(Caller caller, Pid target, std::uint64_t mask,
+                                  std::optional<std::uint32_t> gpu) {
+  if (const long error = check(caller, target, Gate::kSession); error != 0) {
+    return error;
+  }
+  Process& process = *find(target);
+  if ((mask & kDeviceMemoryViolation) != 0 && (!gpu || process.device(*gpu) == nullptr)) {
+    return -ENODEV;
+  }
+  if ((mask & kProcessRuntime) != 0) {
+    process.runtime_answered.up();
+  }
+  return 0;
 }
 
 long KfdModel::set_exceptions(Caller caller, Pid target, std::uint64_t mask) {
-  if (const long error = check(caller, target, true, false); error != 0) {
+  if (const long error = check(caller, target, Gate::kSession); error != 0) {
     return error;
   }
   Process& process = *find(target);
@@ -73,7 +86,7 @@ Task KfdModel::do_snapshot(Caller caller, Pid target, std::uint64_t clear, std::
                            SnapshotReply reply) {
   co_await Delay(timeline_, parameters(0).t_ioctl);
   std::vector<QueueEntry> entries;
-  if (const long error = check(caller, target, true, false); error != 0) {
+  if (const long error = check(caller, target, Gate::kSession); error != 0) {
     reply(error, entries);
     co_return;
   }

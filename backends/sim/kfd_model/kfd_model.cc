@@ -44,16 +44,39 @@ KfdModel::Process* KfdModel::find(Pid pid) const {
   return found == processes_.end() || !found->second->alive ? nullptr : found->second.get();
 }
 
-void KfdModel::add_process(Pid pid, std::optional<std::vector<std::uint32_t>> visible) {
+void KfdModel::add_task(Pid pid) {
   auto process = std::make_unique<Process>();
   process->pid = pid;
+  const bool added = processes_.emplace(pid, std::move(process)).second;
+  GPREEMPT_CHECK(added);
+}
+
+void KfdModel::open_device(Pid pid, std::optional<std::vector<std::uint32_t>> visible) {
+  Process* const process = find(pid);
+  if (process == nullptr || std::exchange(process->is_open, true)) {
+    return;
+  }
   for (std::uint32_t gpu = 0; gpu < gpus(); ++gpu) {
     if (!visible || std::ranges::count(*visible, gpu) > 0) {
       process->devices.push_back(Device{.gpu = gpu});
     }
   }
-  const bool added = processes_.emplace(pid, std::move(process)).second;
-  GPREEMPT_CHECK(added);
+}
+
+void KfdModel::add_process(Pid pid, std::optional<std::vector<std::uint32_t>> visible) {
+  add_task(pid);
+  open_device(pid, std::move(visible));
+  find(pid)->runtime.enabled = true;
+}
+
+std::vector<Pid> KfdModel::listed() const {
+  std::vector<Pid> result;
+  for (const auto& [pid, process] : processes_) {
+    if (process->alive && process->is_open) {
+      result.push_back(pid);
+    }
+  }
+  return result;
 }
 
 bool KfdModel::alive(Pid pid) const { return find(pid) != nullptr; }
@@ -66,15 +89,16 @@ void KfdModel::exit_process(Pid pid) {
 }
 
 Task KfdModel::end(Process& process) {
+  process.runtime_answered.interrupt();
   for (auto& [id, queue] : process.queues) {
     queue.wake_destroyers(false);
   }
   // Its own sessions end first (kfd_process_notifier_release_internal), its queues after.
   for (const auto& [pid, owned] : processes_) {
     Process& target = *owned;
-    if (target.debugger == process.pid) {
+    if (process.sessions > 0 && target.debugger == process.pid) {
       co_await target.mutex.acquire();
-      if (target.debugger == process.pid) {
+      if (target.debugger == process.pid && target.debug_enabled) {
         co_await close_session(target);
       }
       target.mutex.release();
@@ -84,7 +108,9 @@ Task KfdModel::end(Process& process) {
     }
   }
   co_await process.mutex.acquire();
-  process.debugger.reset();
+  if (process.debug_enabled) {
+    forget_session(process, process.debugger ? find(*process.debugger) : nullptr);
+  }
   for (const Device& device : process.devices) {
     co_await terminate(process, device.gpu);
   }

@@ -70,6 +70,31 @@ class KfdModel {
     std::uint32_t gpu = 0;
     std::uint32_t queue = 0;
   };
+  /// What the driver knows of a process' runtime.
+  struct RuntimeInfo {
+    bool enabled = false;
+    bool ttmp_setup = false;
+    std::uint64_t r_debug = 0;
+  };
+  struct EnableRequest {
+    std::uint64_t mask = 0;        ///< exceptions that are notified
+    std::function<void()> notify;  ///< the byte in the debugger's file; empty: it named none
+    /// Gives the runtime's state to the caller; returns whether its memory could be written. Empty:
+    /// there is nothing to give.
+    std::function<bool(const RuntimeInfo&)> publish;
+  };
+  struct ExceptionQuery {
+    std::uint32_t code = 0;
+    std::uint32_t source = 0;  ///< the queue or GPU
+    bool clears = false;
+  };
+  /// What an operation of DBG_TRAP wants besides the right to debug its target.
+  enum class Gate {
+    kEnable,   ///< nothing
+    kDisable,  ///< a session; older drivers do not ask who ends it
+    kSession,  ///< a session
+    kRuntime,  ///< a session and an enabled runtime
+  };
   using Reply = std::function<void(long)>;
   using SnapshotReply = std::function<void(long, const std::vector<QueueEntry>&)>;
   /// The ids as the kernel wrote them back, with its bits 30 (error) and 31 (invalid).
@@ -77,6 +102,7 @@ class KfdModel {
 
   static constexpr std::uint64_t kQueueNew = std::uint64_t{1} << 30;
   static constexpr std::uint64_t kProcessRuntime = std::uint64_t{1} << 47;
+  static constexpr std::uint64_t kDeviceMemoryViolation = std::uint64_t{1} << 32;
   static constexpr std::uint32_t kQueueError = 1U << 30;
   static constexpr std::uint32_t kQueueInvalid = 1U << 31;
   static constexpr std::size_t kMaxIds = 1024;
@@ -96,6 +122,18 @@ class KfdModel {
   ~KfdModel();
 
   // ---- processes and their own ioctls ----
+  /// A process that has not opened /dev/kfd: the driver finds it only once it has, or once its
+  /// tracer has asked for ENABLE.
+  void add_task(Pid pid);
+  /// It opens /dev/kfd. Once is enough.
+  void open_device(Pid pid, std::optional<std::vector<std::uint32_t>> visible = std::nullopt);
+  /// RUNTIME_ENABLE, or without `enable` its end. Under a debugger it waits for SEND_RUNTIME_EVENT;
+  /// one sent before counts. Errors: -EBUSY (enabled already), -EEXIST (it has queues), -EINTR.
+  void set_runtime(Pid pid, RuntimeInfo request, Reply reply);
+  /// A signal reaches a process: calls of it that can be interrupted end with -EINTR.
+  void interrupt(Pid pid);
+  /// What the driver lists in sysfs: processes that have opened it, ascending.
+  [[nodiscard]] std::vector<Pid> listed() const;
   /// A process opens /dev/kfd and enables its runtime. `visible`: the GPUs that its device cgroup
   /// permits, ascending; nullopt for all. Attaching and exiting disturb all of these, used or not.
   void add_process(Pid pid, std::optional<std::vector<std::uint32_t>> visible = std::nullopt);
@@ -149,20 +187,44 @@ class KfdModel {
   /// `notify` is called for each newly raised exception of `mask` (the byte in the debugger's
   /// pipe).
   void enable(Caller caller, Pid target, std::uint64_t mask, std::function<void()> notify,
-              Reply reply);
+              Reply reply) {
+    enable(caller, target,
+           EnableRequest{.mask = mask, .notify = std::move(notify), .publish = nullptr},
+           std::move(reply));
+  }
+  void enable(Caller caller, Pid target, EnableRequest request, Reply reply);
   void disable(Caller caller, Pid target, Reply reply);
   /// Newest first; exceptions of `clear` are cleared on the entries that fit in `capacity`.
   void snapshot(Caller caller, Pid target, std::uint64_t clear, std::size_t capacity,
                 SnapshotReply reply);
-  /// `grace` empty: the driver's default.
+  /// `grace` empty: the driver's default. `fault`: what is wrong with the caller's array, found out
+  /// when the driver looks at it, and not before it may.
   void suspend(Caller caller, Pid target, std::vector<std::uint32_t> ids,
-               std::optional<Duration> grace, IdsReply reply);
-  void resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply);
+               std::optional<Duration> grace, IdsReply reply, long fault = 0);
+  void resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply,
+              long fault = 0);
   /// One pending event, its bits in `clear` cleared; -EAGAIN when there is none.
   long query_event(Caller caller, Pid target, std::uint64_t clear, DebugEvent& event);
-  long send_runtime_event(Caller caller, Pid target, std::uint64_t mask);
+  /// Errors: -ENODEV (a memory violation of `gpu`, which is no index of a GPU).
+  long send_runtime_event(Caller caller, Pid target, std::uint64_t mask,
+                          std::optional<std::uint32_t> gpu = std::nullopt);
   /// Replaces the session's mask; notifies if an exception of the new one is pending.
   long set_exceptions(Caller caller, Pid target, std::uint64_t mask);
+  /// Errors: -ENODATA (not raised), -EINVAL (no such source or code).
+  long query_exception(Caller caller, Pid target, const ExceptionQuery& query, RuntimeInfo& info);
+  /// Modes 0 (normal), 1 (halt), 3 (debug). Waves do not heed it here.
+  long set_launch_mode(Caller caller, Pid target, std::uint32_t mode);
+  /// Takes the new flags, gives the ones before.
+  long set_flags(Caller caller, Pid target, std::uint32_t& flags);
+  /// `gpu`: an index. Gives a free one of four watch points, or frees one; nothing triggers them.
+  /// Errors: -ENODEV, -ENOMEM (none free), -EINVAL (not in use).
+  long set_watch(Caller caller, Pid target, std::optional<std::uint32_t> gpu, std::uint32_t& id);
+  long clear_watch(Caller caller, Pid target, std::optional<std::uint32_t> gpu, std::uint32_t id);
+  /// What the driver checks before it looks at an operation's arguments: 0, -ESRCH, -EPERM,
+  /// -EINVAL.
+  [[nodiscard]] long check(Caller caller, Pid target, Gate gate) const;
+  /// Indices of the GPUs that the process sees.
+  [[nodiscard]] std::vector<std::uint32_t> visible(Pid pid) const;
 
   // ---- observation ----
   [[nodiscard]] const std::vector<DriverCall>& calls() const { return calls_; }
@@ -187,14 +249,15 @@ class KfdModel {
     Caller caller;
     Pid target;
     Duration grace{};
+    long fault = 0;
   };
   /// What an ioctl does with its process locked; sets the result.
   using Body = std::function<Task(Process&, CallRecord&, long&)>;
   enum class Selective { kUnmap, kMap, kReset };
 
   [[nodiscard]] Process* find(Pid pid) const;
-  [[nodiscard]] long check(Caller caller, Pid target, bool enabled, bool runtime) const;
-  static void raise(Process& process, Queue& queue, std::uint64_t exceptions);
+  static void raise(Process& process, std::uint64_t& status, std::uint64_t exceptions);
+  static void forget_session(Process& process, Process* debugger);
 
   // the way into the driver
   Task enter(const Process* process, CallRecord& call);
@@ -246,8 +309,13 @@ class KfdModel {
   Task pause(Process& process, bool paused, CallRecord& call, long& result);
 
   // debug sessions
-  Task do_enable(Caller caller, Pid target, std::uint64_t mask, std::function<void()> notify,
-                 Reply reply);
+  Task do_enable(Caller caller, Pid target, EnableRequest request, Reply reply);
+  Task open_session(Process& process, EnableRequest& request, long& result);
+  Task activate(Process& process);
+  Task deactivate(Process& process);
+  Task start_runtime(Process& process, RuntimeInfo request, long& result);
+  Task end_runtime(Process& process, long& result);
+  Task await_debugger(Process& process, long& result);
   Task do_disable(Caller caller, Pid target, Reply reply);
   Task do_snapshot(Caller caller, Pid target, std::uint64_t clear, std::size_t capacity,
                    SnapshotReply reply);

@@ -101,7 +101,7 @@ Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long
   }
   result = call.error;
   if (result == 0) {
-    raise(process, queue, kQueueNew);
+    raise(process, queue.exceptions, kQueueNew);
     result = static_cast<long>(id);
   } else {
     remove(process, id);
@@ -131,7 +131,7 @@ Task KfdModel::destroy(Process& process, std::uint32_t id, CallRecord& call, lon
     co_return;
   }
   queue->is_being_destroyed = true;
-  if (process.debugger && queue->is_suspended) {
+  if (process.debug_enabled && queue->is_suspended) {
     // wait_on_destroy_queue: without the mutex, so that the debugger can resume it.
     const std::uint64_t serial = queue->serial;
     const sim::Reply<bool> resumed;

@@ -1,7 +1,6 @@
 // Who may debug a process, and DBG_TRAP ENABLE and DISABLE.
 #include <cerrno>
 #include <cstdint>
-#include <functional>
 #include <utility>
 #include <vector>
 
@@ -39,22 +38,22 @@ long KfdModel::let_go(Caller caller, Pid target) {
   return 0;
 }
 
-/// The errno ladder of kfd_ioctl_set_debug_trap, as far as it can fail here.
-long KfdModel::check(Caller caller, Pid target, bool enabled, bool runtime) const {
+/// The errno ladder of kfd_ioctl_set_debug_trap, up to an operation's own arguments.
+long KfdModel::check(Caller caller, Pid target, Gate gate) const {
   const Process* process = find(target);
-  if (process == nullptr || !alive(caller.process)) {
+  if (process == nullptr || !process->is_open || !alive(caller.process)) {
     return -ESRCH;
   }
   const bool traced = process->tracer && process->tracer->thread == caller.thread;
-  const bool own_session =
-      personality_.debugger_process_counts && process->debugger == caller.process;
-  if (target != caller.process && !traced && !own_session) {
+  const bool exempt = personality_.debugger_process_counts ? process->debugger == caller.process
+                                                           : gate == Gate::kDisable;
+  if (target != caller.process && !traced && !exempt) {
     return -EPERM;
   }
-  if (enabled && !process->debugger) {
+  if (gate != Gate::kEnable && !process->debug_enabled) {
     return -EINVAL;
   }
-  if (runtime && !process->runtime_enabled) {
+  if (gate == Gate::kRuntime && !process->runtime.enabled) {
     return -EPERM;
   }
   return 0;
@@ -63,37 +62,61 @@ long KfdModel::check(Caller caller, Pid target, bool enabled, bool runtime) cons
 // ---- sessions
 // -------------------------------------------------------------------------------------------
 
-void KfdModel::enable(Caller caller, Pid target, std::uint64_t mask, std::function<void()> notify,
-                      Reply reply) {
-  tasks_.start(do_enable(caller, target, mask, std::move(notify), std::move(reply)));
+void KfdModel::enable(Caller caller, Pid target, EnableRequest request, Reply reply) {
+  tasks_.start(do_enable(caller, target, std::move(request), std::move(reply)));
 }
 
-Task KfdModel::do_enable(Caller caller, Pid target, std::uint64_t mask,
-                         std::function<void()> notify, Reply reply) {
+Task KfdModel::do_enable(Caller caller, Pid target, EnableRequest request, Reply reply) {
   co_await Delay(timeline_, parameters(0).t_ioctl);
-  if (const long error = check(caller, target, false, false); error != 0) {
+  Process* const found = find(target);
+  if (found != nullptr && found->tracer && found->tracer->thread == caller.thread) {
+    open_device(target);  // a process that its tracer names need not have opened it
+  }
+  if (const long error = check(caller, target, Gate::kEnable); error != 0) {
     reply(error);
     co_return;
   }
   Process& process = *find(target);
   co_await process.mutex.acquire();
   // Either side may have gone while this call waited.
-  const long error = check(caller, target, false, false);
-  if (error != 0 || process.debugger) {
-    process.mutex.release();
-    reply(error != 0 ? error : -EALREADY);
-    co_return;
-  }
-  process.debugger = caller.process;
-  process.exception_mask = mask;
-  process.notify = std::move(notify);
-  if (process.runtime_enabled) {
-    for (const Device& device : process.devices) {
-      co_await locked_refresh(device.gpu, process.pid, shortest_grace(device.gpu));
+  long result = check(caller, target, Gate::kEnable);
+  if (result == 0) {
+    if (target != caller.process) {
+      process.debugger = caller.process;  // whatever comes of it
     }
+    co_await open_session(process, request, result);
   }
   process.mutex.release();
-  reply(0);
+  reply(result);
+}
+
+/// kfd_dbg_trap_enable
+Task KfdModel::open_session(Process& process, EnableRequest& request, long& result) {
+  if (process.debug_enabled) {
+    result = -EALREADY;
+    co_return;
+  }
+  if (!request.notify) {
+    result = -EBADF;
+    co_return;
+  }
+  process.notify = std::move(request.notify);
+  process.debug_enabled = true;
+  if (Process* const debugger = process.debugger ? find(*process.debugger) : nullptr) {
+    ++debugger->sessions;
+  }
+  if (process.runtime.enabled) {
+    co_await activate(process);
+  }
+  if (!request.publish || request.publish(process.runtime)) {
+    process.exception_mask = request.mask;
+    co_return;
+  }
+  result = -EFAULT;
+  co_await deactivate(process);
+  if (personality_.enable_fault_undoes) {
+    forget_session(process, process.debugger ? find(*process.debugger) : nullptr);
+  }
 }
 
 void KfdModel::disable(Caller caller, Pid target, Reply reply) {
@@ -102,18 +125,13 @@ void KfdModel::disable(Caller caller, Pid target, Reply reply) {
 
 Task KfdModel::do_disable(Caller caller, Pid target, Reply reply) {
   co_await Delay(timeline_, parameters(0).t_ioctl);
-  const Process* found = find(target);
-  // Drivers without the later check let anybody who can name the process end its session.
-  const bool unchecked = !personality_.debugger_process_counts && found != nullptr;
-  const long error =
-      unchecked ? (found->debugger ? 0 : -EINVAL) : check(caller, target, true, false);
-  if (error != 0) {
+  if (const long error = check(caller, target, Gate::kDisable); error != 0) {
     reply(error);
     co_return;
   }
   Process& process = *find(target);
   co_await process.mutex.acquire();
-  const bool open = process.debugger.has_value();
+  const bool open = process.debug_enabled;
   if (open) {
     co_await close_session(process);
   }
@@ -121,25 +139,49 @@ Task KfdModel::do_disable(Caller caller, Pid target, Reply reply) {
   reply(open ? 0 : -EINVAL);
 }
 
-/// kfd_dbg_trap_deactivate: resumes everything, then takes back the launch mode, the flags and the
-/// trap handler's debug mode, each with a refresh of every GPU.
-Task KfdModel::close_session(Process& process) {
-  constexpr int kCleanUps = 3;
+void KfdModel::forget_session(Process& process, Process* debugger) {
+  if (debugger != nullptr) {
+    --debugger->sessions;
+  }
   process.debugger.reset();
+  process.debug_enabled = false;
   process.notify = nullptr;
-  if (process.runtime_enabled) {
-    for (const Device& device : process.devices) {
-      co_await resume_all(process, device.gpu);
-    }
-    for (int i = 0; i < kCleanUps; ++i) {
-      for (const Device& device : process.devices) {
-        co_await locked_refresh(device.gpu, process.pid, shortest_grace(device.gpu));
-      }
-    }
+}
+
+/// kfd_dbg_trap_disable
+Task KfdModel::close_session(Process& process) {
+  // The debugger may be a process that is ending, which `find` no longer gives.
+  const auto debugger = processes_.find(process.debugger.value_or(process.pid));
+  forget_session(process, process.debugger ? debugger->second.get() : nullptr);
+  if (process.runtime.enabled) {
+    co_await deactivate(process);
   }
   process.process_exceptions = 0;
   for (auto& [id, queue] : process.queues) {
     queue.exceptions = 0;
+  }
+}
+
+/// kfd_dbg_trap_activate
+Task KfdModel::activate(Process& process) {
+  for (const Device& device : process.devices) {
+    co_await locked_refresh(device.gpu, process.pid, shortest_grace(device.gpu));
+  }
+}
+
+/// kfd_dbg_trap_deactivate: resumes everything, then takes back the launch mode, the flags and the
+/// trap handler's debug mode, each with a refresh of every GPU.
+Task KfdModel::deactivate(Process& process) {
+  constexpr int kCleanUps = 3;
+  process.flags = 0;
+  process.watches.clear();
+  for (const Device& device : process.devices) {
+    co_await resume_all(process, device.gpu);
+  }
+  for (int i = 0; i < kCleanUps; ++i) {
+    for (const Device& device : process.devices) {
+      co_await locked_refresh(device.gpu, process.pid, shortest_grace(device.gpu));
+    }
   }
 }
 

@@ -63,17 +63,26 @@ struct KfdModel::Device {
 struct KfdModel::Process {
   Pid pid;
   bool alive = true;
-  bool runtime_enabled = true;
+  bool is_open = false;  ///< has a kfd_process: it opened the device, or ENABLE made one for it
   std::vector<Device> devices;            ///< one per visible GPU, in their order
   std::map<std::uint32_t, Queue> queues;  ///< by id
   FifoLock mutex;                         ///< kfd_process.mutex
 
   // who traces it, and the debug session
   std::optional<Caller> tracer;
-  std::optional<Pid> debugger;  ///< set while the session is enabled
+  bool debug_enabled = false;
+  std::optional<Pid> debugger;  ///< who asked for ENABLE last, refused or not; never itself
+  int sessions = 0;             ///< of others, counted as theirs (debugged_process_count)
   std::uint64_t exception_mask = 0;
   std::uint64_t process_exceptions = 0;
   std::function<void()> notify;
+  std::uint32_t flags = 0;
+  std::map<std::uint32_t, std::uint32_t> watches;  ///< by GPU: a bit for each watch point in use
+
+  // the runtime's handshake with its debugger
+  RuntimeInfo runtime;
+  Semaphore runtime_answered;
+  bool runtime_retry = false;  ///< a signal ended the last wait
 
   // evictions
   bool queues_paused = false;        ///< by CRIU

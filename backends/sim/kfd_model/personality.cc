@@ -14,12 +14,19 @@ namespace gpreempt::sim {
 namespace {
 
 constexpr std::array<Personality, 4> kPersonalities = {{
-    {.name = "dkms-6.12.12", .debugger_process_counts = false},
-    {.name = "upstream-6.12.95", .debugger_process_counts = false},
-    {.name = "upstream-6.12.107", .debugger_process_counts = true, .second_destroy_is_busy = true},
+    {.name = "dkms-6.12.12", .debugger_process_counts = false, .unknown_ioctl_is_invalid = true},
+    {.name = "upstream-6.12.95", .debugger_process_counts = false, .has_xnack_mode = false},
+    {.name = "upstream-6.12.107",
+     .debugger_process_counts = true,
+     .second_destroy_is_busy = true,
+     .has_xnack_mode = false},
     {.name = "upstream-7.3",
      .debugger_process_counts = true,
      .second_destroy_is_busy = true,
+     .enable_fault_undoes = true,
+     .minor_version = 23,
+     .first_unknown_ioctl = 0x29,
+     .device_entry_bytes = 128,
      .dequeue_retry_units = 1},
 }};
 

@@ -20,6 +20,16 @@ struct Personality {
   bool second_destroy_is_busy = false;
   /// A queue that ignores preemption is reset by itself; otherwise its GPU is. Since Linux 6.12.
   bool resets_single_queues = true;
+  /// ENABLE that cannot give the runtime's state to its caller undoes the session. Otherwise the
+  /// target stays enabled, and the next ENABLE says EALREADY.
+  bool enable_fault_undoes = false;
+  /// SET_XNACK_MODE answers; otherwise it says EPERM. Debian builds 6.12 without it.
+  bool has_xnack_mode = true;
+  /// Minor version of the interface, and its first ioctl number that is ENOTTY (as 0 is).
+  std::uint32_t minor_version = 17;
+  std::uint32_t first_unknown_ioctl = 0x27;
+  bool unknown_ioctl_is_invalid = false;   ///< EINVAL instead
+  std::uint32_t device_entry_bytes = 120;  ///< of GET_DEVICE_SNAPSHOT
   /// Between two looks at a queue that is to leave, the firmware waits QUE_SLEEP units of 1000
   /// clocks. 64 is the hardware's default; on gfx9.4 and later drivers set 1 from Linux 6.15 on.
   std::uint32_t dequeue_retry_units = kDefaultRetryUnits;

@@ -1,0 +1,55 @@
+#pragma once
+
+#include <array>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "conformance/actors.h"
+#include "conformance/linux_worker.h"
+#include "conformance/operation.h"
+#include "core/error.h"
+#include "core/time.h"
+
+namespace gpreempt::conformance {
+
+/// Actors on this machine, in real time: a forked process each, told over sockets. Needs root.
+/// Cases change the permissions of /dev/kfd; `clear` puts them back.
+class LinuxActors final : public Actors {
+ public:
+  /// Errors: kNoSuchDevice (no /dev/kfd, or it cannot be used), kNotPermitted (not root).
+  [[nodiscard]] static Result<void> check();
+
+  LinuxActors();
+  ~LinuxActors() override;
+  LinuxActors(const LinuxActors&) = delete;
+  LinuxActors& operator=(const LinuxActors&) = delete;
+
+  void clear() override;
+  [[nodiscard]] Result<Id> start(std::uint32_t user) override;
+  [[nodiscard]] Result<Id> fork(Id parent, bool apart) override;
+  [[nodiscard]] std::int32_t number(Id process, Thread thread) override;
+  [[nodiscard]] Result<void> kill(Id process) override;
+  [[nodiscard]] Result<void> send(Id process, Thread thread, const Operation& operation) override;
+  [[nodiscard]] Result<std::optional<Answer>> receive(Id process, Thread thread,
+                                                      Duration within) override;
+
+ private:
+  struct Process {
+    std::int32_t pid = 0;
+    std::array<std::int32_t, 2> numbers{};
+    ActorSockets sockets{-1, -1};
+  };
+  [[nodiscard]] Result<Id> add(std::int32_t pid, const ActorSockets& sockets);
+
+  std::vector<Process> processes_;
+  std::optional<std::uint32_t> device_mode_;
+};
+
+/// The personality that the running kernel's driver should have, by its version.
+[[nodiscard]] std::string running_personality();
+/// "Linux 6.12.107+deb13-amd64"
+[[nodiscard]] std::string running_kernel();
+
+}  // namespace gpreempt::conformance
