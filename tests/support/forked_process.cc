@@ -1,4 +1,4 @@
-#include "tests/kfd/forked_process.h"
+#include "tests/support/forked_process.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
@@ -19,7 +19,7 @@
 
 #include "core/ids.h"
 
-namespace gpreempt::kfd {
+namespace gpreempt {
 namespace {
 
 constexpr int kPatienceMs = 10'000;
@@ -93,4 +93,4 @@ bool await_state(Pid pid, const std::string& states) {
   return false;
 }
 
-}  // namespace gpreempt::kfd
+}  // namespace gpreempt

@@ -6,7 +6,7 @@
 
 #include "core/ids.h"
 
-namespace gpreempt::kfd {
+namespace gpreempt {
 
 /// A process forked from the test, gone with this object. Start it before any worker.
 class ForkedProcess {
@@ -36,4 +36,4 @@ void report_number(int report, int number);
 /// Waits until the leader's state begins with one of `states`; false if it does not for long.
 [[nodiscard]] bool await_state(Pid pid, const std::string& states);
 
-}  // namespace gpreempt::kfd
+}  // namespace gpreempt
