@@ -12,21 +12,26 @@ REALKERNEL_PACKAGES=(qemu-system-x86 busybox-static cpio kmod xz-utils binutils 
 # What a kernel's folder in the cache holds; another number makes them all anew.
 FORMAT=1
 BOOT_LIMIT_S=120
+# The program that runs the conformance cases on /dev/kfd, if this tree has it, and where its records are kept.
+CONFORMANCE=gpreempt_conformance_kfd
+RECORDS=conformance/records
 
 cache=${GPREEMPT_CACHE:-${HOME:-/var/tmp}/.cache/gpreempt}/realkernel
 out=build/realkernel
 filter='*'
 only=''
+record=no
 
 usage() {
   cat <<EOF
-Usage: ci/realkernel.sh [--kernel RELEASE] [--filter PATTERN]
+Usage: ci/realkernel.sh [--kernel RELEASE] [--filter PATTERN] [--record]
 
 Boots Debian's kernels (${KERNELS[*]%% *}) in QEMU with the amdgpu module they come with. Without a GPU that
 module still serves /dev/kfd, so that this backend meets the real driver: everything but queues.
 
   --kernel RELEASE  only that kernel
   --filter PATTERN  only these tests, as --gtest_filter has it
+  --record          keep what the conformance cases found, one file for each kernel, in $RECORDS
 
 The kernels are downloaded once (215 MB) and kept, 35 MB each, in
 $cache. Without them and without a network the script
@@ -112,14 +117,23 @@ prepare() {
   done
 }
 
+# has_conformance: whether this tree builds the conformance cases for /dev/kfd.
+has_conformance() { cmake --build build/static --target help | grep -q "^$CONFORMANCE: "; }
+
+# add_program NAME TARGET ARGUMENTS: a program that the machine runs.
+add_program() {
+  strip -o "$out/tree/tests/$1" "$(find build/static -type f -name "$2")"
+  echo "$3" >"$out/tree/arguments/$1"
+}
+
 # pack_tests: the programs that run inside, as an archive that is laid over the kernel's.
 pack_tests() {
   local tree=$out/tree
   rm -rf "$tree"
   mkdir -p "$tree"/{tests,arguments}
   cp tests/realkernel/init "$tree/init"
-  strip -o "$tree/tests/realkernel" "build/static/tests/realkernel/realkernel_tests"
-  echo "--gtest_color=no --gtest_filter=$filter" >"$tree/arguments/realkernel"
+  add_program realkernel realkernel_tests "--gtest_color=no --gtest_filter=$filter"
+  if has_conformance; then add_program conformance "$CONFORMANCE" ''; fi
   (cd "$tree" && find . -mindepth 1 | cpio -o -H newc --quiet) >"$out/tests.cpio"
 }
 
@@ -143,8 +157,9 @@ results() {
     /^=== end /   { delete open[$3]
                     if ($4 != 0 && !failed[$3]) { name = $3 ".EndsWell"; ms = 0; verdict("Failed") } }
     /^\[ RUN      \] / { name = $4; ran[program]++ }
-    /^\[ +(OK|FAILED|SKIPPED) +\] [^ ]+ \([0-9]+ ms\)$/ {
-      name = $(NF - 2); ms = substr($(NF - 1), 2)
+    /^\[ +(OK|FAILED|SKIPPED) +\] [^ ]+ \([0-9]+ ms\)$/ || /^\[  FAILED  \] .* \([0-9]+ ms\)$/ {
+      name = $0; sub(/^\[[^]]*\] +/, "", name); sub(/[ ,].*/, "", name)
+      ms = substr($(NF - 1), 2)
       word = /OK/ ? "Passed" : /FAILED/ ? "Failed" : "Skipped"
       if (word == "Failed") failed[program] = 1
       verdict(word)
@@ -160,9 +175,17 @@ excerpt() {
   awk '
     /^\[ RUN      \] / { text = "" }
     { text = text "  | " $0 "\n" }
-    /^\[  FAILED  \] [^ ]+ \([0-9]+ ms\)$/ { printf "%s", text; shown = 1 }
+    /^\[  FAILED  \] .* \([0-9]+ ms\)$/ { printf "%s", text; shown = 1 }
     END { if (!shown) printf "%s", substr(text, length(text) - 4000) }
   ' "$out/$1.console"
+}
+
+# keep_record RELEASE: what the conformance cases wrote, as a file of the tree.
+keep_record() {
+  mkdir -p "$RECORDS"
+  awk '/^=== end conformance / { kept = 0 } kept { print } /^=== begin conformance$/ { kept = 1 }' "$out/$1.console" \
+    >"$RECORDS/linux-$1.txt"
+  say "Recorded $RECORDS/linux-$1.txt, $(wc -l <"$RECORDS/linux-$1.txt") lines"
 }
 
 # report: all results as ctest shows its own, and its summary; fails if a test failed or none ran.
@@ -191,6 +214,7 @@ while (($# > 0)); do
   case $1 in
     --kernel) only=${2:?--kernel needs a release} && shift ;;
     --filter) filter=${2:?--filter needs a pattern} && shift ;;
+    --record) record=yes ;;
     --help | -h) usage && exit ;;
     *) die "there is no '$1'; see ci/realkernel.sh --help." ;;
   esac
@@ -209,10 +233,19 @@ prepare
 install "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 configure static
 compile static
+if has_conformance; then
+  step "Building ($CONFORMANCE)" "read the first compiler error and repeat: what is built is kept" \
+    build/logs/build-conformance.log cmake --build build/static --target "$CONFORMANCE"
+elif [[ $record == yes ]]; then
+  die "there is no target $CONFORMANCE to record; take a tree that has the conformance cases."
+fi
 pack_tests
 say "Booting Linux ${ready[*]}"
 for release in "${ready[@]}"; do boot "$release" & done
 wait
+if [[ $record == yes ]]; then
+  for release in "${ready[@]}"; do keep_record "$release"; done
+fi
 status=0
 report 2>&1 | tee build/logs/ctest-realkernel.log || status=1
 ((status == 0)) || die "tests failed on a real kernel; repeat one with 'ci/realkernel.sh --filter NAME' (consoles: $out)."

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -64,6 +65,14 @@ std::optional<int> ForkedProcess::read() const {
     return std::nullopt;
   }
   return number;
+}
+
+bool ForkedProcess::await_end() const {
+  const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_.value(), 0U));
+  pollfd item{.fd = fd, .events = POLLIN, .revents = 0};
+  const bool ended = ::poll(&item, 1, kPatienceMs) == 1;
+  ::close(fd);
+  return ended;
 }
 
 void report_number(int report, int number) {

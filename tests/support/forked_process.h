@@ -22,6 +22,8 @@ class ForkedProcess {
   void send(int signal, int value = 0) const;
   /// The next number that the child reported; nullopt if there is none for a long time.
   [[nodiscard]] std::optional<int> read() const;
+  /// Waits until all its threads are gone; false if they are not for long.
+  [[nodiscard]] bool await_end() const;
 
  private:
   Pid pid_;
