@@ -15,7 +15,7 @@ namespace gpreempt::kfd {
 
 /// The DBG_TRAP operations on one process, typed. Each call fills its arguments anew, because the
 /// kernel copies them back on errors too, and repeats EINTR, nothing else. All calls block as long
-/// as the driver does. On kernels before 6.12.117 they must come from the thread that traces the
+/// as the driver does. On kernels before 6.12.107 they must come from the thread that traces the
 /// target; its file must have been opened by this process.
 class DbgTrap {
  public:

@@ -149,9 +149,9 @@ class Rescue {
     }
   }
 
-  /// Drivers before 6.12.107 let anybody end a session.
+  /// Drivers before 6.12.107 let anybody end a session; none lets anybody answer.
   Result<Rescued> free_untraced() {
-    if (trap_.disable()) {
+    if (trap_.disable() && !waits_in_handshake(os_, options_.proc_root, pid_).value_or(false)) {
       return Rescued{.ended_session = true, .answered_handshake = false};
     }
     return fail(Errc::kNotPermitted, fmt::format("rescue pid {}: {}", pid_, reason_not_to_trace()),

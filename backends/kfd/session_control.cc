@@ -279,7 +279,12 @@ std::optional<Error> Session::resume_all() {
 }
 
 void Session::detach() {
-  const Instant patience_ends = saturating_add(os_.now(), kDetachPatience);
+  const Instant begin = os_.now();
+  const Instant patience_ends = saturating_add(begin, kDetachPatience);
+  if (options_.heartbeat != nullptr && tracee_.held() && !resume_failed_) {
+    // To be let go of it is stopped: a controller that freezes in between would leave it so.
+    (void)options_.heartbeat->tell(Beat::Kind::kSuspending, options_.pid, begin, patience_ends);
+  }
   tracee_.detach([&] {
     std::array<WaitFd, 1> fds{WaitFd{.fd = inbox_->fd()}};
     const auto ready = os_.wait(fds, patience_ends);

@@ -26,8 +26,8 @@
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/time.h"
-#include "tests/kfd/forked_process.h"
 #include "tests/kfd/real_processes.h"
+#include "tests/support/forked_process.h"
 
 namespace gpreempt::kfd {
 namespace {

@@ -76,6 +76,16 @@ TEST_F(RescueTest, OldDriversEndASessionForAnybody) {
   EXPECT_EQ(driver_.log(), (Log{"seize 0x50", "disable"}));
 }
 
+TEST_F(RescueTest, NobodyAnswersForAnotherTracer) {
+  driver_.fail_seize(EPERM);
+  driver_.set_waiting();
+  driver_.set_file("/proc/4711/status", "TracerPid:\t99\n");
+  const auto refused = error();
+  EXPECT_EQ(refused.code, Errc::kNotPermitted);
+  EXPECT_NE(refused.what.find("kill -KILL 99"), std::string::npos);
+  EXPECT_EQ(driver_.log(), (Log{"seize 0x50", "disable"}));
+}
+
 TEST_F(RescueTest, ProcessThatSomebodyTracesNamesTheTracer) {
   driver_.fail_seize(EPERM);
   driver_.fail_next(TrapOp::kDisable, {EPERM});

@@ -13,7 +13,7 @@
 #include "core/error.h"
 #include "core/ids.h"
 #include "tests/kfd/fake_driver.h"
-#include "tests/kfd/forked_process.h"
+#include "tests/support/forked_process.h"
 
 namespace gpreempt::kfd {
 namespace {

@@ -25,8 +25,8 @@
 #include "core/ids.h"
 #include "core/time.h"
 #include "tests/kfd/backend_test.h"
-#include "tests/kfd/forked_process.h"
 #include "tests/kfd/real_processes.h"
+#include "tests/support/forked_process.h"
 
 namespace gpreempt::kfd {
 namespace {
@@ -56,7 +56,7 @@ TEST_F(HeartbeatTest, TellsOfATargetBeforeItIsTracedAndAfterItIsLetGo) {
   EXPECT_FALSE(take<AttachDone>().error);
   EXPECT_TRUE(backend_->close());
   EXPECT_EQ(driver_.log(), (Log{"beat 1 4711", "seize 0x50", "enable 0x800040000000", "snapshot",
-                                "disable", "interrupt", "detach 0", "beat 4 4711"}));
+                                "disable", "beat 2 4711", "interrupt", "detach 0", "beat 4 4711"}));
 }
 
 TEST_F(HeartbeatTest, TellsBeforeASuspensionAndAfterItsEnd) {

@@ -6,7 +6,7 @@
 
 #include "core/ids.h"
 
-namespace gpreempt::kfd {
+namespace gpreempt {
 
 /// A process forked from the test, gone with this object. Start it before any worker.
 class ForkedProcess {
@@ -22,6 +22,8 @@ class ForkedProcess {
   void send(int signal, int value = 0) const;
   /// The next number that the child reported; nullopt if there is none for a long time.
   [[nodiscard]] std::optional<int> read() const;
+  /// Waits until all its threads are gone; false if they are not for long.
+  [[nodiscard]] bool await_end() const;
 
  private:
   Pid pid_;
@@ -36,4 +38,4 @@ void report_number(int report, int number);
 /// Waits until the leader's state begins with one of `states`; false if it does not for long.
 [[nodiscard]] bool await_state(Pid pid, const std::string& states);
 
-}  // namespace gpreempt::kfd
+}  // namespace gpreempt

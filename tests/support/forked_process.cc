@@ -1,9 +1,10 @@
-#include "tests/kfd/forked_process.h"
+#include "tests/support/forked_process.h"
 
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <poll.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -19,7 +20,7 @@
 
 #include "core/ids.h"
 
-namespace gpreempt::kfd {
+namespace gpreempt {
 namespace {
 
 constexpr int kPatienceMs = 10'000;
@@ -66,6 +67,14 @@ std::optional<int> ForkedProcess::read() const {
   return number;
 }
 
+bool ForkedProcess::await_end() const {
+  const auto fd = static_cast<int>(::syscall(SYS_pidfd_open, pid_.value(), 0U));
+  pollfd item{.fd = fd, .events = POLLIN, .revents = 0};
+  const bool ended = ::poll(&item, 1, kPatienceMs) == 1;
+  ::close(fd);
+  return ended;
+}
+
 void report_number(int report, int number) {
   [[maybe_unused]] const auto written = ::write(report, &number, sizeof number);
 }
@@ -93,4 +102,4 @@ bool await_state(Pid pid, const std::string& states) {
   return false;
 }
 
-}  // namespace gpreempt::kfd
+}  // namespace gpreempt
