@@ -20,8 +20,8 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 6> kVerbs = {"run",      "compare", "models",
-                                                    "validate", "rescue",  "watchdog"};
+constexpr std::array<std::string_view, 7> kVerbs = {"run",         "compare", "models",  "validate",
+                                                    "conformance", "rescue",  "watchdog"};
 
 std::unique_ptr<VerbLine> line_of(std::string_view verb) {
   if (verb == "run") {
@@ -35,6 +35,9 @@ std::unique_ptr<VerbLine> line_of(std::string_view verb) {
   }
   if (verb == "validate") {
     return validate_line();
+  }
+  if (verb == "conformance") {
+    return conformance_line();
   }
   if (verb == "rescue") {
     return rescue_line();

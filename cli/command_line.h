@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "cli/compare_options.h"
+#include "cli/conformance_options.h"
 #include "cli/models_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
@@ -20,7 +21,7 @@ struct Printout {
 };
 
 using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                             RescueCommandOptions, WatchdogCommandOptions>;
+                             ConformanceOptions, RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

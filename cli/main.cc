@@ -10,6 +10,8 @@
 #include "cli/command_line.h"
 #include "cli/compare_command.h"
 #include "cli/compare_options.h"
+#include "cli/conformance_command.h"
+#include "cli/conformance_options.h"
 #include "cli/exit_code.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
@@ -37,6 +39,7 @@ int report(const Error& error) {
 }
 
 using gpreempt::cli::CompareOptions;
+using gpreempt::cli::ConformanceOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::RescueCommandOptions;
@@ -60,6 +63,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const ValidateOptions& options) const {
     return gpreempt::cli::validate_command(options);
+  }
+  Result<ExitCode> operator()(const ConformanceOptions& options) const {
+    return gpreempt::cli::conformance_command(options);
   }
   Result<ExitCode> operator()(const RescueCommandOptions& options) const {
     return gpreempt::cli::rescue_command(options);

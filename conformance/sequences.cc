@@ -27,8 +27,10 @@ namespace {
 constexpr std::uint64_t kProcessRuntime = 0x800000000000;
 constexpr std::uint64_t kEveryBit = ~std::uint64_t{0} >> 1U;
 constexpr std::uint32_t kInfoBytes = 16;
-/// For operations that block; long after one that does not has answered.
-constexpr Duration kPatience = std::chrono::milliseconds(150);
+/// For operations that may block; long after one that does not has answered.
+constexpr Duration kPatience = std::chrono::milliseconds(300);
+/// For those that never do, on a machine that is busy with other things.
+constexpr Duration kLongest = std::chrono::seconds(10);
 
 struct Named {
   std::string_view name;
@@ -45,13 +47,14 @@ Step step(std::string_view process, OpKind kind, std::string_view pid = {}) {
   made.operation.kind = kind;
   made.operation.size = kind == OpKind::kEnable ? kInfoBytes : 0;
   made.operation.file = kind == OpKind::kEnable ? FileChoice::kNotify : FileChoice::kDevice;
-  made.within = kPatience;
+  made.within = kLongest;
   return made;
 }
 
 Step runtime(std::uint32_t mode) {
   Step made = step("target", OpKind::kRuntimeEnable);
   made.operation.mode = mode;
+  made.within = kPatience;
   return made;
 }
 
@@ -163,9 +166,10 @@ Result<void> prepare(Stage& stage, const State& state) {
   std::vector<Step> way = {step("a", OpKind::kOpen), step("b", OpKind::kOpen)};
   way.insert(way.end(), state.way.begin(), state.way.end());
   for (std::size_t i = 0; i < way.size(); ++i) {
+    const bool blocks = state.ends_blocked && i + 1 == way.size();
+    way[i].within = blocks ? kPatience : kLongest;
     Outcome outcome;
     GPREEMPT_TRY(store(outcome, stage.perform(way[i])));
-    const bool blocks = state.ends_blocked && i + 1 == way.size();
     const std::string wanted = blocks ? "no answer" : "0";
     if (result_text(outcome) != wanted) {
       return fail(Errc::kInternal, fmt::format("state '{}': step {} gave {}, not {}", state.name,

@@ -59,8 +59,11 @@ long wait_status(const ChildStatus& death) {
 
 SysResult<long> ProcessTable::trace(const Caller& caller, PtraceOp op, Pid pid, std::uint64_t arg) {
   Process* const process = find(pid);
-  if (process == nullptr || process->exited) {
+  if (process == nullptr) {
     return sys_fail(ESRCH);
+  }
+  if (process->exited) {
+    return sys_fail(op == PtraceOp::kSeize ? EPERM : ESRCH);  // a zombie, until it is reaped
   }
   if (op == PtraceOp::kSeize) {
     return seize(caller, *process, arg);

@@ -66,6 +66,37 @@ TEST(TaskTest, EndedScopeFiresNothingLater) {
   EXPECT_EQ(log, "a");
 }
 
+Task count_down(Semaphore& semaphore, std::string& log) {
+  const bool counted = co_await semaphore.down();
+  log += counted ? 'c' : 'i';
+}
+
+TEST(SemaphoreTest, EarlyUpLetsTheNextOnePass) {
+  TaskScope scope;
+  Semaphore semaphore;
+  std::string log;
+  semaphore.up();
+  scope.start(count_down(semaphore, log));
+  EXPECT_EQ(log, "c");
+  scope.start(count_down(semaphore, log));
+  EXPECT_EQ(log, "c");
+  semaphore.up();
+  EXPECT_EQ(log, "cc");
+}
+
+TEST(SemaphoreTest, InterruptedWaitersTakeNothing) {
+  TaskScope scope;
+  Semaphore semaphore;
+  std::string log;
+  scope.start(count_down(semaphore, log));
+  scope.start(count_down(semaphore, log));
+  semaphore.interrupt();
+  EXPECT_EQ(log, "ii");
+  semaphore.up();
+  scope.start(count_down(semaphore, log));
+  EXPECT_EQ(log, "iic");
+}
+
 Task wait_for(Reply<int>& reply, int& out) { out = co_await reply; }
 
 TEST(ReplyTest, AnswerBeforeAndAfterTheWaitArrive) {
