@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "backends/kfd/handshake.h"  // IWYU pragma: export
 #include "backends/kfd/os.h"
 #include "core/error.h"
 #include "core/ids.h"
@@ -11,12 +12,6 @@ namespace gpreempt::kfd {
 struct RescueOptions {
   std::string device = "/dev/kfd";
   std::string proc_root = "/proc";
-};
-
-/// What was wrong with a process. None of it: it was well before.
-struct Rescued {
-  bool ended_session = false;       ///< somebody's debug session stood; its queues were resumed
-  bool answered_handshake = false;  ///< it waited in its runtime's start or end for a debugger
 };
 
 /// Frees a process that a controller has left behind: ends its debug session, which resumes its

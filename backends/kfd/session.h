@@ -93,6 +93,7 @@ class Session {
   [[nodiscard]] bool is_known(QueueSerial serial) const;
 
   [[nodiscard]] std::optional<Error> shut_down();
+  void answer_late_handshake();
   [[nodiscard]] std::optional<Error> resume_all();
   void detach();
   void report(decltype(SessionReport::what) what);

@@ -14,6 +14,7 @@
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/dbg_trap.h"
+#include "backends/kfd/handshake.h"
 #include "backends/kfd/heartbeat.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
@@ -253,6 +254,7 @@ std::optional<Error> Session::shut_down() {
       first = trap_error("end the debug session", options_.pid, disabled.error());
     }
     enabled_ = false;
+    answer_late_handshake();
   }
   detach();
   if (options_.heartbeat != nullptr) {
@@ -264,6 +266,15 @@ std::optional<Error> Session::shut_down() {
     }
   }
   return first;
+}
+
+/// A runtime that started or ended after the last look at the driver's events, and before the end
+/// of the session, waits still.
+void Session::answer_late_handshake() {
+  const std::string proc_root = "/proc";
+  if (waits_in_handshake(os_, proc_root, options_.pid).value_or(false)) {
+    (void)free_traced(os_, trap_, options_.pid, notify_.write, proc_root);
+  }
 }
 
 std::optional<Error> Session::resume_all() {

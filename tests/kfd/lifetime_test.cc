@@ -262,6 +262,14 @@ TEST_F(SessionTest, RuntimeTransitionIsAnsweredBeforeTheSessionEnds) {
   EXPECT_EQ(driver_.log(), (Log{"send 0x800000000000 0 0", "disable", "interrupt", "detach 0"}));
 }
 
+TEST_F(SessionTest, RuntimeTransitionAfterTheLastLookIsAnsweredWhenTheSessionHasEnded) {
+  (void)attach({});
+  driver_.set_waiting();
+  EXPECT_TRUE(backend_->close());
+  EXPECT_EQ(driver_.log(), (Log{"disable", "enable 0x800000000000", "send 0x800000000000 0 0",
+                                "disable", "interrupt", "detach 0"}));
+}
+
 TEST_F(SessionTest, DetachResumesAndReports) {
   const auto queues = attach({0});
   (void)suspend(queues);

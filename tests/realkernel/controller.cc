@@ -9,10 +9,12 @@
 
 #include "backends/kfd/heartbeat.h"
 #include "backends/kfd/kfd_backend.h"
+#include "backends/kfd/os.h"
 #include "core/backend.h"
 #include "core/checked_backend.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/ids.h"
 #include "tests/realkernel/one_queue_os.h"
 
 namespace gpreempt::kfd {

@@ -2,19 +2,25 @@
 // goes on, and a process that waits for an answer that nobody gives is freed, and only such a one.
 // Method: a process that tells the driver what a runtime tells it.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <chrono>
+#include <string_view>
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/dbg_trap.h"
+#include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/rescue.h"
 #include "backends/kfd/tracee.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "tests/realkernel/controller.h"
+#include "tests/realkernel/one_queue_os.h"
 #include "tests/realkernel/real_kernel_test.h"
+#include "tests/support/forked_process.h"
 
 namespace gpreempt::kfd {
 namespace {
@@ -87,22 +93,53 @@ TEST_F(HandshakeTest, SessionThatEndsMeanwhileAnswers) {
   expect_free();
 }
 
+/// The runtime starts after the session has looked for events for the last time.
+class LateHandshakeTest : public RealKernelTest, public ::testing::WithParamInterface<Order> {
+ protected:
+  bool is_late_ = false;
+};
+
+TEST_P(LateHandshakeTest, IsAnswered) {
+  OneQueueOs os([&](std::string_view call) {
+    if (call == "disable" && !is_late_) {
+      is_late_ = true;
+      target_.give(GetParam());
+      EXPECT_TRUE(target_.enters_runtime());
+    }
+  });
+  auto controller = Controller::open(os);
+  ASSERT_TRUE(is_ok(controller));
+  ASSERT_TRUE(is_ok(controller->attach(target_.pid())));
+  EXPECT_TRUE(is_ok(controller->close()));
+  EXPECT_TRUE(is_late_);
+  expect_free();
+}
+
+INSTANTIATE_TEST_SUITE_P(OfAThread, LateHandshakeTest,
+                         ::testing::Values(Order::kStartRuntime, Order::kStartRuntimeElsewhere),
+                         [](const auto& each) {
+                           return each.param == Order::kStartRuntime ? "ThatIsTraced"
+                                                                     : "ThatIsNotTraced";
+                         });
+
 /// A process in the hands of a debugger that answers nothing.
 class RescueTest : public RealKernelTest {
  protected:
-  /// Leaves it waiting in the start of its runtime, its debugger gone.
+  /// In the debugger: holds the process while it waits in the start of its runtime.
+  void hold(int report) {
+    LinuxOs os;
+    Tracee tracee(os, target_.pid());
+    const auto seized = tracee.seize();
+    const Fd driver = os.open("/dev/kfd", OpenMode::kReadWrite).value();
+    const auto pipe = os.pipe().value();
+    const auto enabled =
+        DbgTrap(os, driver, target_.pid()).enable(abi::kProcessRuntime, pipe.write);
+    target_.give(Order::kStartRuntime);
+    report_number(report, seized && enabled && target_.enters_runtime() ? 1 : 0);
+  }
+  /// Leaves it waiting, its debugger gone.
   void abandon() {
-    ForkedProcess debugger([this](int report) {
-      LinuxOs os;
-      Tracee tracee(os, target_.pid());
-      const auto seized = tracee.seize();
-      const Fd driver = os.open("/dev/kfd", OpenMode::kReadWrite).value();
-      const auto pipe = os.pipe().value();
-      const auto enabled =
-          DbgTrap(os, driver, target_.pid()).enable(abi::kProcessRuntime, pipe.write);
-      target_.give(Order::kStartRuntime);
-      report_number(report, seized && enabled && target_.enters_runtime() ? 1 : 0);
-    });
+    const ForkedProcess debugger([this](int report) { hold(report); });
     EXPECT_EQ(debugger.read(), 1);
     EXPECT_TRUE(debugger.await_end());
   }
@@ -142,16 +179,8 @@ TEST_F(RescueTest, ProcessThatIsWellIsLeftAlone) {
 }
 
 TEST_F(RescueTest, ProcessOfALivingControllerIsNotFreedWhileItWaits) {
-  ForkedProcess debugger([this](int report) {
-    LinuxOs os;
-    Tracee tracee(os, target_.pid());
-    const auto seized = tracee.seize();
-    const Fd driver = os.open("/dev/kfd", OpenMode::kReadWrite).value();
-    const auto pipe = os.pipe().value();
-    const auto enabled =
-        DbgTrap(os, driver, target_.pid()).enable(abi::kProcessRuntime, pipe.write);
-    target_.give(Order::kStartRuntime);
-    report_number(report, seized && enabled && target_.enters_runtime() ? 1 : 0);
+  const ForkedProcess debugger([this](int report) {
+    hold(report);
     for (;;) {
       ::pause();
     }

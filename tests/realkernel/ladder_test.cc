@@ -4,18 +4,20 @@
 // resumes and lets go; it hits itself before its first call to the driver or ptrace, then before
 // its second, and so on until it comes through.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <csignal>
 #include <cstdio>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "backends/kfd/heartbeat.h"
 #include "backends/kfd/rescue.h"

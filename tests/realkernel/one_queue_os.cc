@@ -5,12 +5,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "backends/kfd/abi.h"
+#include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
 
 namespace gpreempt::kfd {

@@ -6,14 +6,15 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
-#include <fstream>
 #include <functional>
-#include <string>
+#include <thread>
 
 #include "backends/kfd/abi.h"
+#include "backends/kfd/handshake.h"
+#include "backends/kfd/linux_os.h"
 #include "tests/support/forked_process.h"
+#include "tests/support/shared.h"
 
 namespace gpreempt::kfd {
 namespace {
@@ -35,19 +36,34 @@ int open_device() {
   return device;
 }
 
+/// As the ROCm runtime calls it: again when interrupted, as it is by being stopped or traced.
 /// Returns what the driver refuses it with, or 0.
 int enable_runtime(std::uint32_t mode) {
-  abi::RuntimeEnable args{.r_debug = 0x1000, .mode_mask = mode, .capabilities_mask = 0};
-  return ::ioctl(open_device(), abi::kRuntimeEnable, &args) == 0 ? 0 : errno;
+  for (;;) {
+    abi::RuntimeEnable args{.r_debug = 0x1000, .mode_mask = mode, .capabilities_mask = 0};
+    if (::ioctl(open_device(), abi::kRuntimeEnable, &args) == 0) {
+      return 0;
+    }
+    if (errno != EINTR && errno != EAGAIN) {
+      return errno;
+    }
+  }
+}
+
+int start_runtime() {
+  const int error = enable_runtime(abi::kRuntimeModeEnable);
+  return error == EBUSY ? 0 : error;  // it has been started before
 }
 
 int carry_out(RuntimeProcess::Order order) {
   using Order = RuntimeProcess::Order;
   switch (order) {
     case Order::kOpen: return open_device() >= 0 ? 0 : errno;
-    case Order::kStartRuntime: {
-      const int error = enable_runtime(abi::kRuntimeModeEnable);
-      return error == EBUSY ? 0 : error;  // it has been started before
+    case Order::kStartRuntime: return start_runtime();
+    case Order::kStartRuntimeElsewhere: {
+      int error = 0;
+      std::thread([&] { error = start_runtime(); }).join();
+      return error;
     }
     case Order::kEndRuntime: return enable_runtime(0);
     case Order::kExecute: ::execl("/bin/busybox", "sleep", "1000", nullptr); return errno;
@@ -92,17 +108,8 @@ bool RuntimeProcess::runs_on() const {
 }
 
 bool RuntimeProcess::waits_in_runtime() const {
-  std::ifstream file("/proc/" + std::to_string(pid().value()) + "/syscall");
-  std::string call;
-  std::string descriptor;
-  std::string request;
-  file >> call >> descriptor >> request;
-  std::uint32_t number = 0;
-  constexpr int kHex = 16;
-  if (request.starts_with("0x")) {
-    (void)std::from_chars(request.data() + 2, request.data() + request.size(), number, kHex);
-  }
-  return number == abi::kRuntimeEnable;
+  LinuxOs os;
+  return waits_in_handshake(os, "/proc", pid()).value_or(false);
 }
 
 bool RuntimeProcess::enters_runtime() const {

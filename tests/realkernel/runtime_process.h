@@ -18,6 +18,7 @@ class RuntimeProcess {
   enum class Order : std::uint32_t {
     kOpen,  ///< the device, as everything but `kExit` does
     kStartRuntime,
+    kStartRuntimeElsewhere,  ///< on another thread, for whose end it waits
     kEndRuntime,
     kExecute,  ///< another program, which never opens the device
     kExit,
@@ -34,7 +35,7 @@ class RuntimeProcess {
   [[nodiscard]] bool obeys(Order order);
   /// Waits until it has counted on; false if it does not for long.
   [[nodiscard]] bool runs_on() const;
-  /// Whether it is inside the start or the end of its runtime at this moment.
+  /// Whether one of its threads is inside the start or the end of its runtime at this moment.
   [[nodiscard]] bool waits_in_runtime() const;
   /// Waits until it is.
   [[nodiscard]] bool enters_runtime() const;

@@ -2,21 +2,26 @@
 // as wanted, and what it does meanwhile ends well. Method: the whole backend, with one queue more
 // than the driver has.
 #include <gtest/gtest.h>
+#include <signal.h>
+#include <unistd.h>
 
 #include <chrono>
-#include <csignal>
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/dbg_trap.h"
 #include "backends/kfd/driver.h"
 #include "backends/kfd/linux_os.h"
+#include "backends/kfd/os.h"
 #include "backends/kfd/tracee.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/time.h"
 #include "tests/realkernel/controller.h"
 #include "tests/realkernel/real_kernel_test.h"
+#include "tests/support/forked_process.h"
 
 namespace gpreempt::kfd {
 namespace {

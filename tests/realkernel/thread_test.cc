@@ -6,14 +6,18 @@
 
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <functional>
 #include <string_view>
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/dbg_trap.h"
+#include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/tracee.h"
+#include "core/time.h"
 #include "tests/realkernel/real_kernel_test.h"
+#include "tests/support/forked_process.h"
 
 namespace gpreempt::kfd {
 namespace {
