@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Boots Debian's kernels with their own amdgpu module in QEMU, without a GPU, and runs the tests of
-# tests/realkernel inside, against the real /dev/kfd. See docs/realkernel.md, or --help.
+# Boots Debian's kernels with their own amdgpu module in QEMU, without a GPU, and runs tests/realkernel and the
+# conformance cases inside, against the real /dev/kfd. See docs/realkernel.md, or --help.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source ci/lib.sh
@@ -12,26 +12,25 @@ REALKERNEL_PACKAGES=(qemu-system-x86 busybox-static cpio kmod xz-utils binutils 
 # What a kernel's folder in the cache holds; another number makes them all anew.
 FORMAT=1
 BOOT_LIMIT_S=120
-# The program that runs the conformance cases on /dev/kfd, if this tree has it, and where its records are kept.
-CONFORMANCE=gpreempt_conformance_kfd
-RECORDS=conformance/records
 
 cache=${GPREEMPT_CACHE:-${HOME:-/var/tmp}/.cache/gpreempt}/realkernel
 out=build/realkernel
 filter='*'
 only=''
+sequences=0
 record=no
 
 usage() {
   cat <<EOF
-Usage: ci/realkernel.sh [--kernel RELEASE] [--filter PATTERN] [--record]
+Usage: ci/realkernel.sh [--kernel RELEASE] [--filter PATTERN] [--sequences N] [--record]
 
 Boots Debian's kernels (${KERNELS[*]%% *}) in QEMU with the amdgpu module they come with. Without a GPU that
 module still serves /dev/kfd, so that this backend meets the real driver: everything but queues.
 
   --kernel RELEASE  only that kernel
   --filter PATTERN  only these tests, as --gtest_filter has it
-  --record          keep what the conformance cases found, one file for each kernel, in $RECORDS
+  --sequences N     besides the conformance cases, N generated sequences of calls
+  --record          keep what each kernel answered in $out/linux-RELEASE.record
 
 The kernels are downloaded once (215 MB) and kept, 35 MB each, in
 $cache. Without them and without a network the script
@@ -117,9 +116,6 @@ prepare() {
   done
 }
 
-# has_conformance: whether this tree builds the conformance cases for /dev/kfd.
-has_conformance() { cmake --build build/static --target help | grep -q "^$CONFORMANCE: "; }
-
 # add_program NAME TARGET ARGUMENTS: a program that the machine runs.
 add_program() {
   strip -o "$out/tree/tests/$1" "$(find build/static -type f -name "$2")"
@@ -133,7 +129,7 @@ pack_tests() {
   mkdir -p "$tree"/{tests,arguments}
   cp tests/realkernel/init "$tree/init"
   add_program realkernel realkernel_tests "--gtest_color=no --gtest_filter=$filter"
-  if has_conformance; then add_program conformance "$CONFORMANCE" ''; fi
+  add_program conformance gpreempt_conformance_kfd "--sequences $sequences"
   (cd "$tree" && find . -mindepth 1 | cpio -o -H newc --quiet) >"$out/tests.cpio"
 }
 
@@ -155,7 +151,9 @@ results() {
     function verdict(word) { print word, "realkernel/" release "/" name, ms; name = "" }
     /^=== begin / { program = $3; open[program] = 1; ran[program] = 0 }
     /^=== end /   { delete open[$3]
+                    if ($4 == 0 && !ran[$3]) { name = $3 ".IsAsExpected"; ms = 0; verdict(empty ? "Failed" : "Passed") }
                     if ($4 != 0 && !failed[$3]) { name = $3 ".EndsWell"; ms = 0; verdict("Failed") } }
+    /^\[=+\] Running 0 tests/ { empty = 1 }
     /^\[ RUN      \] / { name = $4; ran[program]++ }
     /^\[ +(OK|FAILED|SKIPPED) +\] [^ ]+ \([0-9]+ ms\)$/ || /^\[  FAILED  \] .* \([0-9]+ ms\)$/ {
       name = $0; sub(/^\[[^]]*\] +/, "", name); sub(/[ ,].*/, "", name)
@@ -175,29 +173,31 @@ excerpt() {
   awk '
     /^\[ RUN      \] / { text = "" }
     { text = text "  | " $0 "\n" }
+    /^DIFFERENT / { print "  | " $0; shown = 1 }
     /^\[  FAILED  \] .* \([0-9]+ ms\)$/ { printf "%s", text; shown = 1 }
     END { if (!shown) printf "%s", substr(text, length(text) - 4000) }
   ' "$out/$1.console"
 }
 
-# keep_record RELEASE: what the conformance cases wrote, as a file of the tree.
+# keep_record RELEASE: what the conformance cases found, between the lines that a record begins and ends with.
 keep_record() {
-  mkdir -p "$RECORDS"
-  awk '/^=== end conformance / { kept = 0 } kept { print } /^=== begin conformance$/ { kept = 1 }' "$out/$1.console" \
-    >"$RECORDS/linux-$1.txt"
-  say "Recorded $RECORDS/linux-$1.txt, $(wc -l <"$RECORDS/linux-$1.txt") lines"
+  awk '/^# conformance record/ { kept = 1 } kept { print } /^# end of conformance record/ { exit }' \
+    "$out/$1.console" >"$out/linux-$1.record"
+  say "Recorded $out/linux-$1.record, $(wc -l <"$out/linux-$1.record") lines"
 }
 
 # report: all results as ctest shows its own, and its summary; fails if a test failed or none ran.
 report() {
-  local release verdict name ms all=0 bad=0 skipped=()
+  local release verdict name ms all=0 bad=0 skipped=() dots
+  printf -v dots '%98s' ''
+  dots=${dots// /.}
   for release in "${ready[@]}"; do
     while read -r verdict name ms; do
       all=$((all + 1))
       [[ $verdict == Failed ]] && bad=$((bad + 1))
       [[ $verdict == Skipped ]] && skipped+=("$all - $name (Skipped)")
-      printf '%5s Test #%-3d %s %s %6d ms\n' '' "$all" "$(printf '%s ' "$name" | sed -e :a -e 's/^.\{1,84\}$/&./;ta')" \
-        "$verdict" "$ms"
+      name+=' '
+      printf '%5s Test #%-3d %s %s %6d ms\n' '' "$all" "$name${dots:${#name}}" "$verdict" "$ms"
     done < <(results "$release")
     if results "$release" | grep -q ^Failed; then
       printf 'Of the console of Linux %s:\n' "$release"
@@ -214,6 +214,7 @@ while (($# > 0)); do
   case $1 in
     --kernel) only=${2:?--kernel needs a release} && shift ;;
     --filter) filter=${2:?--filter needs a pattern} && shift ;;
+    --sequences) sequences=${2:?--sequences needs a number} && shift ;;
     --record) record=yes ;;
     --help | -h) usage && exit ;;
     *) die "there is no '$1'; see ci/realkernel.sh --help." ;;
@@ -233,12 +234,6 @@ prepare
 install "${BUILD_PACKAGES[@]}" "${TEST_PACKAGES[@]}"
 configure static
 compile static
-if has_conformance; then
-  step "Building ($CONFORMANCE)" "read the first compiler error and repeat: what is built is kept" \
-    build/logs/build-conformance.log cmake --build build/static --target "$CONFORMANCE"
-elif [[ $record == yes ]]; then
-  die "there is no target $CONFORMANCE to record; take a tree that has the conformance cases."
-fi
 pack_tests
 say "Booting Linux ${ready[*]}"
 for release in "${ready[@]}"; do boot "$release" & done

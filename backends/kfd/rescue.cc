@@ -8,7 +8,6 @@
 #include <string>
 #include <string_view>
 #include <utility>
-#include <vector>
 
 #include "backends/kfd/dbg_trap.h"
 #include "backends/kfd/driver.h"

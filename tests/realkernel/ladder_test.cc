@@ -34,7 +34,7 @@ namespace gpreempt::kfd {
 namespace {
 
 /// Longer than anything here takes that is not stopped.
-constexpr Duration kLadderLease = std::chrono::milliseconds(400);
+constexpr Duration kLadderLease = std::chrono::seconds(1);
 
 /// What the controller hits itself with, and who looks after its target.
 struct Blow {
@@ -81,20 +81,23 @@ class LadderTest : public ::testing::TestWithParam<Blow> {
     Shared<Rung> rung;
     rung->call = call;
     const ForkedProcess controller([&](int report) { run(target, rung, report); });
-    const bool came_through = GetParam().signal == SIGKILL ? controller.read().has_value()
-                                                           : !await_stop(target, controller, rung);
+    if (GetParam().signal == SIGSTOP) {
+      await_stop(target, controller, rung);
+    }
+    const auto outcome = controller.read();
     const std::string place = rung->name.data();
     SCOPED_TRACE("hit before call " + std::to_string(call) + ", " + place);
     EXPECT_TRUE(controller.await_end());
     places_.insert(place);
-    if (came_through) {
+    if (outcome.has_value()) {
+      EXPECT_EQ(outcome, 1);
       EXPECT_EQ(place, "");
       return true;
     }
-    // The watchdog has the pipe open, too: at its end both are gone.
-    EXPECT_EQ(controller.read(), std::nullopt);
+    // The pipe is at its end, and the watchdog has it open, too: both are gone.
+    EXPECT_NE(place, "") << "the watchdog has killed a controller that was not hit";
     if (!GetParam().is_watched) {
-      EXPECT_TRUE(target.waits_in_runtime() || target.runs_on());
+      EXPECT_TRUE(target.runs_on_or_waits());
       EXPECT_TRUE(is_ok(rescue(os_, target.pid())));
     }
     EXPECT_TRUE(target.runs_on());
@@ -122,20 +125,16 @@ class LadderTest : public ::testing::TestWithParam<Blow> {
     report_number(report, climbed ? 1 : 0);
   }
 
-  /// Waits until the controller is stopped and either killed by the watchdog, because its target is
-  /// suspended, or by this, because its target runs on. Returns false if it came through.
-  static bool await_stop(const RuntimeProcess& target, const ForkedProcess& controller,
+  /// Waits until the controller has come through or is stopped. Then its target is suspended, and
+  /// the watchdog kills it; or its target runs on, and this does.
+  static void await_stop(const RuntimeProcess& target, const ForkedProcess& controller,
                          const Shared<Rung>& rung) {
     EXPECT_TRUE(await_state(controller.pid(), "TZ"));
     const std::string_view place = rung->name.data();
-    if (place.empty()) {
-      return false;
-    }
-    if (place != "suspend" && place != "resume" && place != "detach") {
-      EXPECT_TRUE(target.waits_in_runtime() || target.runs_on()) << place;
+    if (!place.empty() && place != "suspend" && place != "resume" && place != "detach") {
+      EXPECT_TRUE(target.runs_on_or_waits()) << place;
       controller.send(SIGKILL);
     }
-    return true;
   }
 
   OneQueueOs os_;

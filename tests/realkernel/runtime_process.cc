@@ -107,6 +107,11 @@ bool RuntimeProcess::runs_on() const {
   return comes_true([&] { return board_->count >= before + 2; });
 }
 
+bool RuntimeProcess::runs_on_or_waits() const {
+  const auto before = board_->count.load();
+  return comes_true([&] { return board_->count >= before + 2 || waits_in_runtime(); });
+}
+
 bool RuntimeProcess::waits_in_runtime() const {
   LinuxOs os;
   return waits_in_handshake(os, "/proc", pid()).value_or(false);

@@ -35,6 +35,8 @@ class RuntimeProcess {
   [[nodiscard]] bool obeys(Order order);
   /// Waits until it has counted on; false if it does not for long.
   [[nodiscard]] bool runs_on() const;
+  /// The same, or it is found inside the start or the end of its runtime.
+  [[nodiscard]] bool runs_on_or_waits() const;
   /// Whether one of its threads is inside the start or the end of its runtime at this moment.
   [[nodiscard]] bool waits_in_runtime() const;
   /// Waits until it is.
