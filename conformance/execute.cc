@@ -1,12 +1,11 @@
 #include "conformance/execute.h"
 
-#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
-#include <string>
+#include <optional>
 #include <vector>
 
 #include "backends/kfd/os.h"
@@ -158,8 +157,8 @@ bool await_news(kfd::Os& os, std::int32_t pid, bool wants_stop) {
     if (!news) {
       return false;
     }
-    if (news->has_value()) {
-      return is_stop((*news)->kind) == wants_stop;
+    if (const std::optional<kfd::ChildStatus>& change = *news) {
+      return is_stop(change->kind) == wants_stop;
     }
     if (!os.wait({}, os.now() + kPause)) {
       return false;

@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
@@ -140,6 +140,14 @@ Result<void> read_result(const TomlTable& table, std::string& result) {
   return {};
 }
 
+Result<void> read_field(std::string_view name, const TomlTable& table, Expectation& expect) {
+  constexpr std::uint64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
+  if (name.empty() || !table.has(name)) {
+    return {};
+  }
+  return store(expect.out[std::string(name)], table.uint64(name, 0, kMaxInteger));
+}
+
 Result<Expectation> read_expectation(const OpWord& op, const TomlTable& table) {
   Expectation expect;
   GPREEMPT_TRY(read_result(table, expect.result));
@@ -148,10 +156,7 @@ Result<Expectation> read_expectation(const OpWord& op, const TomlTable& table) {
   std::ranges::transform(ids, std::back_inserter(expect.ids),
                          [](std::uint64_t id) { return static_cast<std::uint32_t>(id); });
   for (const std::string_view name : op.out) {
-    if (!name.empty() && table.has(name)) {
-      constexpr std::uint64_t kMaxInteger = std::numeric_limits<std::int64_t>::max();
-      GPREEMPT_TRY(store(expect.out[std::string(name)], table.uint64(name, 0, kMaxInteger)));
-    }
+    GPREEMPT_TRY(read_field(name, table, expect));
   }
   GPREEMPT_TRY(table.finish());
   return expect;
@@ -193,7 +198,6 @@ Result<void> read_actors(const OpWord& op, const TomlTable& table, Step& step) {
 
 Result<Case> read_case(const TomlTable& table) {
   Case out;
-  out.place = table.error("").what;
   GPREEMPT_TRY(store(out.name, table.string("name")));
   std::string op_name;
   GPREEMPT_TRY(store(op_name, table.string("op")));
@@ -283,30 +287,35 @@ Result<std::vector<std::filesystem::path>> case_files(const std::filesystem::pat
   return files;
 }
 
-}  // namespace
-
-Result<std::vector<Scenario>> load_scenarios(const std::optional<std::filesystem::path>& folder) {
+Result<std::vector<Scenario>> load_embedded() {
   std::vector<Scenario> all;
-  const auto take = [&](std::string_view text, const std::string& name) -> Result<void> {
-    Result<Scenario> scenario = parse_scenario(text, name);
+  for (const EmbeddedCases& cases : embedded_cases()) {
+    Result<Scenario> scenario = parse_scenario(cases.text, fmt::format("{}.toml", cases.name));
     if (!scenario) {
       return tl::unexpected<Error>(scenario.error());
     }
     all.push_back(*std::move(scenario));
-    return {};
-  };
+  }
+  return all;
+}
+
+Result<Scenario> load_file(const std::filesystem::path& file) {
+  std::string text;
+  GPREEMPT_TRY(store(text, read_text_file(file)));
+  return parse_scenario(text, file.string());
+}
+
+}  // namespace
+
+Result<std::vector<Scenario>> load_scenarios(const std::optional<std::filesystem::path>& folder) {
   if (!folder) {
-    for (const EmbeddedCases& cases : embedded_cases()) {
-      GPREEMPT_TRY(take(cases.text, fmt::format("{}.toml", cases.name)));
-    }
-    return all;
+    return load_embedded();
   }
   std::vector<std::filesystem::path> files;
   GPREEMPT_TRY(store(files, case_files(*folder)));
-  for (const std::filesystem::path& file : files) {
-    std::string text;
-    GPREEMPT_TRY(store(text, read_text_file(file)));
-    GPREEMPT_TRY(take(text, file.string()));
+  std::vector<Scenario> all(files.size());
+  for (std::size_t i = 0; i < files.size(); ++i) {
+    GPREEMPT_TRY(store(all[i], load_file(files[i])));
   }
   return all;
 }

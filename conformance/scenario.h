@@ -35,7 +35,6 @@ struct Step {
 /// A step and what is known of its result.
 struct Case {
   std::string name;
-  std::string place;  ///< "file:line" or the like, for messages
   Step step;
   /// Part of the way to the next case: it must succeed, and is no case of its own.
   bool setup = false;

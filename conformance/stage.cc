@@ -7,7 +7,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -82,7 +81,7 @@ Result<Outcome> Stage::perform(const Step& step) {
   }
   Member& member = members_.at(step.process);
   const Actors::Thread thread = thread_of(step.second_thread);
-  bool& busy = member.busy.at(index(thread));
+  const bool busy = member.busy.at(index(thread));
   Outcome outcome{.op = step.operation.kind};
   if (!member.alive) {
     outcome.kind = Outcome::Kind::kGone;
@@ -165,11 +164,14 @@ Result<Outcome> Stage::kill(const Step& step) {
 Result<std::vector<std::pair<std::string, Outcome>>> Stage::settle(Duration within) {
   for (auto& [name, member] : members_) {
     for (const Actors::Thread thread : {Actors::Thread::kFirst, Actors::Thread::kSecond}) {
-      if (member.busy.at(index(thread))) {
-        Outcome outcome;
-        GPREEMPT_TRY(store(outcome, receive(member, thread, within)));
-        late_.emplace_back(name, outcome);
+      if (!member.busy.at(index(thread))) {
+        continue;
       }
+      const Result<Outcome> outcome = receive(member, thread, within);
+      if (!outcome) {
+        return tl::unexpected<Error>(outcome.error());
+      }
+      late_.emplace_back(name, *outcome);
     }
   }
   return std::exchange(late_, {});

@@ -1,15 +1,25 @@
-// Goal: records survive a file, and what differs between two is named.
+// Goal: records survive a file, what differs between two is named, and the model answers what the
+// kernels' records hold, sequences too.
 #include "conformance/record.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
+#include <cstddef>
+#include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
 #include <string_view>
 
+#include "conformance/sequences.h"
+#include "tests/conformance/rig.h"
+
 namespace gpreempt::conformance {
 namespace {
+
+/// Every pair, and 300 triples of seed 1.
+constexpr std::size_t kRecordedSequences = 4632;
 
 std::filesystem::path written(std::string_view text) {
   const auto* const test = ::testing::UnitTest::GetInstance()->current_test_info();
@@ -44,6 +54,45 @@ TEST(Records, DifferAndLackByName) {
   EXPECT_EQ(differences[1].name, "c");
   EXPECT_EQ(differences[1].theirs, "");
 }
+
+struct Kernel {
+  std::string_view release;
+  std::string_view personality;
+};
+
+class KernelRecordTest : public ::testing::TestWithParam<Kernel> {};
+
+TEST_P(KernelRecordTest, ModelAnswersTheSame) {
+  const bool is_short = std::getenv("GPREEMPT_SHORT") != nullptr;
+  const Kernel kernel = GetParam();
+  const Record recorded = read_record(fmt::format("{}/conformance/records/linux-{}.txt",
+                                                  GPREEMPT_SOURCE_DIR, kernel.release))
+                              .value();
+  const Plan plan{.scenarios = scenarios(),
+                  .sequences = some_sequences(is_short ? 300 : kRecordedSequences, 1),
+                  .personality = std::string(kernel.personality)};
+  const Result<void> ran = with_actors(kernel.personality, [&](Actors& actors) {
+    const Result<Findings> findings = run_plan(actors, plan, [](const std::string&) {});
+    ASSERT_TRUE(findings) << findings.error().what;
+    for (const Difference& each : compare(findings->record, recorded)) {
+      ADD_FAILURE() << each.name << " = " << each.ours << ", but Linux " << kernel.release
+                    << " said " << each.theirs;
+    }
+  });
+  EXPECT_TRUE(ran) << ran.error().what;
+}
+
+std::string kernel_name(const ::testing::TestParamInfo<Kernel>& info) {
+  std::string name = fmt::format("Linux{}", info.param.release);
+  std::erase(name, '.');
+  return name;
+}
+
+INSTANTIATE_TEST_SUITE_P(
+    Kernels, KernelRecordTest,
+    ::testing::Values(Kernel{.release = "6.12.95", .personality = "upstream-6.12.95"},
+                      Kernel{.release = "6.12.107", .personality = "upstream-6.12.107"}),
+    kernel_name);
 
 }  // namespace
 }  // namespace gpreempt::conformance
