@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <set>
-#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -32,10 +31,8 @@ constexpr Duration kPatience = std::chrono::milliseconds(300);
 /// For those that never do, on a machine that is busy with other things.
 constexpr Duration kLongest = std::chrono::seconds(10);
 
-struct Named {
-  std::string_view name;
-  Step step;
-};
+/// What a record calls it, and the step.
+using Named = std::pair<std::string_view, Step>;
 
 Step step(std::string_view process, OpKind kind, std::string_view pid = {}) {
   constexpr std::string_view kSecond = "/2";
@@ -119,19 +116,22 @@ const std::vector<State>& states() {
   static const Step attached = step("a", OpKind::kAttach, "target");
   static const Step enabled = step("a", OpKind::kEnable, "target");
   static const std::vector<State> all = {
-      {"untouched", {}},
-      {"open", {opened}},
-      {"runtime", {opened, runtime(1)}},
-      {"attached", {attached}},
-      {"open attached", {opened, attached}},
-      {"runtime attached", {opened, runtime(1), attached}},
-      {"enabled", {attached, enabled}},
-      {"open enabled", {opened, attached, enabled}},
-      {"runtime enabled", {opened, runtime(1), attached, enabled}},
-      {"runtime enabled detached",
-       {opened, runtime(1), attached, enabled, step("a", OpKind::kDetach, "target")}},
-      {"runtime self-enabled", {opened, runtime(1), step("target", OpKind::kEnable, "target")}},
-      {"runtime pending", {opened, attached, enabled, runtime(1)}, true},
+      {.name = "untouched", .way = {}},
+      {.name = "open", .way = {opened}},
+      {.name = "runtime", .way = {opened, runtime(1)}},
+      {.name = "attached", .way = {attached}},
+      {.name = "open attached", .way = {opened, attached}},
+      {.name = "runtime attached", .way = {opened, runtime(1), attached}},
+      {.name = "enabled", .way = {attached, enabled}},
+      {.name = "open enabled", .way = {opened, attached, enabled}},
+      {.name = "runtime enabled", .way = {opened, runtime(1), attached, enabled}},
+      {.name = "runtime enabled detached",
+       .way = {opened, runtime(1), attached, enabled, step("a", OpKind::kDetach, "target")}},
+      {.name = "runtime self-enabled",
+       .way = {opened, runtime(1), step("target", OpKind::kEnable, "target")}},
+      {.name = "runtime pending",
+       .way = {opened, attached, enabled, runtime(1)},
+       .ends_blocked = true},
   };
   return all;
 }
@@ -184,7 +184,7 @@ Result<void> prepare(Stage& stage, const State& state) {
 std::string name_of(const Sequence& sequence) {
   std::string text(states().at(sequence.state).name);
   for (std::size_t i = 0; i < sequence.operations.size(); ++i) {
-    text += fmt::format("{} {}", i == 0 ? ":" : ";", operations().at(sequence.operations[i]).name);
+    text += fmt::format("{} {}", i == 0 ? ":" : ";", operations().at(sequence.operations[i]).first);
   }
   return text;
 }
@@ -221,7 +221,7 @@ Result<std::string> run_sequence(Stage& stage, const Sequence& sequence) {
   std::string text;
   for (const std::size_t number : sequence.operations) {
     Outcome outcome;
-    GPREEMPT_TRY(store(outcome, stage.perform(operations().at(number).step)));
+    GPREEMPT_TRY(store(outcome, stage.perform(operations().at(number).second)));
     text += fmt::format("{}{}", text.empty() ? "" : "; ", full_text(outcome));
   }
   std::vector<std::pair<std::string, Outcome>> late;
