@@ -40,20 +40,15 @@ std::optional<Duration> decode_grace(std::uint32_t field, double clock_hz) {
   return Duration(static_cast<std::int64_t>(std::llround(units * unit_ns)));
 }
 
-/// The id array of SUSPEND and RESUME, or what is wrong with it.
-struct UserIds {
-  std::vector<std::uint32_t> ids;
-  long fault = 0;
-};
-
-UserIds copy_ids(const UserMemory& memory, std::uint64_t address, std::uint32_t count) {
+/// The id array of SUSPEND and RESUME.
+KfdModel::IdArray copy_ids(const UserMemory& memory, std::uint64_t address, std::uint32_t count) {
   if (count == 0) {
     return {};
   }
   if (address == 0 || count > abi::kMaxQueues) {
     return {.ids = {}, .fault = -EINVAL};
   }
-  UserIds result{.ids = std::vector<std::uint32_t>(count), .fault = 0};
+  KfdModel::IdArray result{.ids = std::vector<std::uint32_t>(count), .fault = 0};
   if (!memory.copy_in(result.ids.data(), address, count * sizeof result.ids[0])) {
     result.fault = -EFAULT;
   }
@@ -110,15 +105,13 @@ long SimOs::trap_snapshot(Pid target, abi::TrapQueueSnapshot& args) {
 
 long SimOs::trap_suspend(Pid target, const abi::TrapSuspend& args) {
   const auto grace = decode_grace(args.grace_period, machine_.system().options().gpu.clock_hz);
-  UserIds array = copy_ids(machine_.memory(), args.queue_array_ptr, args.num_queues);
+  KfdModel::IdArray array = copy_ids(machine_.memory(), args.queue_array_ptr, args.num_queues);
   const auto call = enter_driver("DBG_TRAP SUSPEND_QUEUES", target);
-  machine_.system().kfd().suspend(
-      caller(), target, std::move(array.ids), grace,
-      [call](long result, const auto& ids) {
-        call->ids = ids;
-        call->reply(result);
-      },
-      array.fault);
+  machine_.system().kfd().suspend_array(caller(), target, std::move(array), grace,
+                                        [call](long result, const auto& ids) {
+                                          call->ids = ids;
+                                          call->reply(result);
+                                        });
   if (await(*call) && call->result >= 0) {
     copy_ids_out(machine_.memory(), call->ids, args.queue_array_ptr);
   }
@@ -127,7 +120,7 @@ long SimOs::trap_suspend(Pid target, const abi::TrapSuspend& args) {
 
 long SimOs::trap_resume(Pid target, const abi::TrapResume& args) {
   KfdModel& model = machine_.system().kfd();
-  UserIds array;
+  KfdModel::IdArray array;
   if (args.queue_array_ptr != 0) {
     array = copy_ids(machine_.memory(), args.queue_array_ptr, args.num_queues);
   } else {
@@ -139,13 +132,10 @@ long SimOs::trap_resume(Pid target, const abi::TrapResume& args) {
     }
   }
   const auto call = enter_driver("DBG_TRAP RESUME_QUEUES", target);
-  model.resume(
-      caller(), target, std::move(array.ids),
-      [call](long result, const auto& after) {
-        call->ids = after;
-        call->reply(result);
-      },
-      array.fault);
+  model.resume_array(caller(), target, std::move(array), [call](long result, const auto& after) {
+    call->ids = after;
+    call->reply(result);
+  });
   if (await(*call) && call->result >= 0 && args.queue_array_ptr != 0) {
     copy_ids_out(machine_.memory(), call->ids, args.queue_array_ptr);
   }

@@ -23,25 +23,24 @@
 
 namespace gpreempt::sim {
 
-void KfdModel::suspend(Caller caller, Pid target, std::vector<std::uint32_t> ids,
-                       std::optional<Duration> grace, IdsReply reply, long fault) {
+void KfdModel::suspend_array(Caller caller, Pid target, IdArray array,
+                             std::optional<Duration> grace, IdsReply reply) {
   tasks_.start(control({.kind = ControlKind::kSuspend,
                         .caller = caller,
                         .target = target,
                         .grace = grace.value_or(parameters(0).t_grace),
-                        .fault = fault},
-                       std::move(ids), std::move(reply)));
+                        .fault = array.fault},
+                       std::move(array.ids), std::move(reply)));
 }
 
-void KfdModel::resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply,
-                      long fault) {
+void KfdModel::resume_array(Caller caller, Pid target, IdArray array, IdsReply reply) {
   // RESUME names no grace period: the register keeps the driver's default.
   tasks_.start(control({.kind = ControlKind::kResume,
                         .caller = caller,
                         .target = target,
                         .grace = parameters(0).t_grace,
-                        .fault = fault},
-                       std::move(ids), std::move(reply)));
+                        .fault = array.fault},
+                       std::move(array.ids), std::move(reply)));
 }
 
 Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply reply) {

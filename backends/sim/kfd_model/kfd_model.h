@@ -197,12 +197,22 @@ class KfdModel {
   /// Newest first; exceptions of `clear` are cleared on the entries that fit in `capacity`.
   void snapshot(Caller caller, Pid target, std::uint64_t clear, std::size_t capacity,
                 SnapshotReply reply);
-  /// `grace` empty: the driver's default. `fault`: what is wrong with the caller's array, found out
-  /// when the driver looks at it, and not before it may.
+  /// `grace` empty: the driver's default.
   void suspend(Caller caller, Pid target, std::vector<std::uint32_t> ids,
-               std::optional<Duration> grace, IdsReply reply, long fault = 0);
-  void resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply,
-              long fault = 0);
+               std::optional<Duration> grace, IdsReply reply) {
+    suspend_array(caller, target, {.ids = std::move(ids)}, grace, std::move(reply));
+  }
+  void resume(Caller caller, Pid target, std::vector<std::uint32_t> ids, IdsReply reply) {
+    resume_array(caller, target, {.ids = std::move(ids)}, std::move(reply));
+  }
+  /// An array in the caller's memory.
+  struct IdArray {
+    std::vector<std::uint32_t> ids;
+    long fault = 0;  ///< what the driver finds wrong with it once it may look, a negative errno
+  };
+  void suspend_array(Caller caller, Pid target, IdArray array, std::optional<Duration> grace,
+                     IdsReply reply);
+  void resume_array(Caller caller, Pid target, IdArray array, IdsReply reply);
   /// One pending event, its bits in `clear` cleared; -EAGAIN when there is none.
   long query_event(Caller caller, Pid target, std::uint64_t clear, DebugEvent& event);
   /// Errors: -ENODEV (a memory violation of `gpu`, which is no index of a GPU).
