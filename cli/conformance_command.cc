@@ -15,8 +15,8 @@
 #include <fstream>
 #include <functional>
 #include <ios>
+#include <iterator>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "backends/sim/kfd_model/personality.h"
@@ -24,6 +24,7 @@
 #include "backends/sim/system.h"
 #include "backends/sim/world.h"
 #include "cli/conformance_report.h"
+#include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"

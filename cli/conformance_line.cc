@@ -1,5 +1,4 @@
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <exception>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -44,7 +45,8 @@ Result<Options> read_options(const std::vector<std::string_view>& arguments) {
   for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
     const std::string_view value = arguments[i + 1];
     const auto number = [&](auto& into) {
-      return std::from_chars(value.data(), value.data() + value.size(), into).ec == std::errc();
+      return std::from_chars(std::to_address(value.begin()), std::to_address(value.end()), into)
+                 .ec == std::errc();
     };
     const bool known = (arguments[i] == "--sequences" && number(options.sequences)) ||
                        (arguments[i] == "--seed" && number(options.seed)) ||

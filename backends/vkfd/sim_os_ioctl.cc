@@ -10,11 +10,11 @@
 #include <optional>
 #include <span>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/os.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/system.h"
@@ -23,8 +23,8 @@
 #include "backends/vkfd/machine.h"
 #include "backends/vkfd/open_file.h"
 #include "backends/vkfd/sim_os.h"
+#include "core/event.h"
 #include "core/ids.h"
-#include "core/testbed.h"
 #include "core/time.h"
 
 /// The way into /dev/kfd, and the ioctls other than DBG_TRAP.

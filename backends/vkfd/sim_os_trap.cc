@@ -10,14 +10,14 @@
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/os.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/system.h"
-#include "backends/vkfd/driver_call.h"
+#include "backends/vkfd/driver_call.h"  // IWYU pragma: keep, what `enter_driver` returns
 #include "backends/vkfd/machine.h"
 #include "backends/vkfd/open_file.h"
 #include "backends/vkfd/sim_os.h"
-#include "core/event.h"
 #include "core/ids.h"
 
 /// DBG_TRAP, without the operations on queues: from the ABI's structs to the driver's model and
@@ -179,7 +179,7 @@ long SimOs::trap_exception_info(Pid target, abi::TrapExceptionInfo& args) {
 }
 
 long SimOs::trap_device_snapshot(Pid target, abi::TrapDeviceSnapshot& args) {
-  KfdModel& model = machine_.system().kfd();
+  const KfdModel& model = machine_.system().kfd();
   if (const long error = model.check(caller(), target, KfdModel::Gate::kSession); error != 0) {
     return error;
   }

@@ -12,7 +12,7 @@
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
-#include "backends/vkfd/driver_call.h"
+#include "backends/vkfd/driver_call.h"  // IWYU pragma: keep, what `enter_driver` returns
 #include "backends/vkfd/machine.h"
 #include "backends/vkfd/sim_os.h"
 #include "backends/vkfd/user_memory.h"
