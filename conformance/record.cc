@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "config/document.h"
+#include "conformance/actors.h"
 #include "conformance/run.h"
 #include "conformance/scenario.h"
 #include "conformance/sequences.h"

@@ -83,7 +83,7 @@ class ModelActors::Process final : public ActorHost {
     lane.tid = os_->self();
     director_.wake();
     while (await_order(lane)) {
-      const Operation operation = *std::exchange(lane.order, std::nullopt);
+      const Operation operation = std::exchange(lane.order, std::nullopt).value_or(Operation{});
       const Answer answer = execute(*this, files_, operation);
       if (os_->is_dead()) {
         return;
