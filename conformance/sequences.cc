@@ -191,6 +191,7 @@ std::string name_of(const Sequence& sequence) {
 
 std::vector<Sequence> all_pairs() {
   std::vector<Sequence> made;
+  made.reserve(pairs_count());
   for (std::size_t number = 0; number < pairs_count(); ++number) {
     made.push_back(pair(number));
   }

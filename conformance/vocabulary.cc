@@ -17,6 +17,7 @@
 namespace gpreempt::conformance {
 namespace {
 
+// NOLINTBEGIN(modernize-use-designated-initializers): a table
 constexpr auto kOps = std::to_array<OpWord>({
     {"OPEN", OpKind::kOpen, false, "file", {}},
     {"CLOSE", OpKind::kClose, false, "", {}},
@@ -63,6 +64,7 @@ constexpr auto kOps = std::to_array<OpWord>({
     {"KILL", OpKind::kKill, true, "", {}},
     {"ANSWER", OpKind::kAnswer, false, "", {}},
 });
+// NOLINTEND(modernize-use-designated-initializers)
 
 constexpr std::array<std::string_view, 4> kPlaces = {"valid", "null", "bad", "read-only"};
 constexpr std::array<std::string_view, 8> kFiles = {"device", "read-only", "notify", "pipe",
