@@ -17,7 +17,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <cstdlib>
 #include <filesystem>
 #include <optional>
 #include <string>
@@ -97,6 +96,7 @@ void LinuxActors::clear() {
   }
   const bool any = !processes_.empty();
   processes_.clear();
+  // NOLINTNEXTLINE(misc-include-cleaner): __WALL is of sys/wait.h
   while (any && (::waitpid(-1, nullptr, __WALL) > 0 || errno == EINTR)) {
   }
   if (any && device_mode_) {
@@ -166,7 +166,8 @@ Result<void> LinuxActors::kill(Id process) {
   if (!died) {
     return fail(Errc::kTimedOut, fmt::format("kill actor {}: it did not die", pid));
   }
-  ::waitpid(pid, nullptr, WNOHANG | __WALL);  // which takes it unless somebody traces it
+  // Which takes it unless somebody traces it.
+  ::waitpid(pid, nullptr, WNOHANG | __WALL);  // NOLINT(misc-include-cleaner): of sys/wait.h
   return {};
 }
 
