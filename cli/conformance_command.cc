@@ -16,6 +16,7 @@
 #include <functional>
 #include <ios>
 #include <iterator>
+#include <span>
 #include <string_view>
 #include <vector>
 
@@ -100,11 +101,11 @@ Result<void> with_model(const BackendChoice& backend, const sim::Personality& pe
 }
 
 Result<void> with_actors(const BackendChoice& backend, const sim::Personality& personality,
-                         const Body& body) {
+                         std::span<const conformance::Scenario> scenarios, const Body& body) {
   if (backend.kind == BackendKind::kVkfd) {
     return with_model(backend, personality, body);
   }
-  GPREEMPT_TRY(conformance::LinuxActors::check());
+  GPREEMPT_TRY(conformance::LinuxActors::check(scenarios));
   conformance::LinuxActors actors;
   return body(actors);
 }
@@ -140,11 +141,12 @@ Result<ExitCode> conformance_command(const ConformanceOptions& options) {
   GPREEMPT_TRY(store(plan.scenarios, wanted(options)));
   outcome.sequences = plan.sequences.size();
   Progress progress(options.quiet);
-  GPREEMPT_TRY(with_actors(options.backend, personality, [&](conformance::Actors& actors) {
-    return store(outcome.findings, conformance::run_plan(actors, plan, [&](const auto& what) {
-                   progress.phase(what);
-                 }));
-  }));
+  GPREEMPT_TRY(
+      with_actors(options.backend, personality, plan.scenarios, [&](conformance::Actors& actors) {
+        return store(outcome.findings, conformance::run_plan(actors, plan, [&](const auto& what) {
+                       progress.phase(what);
+                     }));
+      }));
   progress.finish();
   if (!options.record.empty()) {
     GPREEMPT_TRY(write_record(options.record, outcome));

@@ -3,12 +3,14 @@
 #include <array>
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "conformance/actors.h"
 #include "conformance/linux_worker.h"
 #include "conformance/operation.h"
+#include "conformance/scenario.h"
 #include "core/error.h"
 #include "core/time.h"
 
@@ -18,8 +20,9 @@ namespace gpreempt::conformance {
 /// Cases change the permissions of /dev/kfd; `clear` puts them back.
 class LinuxActors final : public Actors {
  public:
-  /// Errors: kNoSuchDevice (no /dev/kfd, or it cannot be used), kNotPermitted (not root).
-  [[nodiscard]] static Result<void> check();
+  /// Whether `scenarios` can be run here. Errors: kNoSuchDevice (no /dev/kfd, or it cannot be
+  /// used), kNotPermitted (not root, or one of them could crash the running driver).
+  [[nodiscard]] static Result<void> check(std::span<const Scenario> scenarios);
 
   LinuxActors();
   ~LinuxActors() override;
@@ -42,9 +45,12 @@ class LinuxActors final : public Actors {
     ActorSockets sockets{-1, -1};
   };
   [[nodiscard]] Result<Id> add(std::int32_t pid, const ActorSockets& sockets);
+  /// Starts a process that puts the device's permissions back once this one is gone, however.
+  void start_guard();
 
   std::vector<Process> processes_;
   std::optional<std::uint32_t> device_mode_;
+  int guard_ = -1;  ///< a pipe whose end tells the guard
 };
 
 /// The personality that the running kernel's driver should have, by its version.

@@ -45,8 +45,9 @@ Result<Options> read_options(const std::vector<std::string_view>& arguments) {
   for (std::size_t i = 0; i + 1 < arguments.size(); i += 2) {
     const std::string_view value = arguments[i + 1];
     const auto number = [&](auto& into) {
-      return std::from_chars(std::to_address(value.begin()), std::to_address(value.end()), into)
-                 .ec == std::errc();
+      const auto* const end = std::to_address(value.end());
+      const auto read = std::from_chars(std::to_address(value.begin()), end, into);
+      return read.ec == std::errc() && read.ptr == end;
     };
     const bool known = (arguments[i] == "--sequences" && number(options.sequences)) ||
                        (arguments[i] == "--seed" && number(options.seed)) ||
@@ -65,11 +66,15 @@ Result<Options> read_options(const std::vector<std::string_view>& arguments) {
 }
 
 Result<bool> run(const Options& options) {
-  GPREEMPT_TRY(conformance::LinuxActors::check());
   conformance::Plan plan{.scenarios = {},
                          .sequences = conformance::some_sequences(options.sequences, options.seed),
                          .personality = options.personality};
   GPREEMPT_TRY(gpreempt::store(plan.scenarios, conformance::load_scenarios(std::nullopt)));
+  if (!plan.scenarios.front().evidence.contains(options.personality)) {
+    return fail(Errc::kInvalidArgument, "--personality " + options.personality +
+                                            ": no such driver\n" + std::string(kUsage));
+  }
+  GPREEMPT_TRY(conformance::LinuxActors::check(plan.scenarios));
   conformance::LinuxActors actors;
   conformance::Findings findings;
   GPREEMPT_TRY(

@@ -126,6 +126,9 @@ class LinuxActor final : public ActorHost {
     }
     const pid_t child = error == 0 ? ::fork() : -1;
     if (child == 0) {
+      for (const int fd : pairs.ours) {
+        ::close(fd);  // or it would never see that nobody directs it any more
+      }
       serve(pairs.theirs);
     }
     answer.result = child > 0 ? child : -long{error == 0 ? errno : error};
