@@ -135,12 +135,17 @@ pack_tests() {
 
 # boot RELEASE: runs one machine until it ends itself; its console goes to a file.
 boot() {
-  local folder=$cache/$1-$FORMAT status=0
+  local folder=$cache/$1-$FORMAT status=0 machine
   cat "$folder/base.cpio" "$out/tests.cpio" >"$out/$1.initrd"
   timeout "$BOOT_LIMIT_S" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -machine q35 -m 768 -smp 1 \
     -nodefaults -no-user-config -display none -serial stdio -no-reboot \
     -kernel "$folder/vmlinuz" -initrd "$out/$1.initrd" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
-    </dev/null 2>&1 | tr -d '\r' >"$out/$1.console" || status=$?
+    </dev/null >"$out/$1.raw" 2>&1 &
+  machine=$!
+  trap 'kill "$machine"' TERM  # which ends QEMU, too
+  wait "$machine" || status=$?
+  tr -d '\r' <"$out/$1.raw" >"$out/$1.console"
+  rm -f "$out/$1.raw"
   rm -f "$out/$1.initrd"
   ((status == 0)) || echo "=== ended by force: $status" >>"$out/$1.console"
 }
@@ -236,8 +241,10 @@ configure static
 compile static
 pack_tests
 say "Booting Linux ${ready[*]}"
+trap 'kill $(jobs -p) 2>/dev/null; wait; exit 130' INT TERM
 for release in "${ready[@]}"; do boot "$release" & done
 wait
+trap - INT TERM
 if [[ $record == yes ]]; then
   for release in "${ready[@]}"; do keep_record "$release"; done
 fi
