@@ -26,7 +26,7 @@
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/time.h"
-#include "tests/kfd/real_processes.h"
+#include "tests/os/real_processes.h"
 #include "tests/support/forked_process.h"
 
 namespace gpreempt::kfd {
