@@ -68,3 +68,18 @@ function(gpreempt_tests name)
   gtest_discover_tests(${name} TEST_PREFIX ${ARG_PREFIX} NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS ${label} ${ARG_PROPERTIES})
 endfunction()
+
+# gpreempt_embed(OUT_VAR HEADER h NAMESPACE n TYPE t FUNCTION f NAME STEM|FILENAME FILES ...): a source that defines `f`,
+# declared in `h`: those files as an array of `t{name, text}`. Its path goes to OUT_VAR.
+function(gpreempt_embed out)
+  cmake_parse_arguments(ARG "" "HEADER;NAMESPACE;TYPE;FUNCTION;NAME" "FILES" ${ARGN})
+  set(script ${PROJECT_SOURCE_DIR}/cmake/embed.cmake)
+  set(source ${CMAKE_CURRENT_BINARY_DIR}/${ARG_FUNCTION}.cc)
+  list(JOIN ARG_FILES "|" files)
+  add_custom_command(OUTPUT ${source}
+    COMMAND ${CMAKE_COMMAND} -DOUTPUT=${source} "-DFILES=${files}" -DHEADER=${ARG_HEADER} -DNAMESPACE=${ARG_NAMESPACE}
+      -DTYPE=${ARG_TYPE} -DFUNCTION=${ARG_FUNCTION} -DNAME=${ARG_NAME} -P ${script}
+    DEPENDS ${script} ${ARG_FILES}
+    VERBATIM)
+  set(${out} ${source} PARENT_SCOPE)
+endfunction()

@@ -35,20 +35,28 @@ using kfd::SysResult;
 namespace {
 
 constexpr std::size_t kMessageBytes = sizeof(ActorSockets);
-union ControlBuffer {
-  std::array<char, CMSG_SPACE(kMessageBytes)> bytes;
-  cmsghdr alignment;
+
+/// One byte, and room for the sockets that go with it.
+struct SocketsMessage {
+  alignas(cmsghdr) std::array<char, CMSG_SPACE(kMessageBytes)> control{};
+  char nothing = 0;
+  iovec data{.iov_base = &nothing, .iov_len = 1};
+  msghdr message{};
+
+  SocketsMessage() {
+    message.msg_iov = &data;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+  }
+  SocketsMessage(const SocketsMessage&) = delete;
+  SocketsMessage& operator=(const SocketsMessage&) = delete;
+  ~SocketsMessage() = default;
 };
 
 bool send_sockets(int to, const ActorSockets& sockets) {
-  char nothing = 0;
-  iovec data{.iov_base = &nothing, .iov_len = 1};
-  ControlBuffer control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
+  SocketsMessage sockets_message;
+  msghdr& message = sockets_message.message;
   cmsghdr* const header = CMSG_FIRSTHDR(&message);
   header->cmsg_level = SOL_SOCKET;
   header->cmsg_type = SCM_RIGHTS;
@@ -187,14 +195,8 @@ void serve_actor(const ActorSockets& sockets, std::uint32_t user) {
 }
 
 bool receive_sockets(int from, ActorSockets& sockets) {
-  char nothing = 0;
-  iovec data{.iov_base = &nothing, .iov_len = 1};
-  ControlBuffer control{};
-  msghdr message{};
-  message.msg_iov = &data;
-  message.msg_iovlen = 1;
-  message.msg_control = control.bytes.data();
-  message.msg_controllen = control.bytes.size();
+  SocketsMessage sockets_message;
+  msghdr& message = sockets_message.message;
   if (::recvmsg(from, &message, MSG_CMSG_CLOEXEC) != 1) {
     return false;
   }

@@ -266,6 +266,8 @@ class KfdModel {
   enum class Selective { kUnmap, kMap, kReset };
 
   [[nodiscard]] Process* find(Pid pid) const;
+  [[nodiscard]] long find_watches(Caller caller, Pid target, std::optional<std::uint32_t> gpu,
+                                  std::uint32_t*& watches);
   static void raise(Process& process, std::uint64_t& status, std::uint64_t exceptions);
   static void forget_session(Process& process, Process* debugger);
 

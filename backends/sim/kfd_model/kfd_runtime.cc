@@ -143,8 +143,9 @@ long KfdModel::set_flags(Caller caller, Pid target, std::uint32_t& flags) {
   return error;
 }
 
-long KfdModel::set_watch(Caller caller, Pid target, std::optional<std::uint32_t> gpu,
-                         std::uint32_t& id) {
+/// The bits of the watch points in use on a GPU.
+long KfdModel::find_watches(Caller caller, Pid target, std::optional<std::uint32_t> gpu,
+                            std::uint32_t*& watches) {
   if (const long error = check(caller, target, Gate::kRuntime); error != 0) {
     return error;
   }
@@ -152,7 +153,17 @@ long KfdModel::set_watch(Caller caller, Pid target, std::optional<std::uint32_t>
   if (!gpu || process.device(*gpu) == nullptr) {
     return -ENODEV;
   }
-  std::uint32_t& used = process.watches[*gpu];
+  watches = &process.watches[*gpu];
+  return 0;
+}
+
+long KfdModel::set_watch(Caller caller, Pid target, std::optional<std::uint32_t> gpu,
+                         std::uint32_t& id) {
+  std::uint32_t* watches = nullptr;
+  if (const long error = find_watches(caller, target, gpu, watches); error != 0) {
+    return error;
+  }
+  std::uint32_t& used = *watches;
   const auto free = static_cast<std::uint32_t>(std::countr_one(used));
   if (free >= kWatchPoints) {
     return -ENOMEM;
@@ -164,14 +175,11 @@ long KfdModel::set_watch(Caller caller, Pid target, std::optional<std::uint32_t>
 
 long KfdModel::clear_watch(Caller caller, Pid target, std::optional<std::uint32_t> gpu,
                            std::uint32_t id) {
-  if (const long error = check(caller, target, Gate::kRuntime); error != 0) {
+  std::uint32_t* watches = nullptr;
+  if (const long error = find_watches(caller, target, gpu, watches); error != 0) {
     return error;
   }
-  Process& process = *find(target);
-  if (!gpu || process.device(*gpu) == nullptr) {
-    return -ENODEV;
-  }
-  std::uint32_t& used = process.watches[*gpu];
+  std::uint32_t& used = *watches;
   if (id >= kWatchPoints || (used & (1U << id)) == 0) {
     return -EINVAL;
   }
