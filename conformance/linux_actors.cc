@@ -104,7 +104,7 @@ LinuxActors::LinuxActors() {
   struct stat status{};
   if (::stat(kDevice, &status) == 0) {
     device_mode_ = status.st_mode & kPermissions;
-    start_guard();
+    start_guard(*device_mode_);
   }
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
 }
@@ -116,7 +116,7 @@ LinuxActors::~LinuxActors() {
   }
 }
 
-void LinuxActors::start_guard() {
+void LinuxActors::start_guard(std::uint32_t mode) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) < 0) {
     return;
@@ -129,7 +129,7 @@ void LinuxActors::start_guard() {
       char nothing = 0;
       while (::read(ends[0], &nothing, 1) != 0) {
       }
-      ::chmod(kDevice, *device_mode_);
+      ::chmod(kDevice, mode);
     }
     ::_exit(0);
   }

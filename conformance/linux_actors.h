@@ -45,8 +45,8 @@ class LinuxActors final : public Actors {
     ActorSockets sockets{-1, -1};
   };
   [[nodiscard]] Result<Id> add(std::int32_t pid, const ActorSockets& sockets);
-  /// Starts a process that puts the device's permissions back once this one is gone, however.
-  void start_guard();
+  /// Starts a process that sets the device's permissions to `mode` once this one is gone, however.
+  void start_guard(std::uint32_t mode);
 
   std::vector<Process> processes_;
   std::optional<std::uint32_t> device_mode_;
