@@ -45,10 +45,14 @@ std::vector<Outcome> decode(std::span<const std::uint32_t> sent,
 
 void check_ids(std::span<const std::uint32_t> ids) {
   GPREEMPT_CHECK(!ids.empty() && ids.size() <= abi::kMaxQueues);
-  std::vector<std::uint32_t> sorted(ids.begin(), ids.end());
-  std::sort(sorted.begin(), sorted.end());
-  GPREEMPT_CHECK(std::adjacent_find(sorted.begin(), sorted.end()) == sorted.end());
-  GPREEMPT_CHECK(sorted.back() <= abi::kQueueIdMask);
+  std::vector<std::uint32_t> sorted;
+  if (!std::is_sorted(ids.begin(), ids.end())) {
+    sorted.assign(ids.begin(), ids.end());
+    std::sort(sorted.begin(), sorted.end());
+    ids = sorted;
+  }
+  GPREEMPT_CHECK(std::adjacent_find(ids.begin(), ids.end()) == ids.end());
+  GPREEMPT_CHECK(ids.back() <= abi::kQueueIdMask);
 }
 
 }  // namespace

@@ -1,7 +1,10 @@
 #include "backends/kfd/session_queues.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <functional>
+#include <iterator>
 #include <optional>
 #include <span>
 #include <vector>
@@ -22,45 +25,67 @@ bool same_queue(const abi::QueueSnapshotEntry& a, const abi::QueueSnapshotEntry&
 
 SessionQueues::Changes SessionQueues::apply(std::span<const abi::QueueSnapshotEntry> snapshot) {
   Changes changes;
+  // Both are in order of creation, so usually all of them match pair by pair. Nothing is concluded
+  // from the order, only time is saved: whatever follows the first difference is searched for.
+  const auto differ =
+      std::mismatch(queues_.begin(), queues_.end(), snapshot.rbegin(), snapshot.rend(),
+                    [](const Queue& queue, const abi::QueueSnapshotEntry& seen) {
+                      return same_queue(queue.entry, seen);
+                    });
+  const auto unmatched = differ.first;
   const auto is_gone = [&](const Queue& queue) {
-    return std::none_of(snapshot.begin(), snapshot.end(), [&](const abi::QueueSnapshotEntry& seen) {
+    return std::none_of(differ.second, snapshot.rend(), [&](const abi::QueueSnapshotEntry& seen) {
       return same_queue(queue.entry, seen);
     });
   };
-  for (const Queue& queue : queues_) {
+  const auto is_known = [&](const abi::QueueSnapshotEntry& seen) {
+    return std::any_of(unmatched, queues_.end(),
+                       [&](const Queue& queue) { return same_queue(queue.entry, seen); });
+  };
+  std::vector<abi::QueueSnapshotEntry> born;
+  std::copy_if(differ.second, snapshot.rend(), std::back_inserter(born), std::not_fn(is_known));
+  std::for_each(unmatched, queues_.end(), [&](const Queue& queue) {
     if (is_gone(queue)) {
       changes.gone.push_back(queue.serial);
     }
-  }
+  });
   std::erase_if(queues_, [&](const Queue& queue) {
     return std::binary_search(changes.gone.begin(), changes.gone.end(), queue.serial);
   });
-  for (auto seen = snapshot.rbegin(); seen != snapshot.rend(); ++seen) {
-    const bool known = std::any_of(queues_.begin(), queues_.end(), [&](const Queue& queue) {
-      return same_queue(queue.entry, *seen);
-    });
-    if (!known) {
-      const QueueSerial serial(next_serial_++);
-      queues_.push_back({.serial = serial, .entry = *seen, .suspended_until = std::nullopt});
-      changes.born.push_back({.serial = serial, .entry = *seen});
-    }
+  for (const abi::QueueSnapshotEntry& entry : born) {
+    const QueueSerial serial(next_serial_++);
+    queues_.push_back({.serial = serial, .entry = entry, .suspended_until = std::nullopt});
+    changes.born.push_back({.serial = serial, .entry = entry});
   }
   return changes;
 }
 
-std::optional<std::uint32_t> SessionQueues::kernel_id(QueueSerial serial) const {
-  for (const Queue& queue : queues_) {
-    if (queue.serial == serial) {
-      return queue.entry.queue_id;
-    }
+std::size_t SessionQueues::place_of(QueueSerial serial) const {
+  if (queues_.empty() || serial < queues_.front().serial) {
+    return queues_.size();
   }
-  return std::nullopt;
+  // Serials grow along the list, so none stands behind the place it has when no queue is missing.
+  const std::size_t distance = serial.value() - queues_.front().serial.value();
+  const std::size_t last = std::min(distance, queues_.size() - 1);
+  if (queues_[last].serial == serial) {
+    return last;
+  }
+  const auto end = queues_.begin() + static_cast<std::ptrdiff_t>(last);
+  const auto found = std::lower_bound(
+      queues_.begin(), end, serial,
+      [](const Queue& queue, QueueSerial wanted) { return queue.serial < wanted; });
+  return found != end && found->serial == serial ? static_cast<std::size_t>(found - queues_.begin())
+                                                 : queues_.size();
+}
+
+std::optional<std::uint32_t> SessionQueues::kernel_id(QueueSerial serial) const {
+  const std::size_t place = place_of(serial);
+  return place == queues_.size() ? std::nullopt : std::optional(queues_[place].entry.queue_id);
 }
 
 SessionQueues::Queue* SessionQueues::find(QueueSerial serial) {
-  const auto found = std::find_if(queues_.begin(), queues_.end(),
-                                  [&](const Queue& queue) { return queue.serial == serial; });
-  return found == queues_.end() ? nullptr : &*found;
+  const std::size_t place = place_of(serial);
+  return place == queues_.size() ? nullptr : &queues_[place];
 }
 
 void SessionQueues::set_suspended(QueueSerial serial, Instant until) {

@@ -42,6 +42,8 @@ class SessionQueues {
     abi::QueueSnapshotEntry entry;
     std::optional<Instant> suspended_until;
   };
+  /// Its index in the list, or the list's size.
+  [[nodiscard]] std::size_t place_of(QueueSerial serial) const;
   [[nodiscard]] Queue* find(QueueSerial serial);
 
   std::vector<Queue> queues_;  // in order of serial

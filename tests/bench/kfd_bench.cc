@@ -125,13 +125,15 @@ class InstantOs final : public Os {
       // NOLINTNEXTLINE(performance-no-int-to-ptr): the ABI passes pointers as numbers
       auto* const entries = reinterpret_cast<abi::QueueSnapshotEntry*>(
           static_cast<std::uintptr_t>(args.snapshot.snapshot_buf_ptr));
-      for (std::uint32_t id = 0; id < std::min(queues_, args.snapshot.num_queues); ++id) {
-        entries[id] = {.ring_base_address = 0x1000 * (std::uint64_t{id} + 1),
-                       .queue_id = id,
-                       .gpu_id = 1,
-                       .ring_size = 1U << 20U,
-                       .queue_type = abi::QueueKind::kComputeAql,
-                       .ctx_save_restore_area_size = 1U << 20U};
+      // Newest first, as the driver gives them.
+      for (std::uint32_t i = 0; i < std::min(queues_, args.snapshot.num_queues); ++i) {
+        const std::uint32_t id = queues_ - 1 - i;
+        entries[i] = {.ring_base_address = 0x1000 * (std::uint64_t{id} + 1),
+                      .queue_id = id,
+                      .gpu_id = 1,
+                      .ring_size = 1U << 20U,
+                      .queue_type = abi::QueueKind::kComputeAql,
+                      .ctx_save_restore_area_size = 1U << 20U};
       }
       args.snapshot.num_queues = queues_;
       args.snapshot.entry_size = sizeof(abi::QueueSnapshotEntry);

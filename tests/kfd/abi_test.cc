@@ -62,6 +62,18 @@ SAME_MEMBER(QueueWaveState, save_area_used_size, kfd_ioctl_get_queue_wave_state_
             save_area_used_size);
 SAME_MEMBER(QueueWaveState, queue_id, kfd_ioctl_get_queue_wave_state_args, queue_id);
 
+SAME_SIZE(ProcessApertures, kfd_ioctl_get_process_apertures_new_args);
+SAME_MEMBER(ProcessApertures, apertures_ptr, kfd_ioctl_get_process_apertures_new_args,
+            kfd_process_device_apertures_ptr);
+SAME_MEMBER(ProcessApertures, num_of_nodes, kfd_ioctl_get_process_apertures_new_args, num_of_nodes);
+
+SAME_SIZE(AcquireVm, kfd_ioctl_acquire_vm_args);
+SAME_MEMBER(AcquireVm, drm_fd, kfd_ioctl_acquire_vm_args, drm_fd);
+SAME_MEMBER(AcquireVm, gpu_id, kfd_ioctl_acquire_vm_args, gpu_id);
+
+SAME_SIZE(XnackMode, kfd_ioctl_set_xnack_mode_args);
+SAME_MEMBER(XnackMode, xnack_enabled, kfd_ioctl_set_xnack_mode_args, xnack_enabled);
+
 SAME_SIZE(RuntimeEnable, kfd_ioctl_runtime_enable_args);
 SAME_MEMBER(RuntimeEnable, r_debug, kfd_ioctl_runtime_enable_args, r_debug);
 SAME_MEMBER(RuntimeEnable, mode_mask, kfd_ioctl_runtime_enable_args, mode_mask);
@@ -259,6 +271,9 @@ SAME_NUMBER(kGetVersion, AMDKFD_IOC_GET_VERSION);
 SAME_NUMBER(kDestroyQueue, AMDKFD_IOC_DESTROY_QUEUE);
 SAME_NUMBER(kGetClockCounters, AMDKFD_IOC_GET_CLOCK_COUNTERS);
 SAME_NUMBER(kUpdateQueue, AMDKFD_IOC_UPDATE_QUEUE);
+SAME_NUMBER(kGetProcessApertures, AMDKFD_IOC_GET_PROCESS_APERTURES_NEW);
+SAME_NUMBER(kAcquireVm, AMDKFD_IOC_ACQUIRE_VM);
+SAME_NUMBER(kSetXnackMode, AMDKFD_IOC_SET_XNACK_MODE);
 SAME_NUMBER(kSetCuMask, AMDKFD_IOC_SET_CU_MASK);
 SAME_NUMBER(kGetQueueWaveState, AMDKFD_IOC_GET_QUEUE_WAVE_STATE);
 SAME_NUMBER(kSmiEvents, AMDKFD_IOC_SMI_EVENTS);
