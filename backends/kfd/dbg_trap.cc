@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "backends/kfd/abi.h"
@@ -59,16 +61,34 @@ void check_ids(std::span<const std::uint32_t> ids) {
 
 template <class Fill>
 SysResult<long> DbgTrap::call(abi::TrapOp op, abi::TrapArgs& args, Fill fill) {
+  Tid thread = target_.value();
   for (;;) {
     args = abi::TrapArgs{};
-    args.pid = static_cast<std::uint32_t>(target_.value());
+    args.pid = static_cast<std::uint32_t>(thread);
     args.op = op;
     fill(args);
     auto result = os_->ioctl(kfd_, abi::kDbgTrap, &args);
-    if (result || result.error().number != EINTR) {
+    const int number = result ? 0 : result.error().number;
+    const bool by_leader = thread == target_.value();
+    if (number == ESRCH && by_leader) {
+      thread = other_thread();
+    }
+    if (number != EINTR && (number != ESRCH || !by_leader || thread == target_.value())) {
       return result;
     }
   }
+}
+
+Tid DbgTrap::other_thread() const {
+  const auto threads = os_->list_dir(fmt::format("/proc/{}/task", target_));
+  for (const std::string& name : threads.value_or(std::vector<std::string>())) {
+    Tid thread = 0;
+    const auto read = std::from_chars(name.data(), name.data() + name.size(), thread);
+    if (read.ec == std::errc() && thread != target_.value()) {
+      return thread;
+    }
+  }
+  return target_.value();
 }
 
 SysResult<abi::RuntimeInfo> DbgTrap::enable(std::uint64_t exceptions, Fd notify) {

@@ -17,6 +17,9 @@ namespace gpreempt::kfd {
 /// kernel copies them back on errors too, and repeats EINTR, nothing else. All calls block as long
 /// as the driver does. On kernels before 6.12.107 they must come from the thread that traces the
 /// target; its file must have been opened by this process.
+///
+/// The driver finds a process by the memory of the thread that is named. A leader that has exited
+/// while its other threads live has none: then one of those is named, once per call.
 class DbgTrap {
  public:
   DbgTrap(Os& os, Fd kfd, Pid target) : os_(&os), kfd_(kfd), target_(target) {}
@@ -50,6 +53,8 @@ class DbgTrap {
  private:
   template <class Fill>
   SysResult<long> call(abi::TrapOp op, abi::TrapArgs& args, Fill fill);
+  /// A thread of the target besides its leader, or the leader if there is none.
+  [[nodiscard]] Tid other_thread() const;
 
   Os* os_;
   Fd kfd_;

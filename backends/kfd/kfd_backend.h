@@ -8,6 +8,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -112,6 +113,8 @@ class KfdBackend final : public Backend, public HintSink {
   void translate(TargetId id, Instant at, const SessionTargetExited& exited);
   void translate(TargetId id, Instant at, const SessionClosed& closed);
   void translate(const Hint& hint);
+  /// Ends the request that a target has in flight, if any.
+  void fail_in_flight(TargetId id, Instant at, Errc code, std::string_view reason);
   void set_state(QueueId id, QueueState state);
   void forget(TargetId id);
   /// `at`, or the instant of the last event if that is later.

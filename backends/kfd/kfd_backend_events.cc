@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -145,25 +146,8 @@ void KfdBackend::translate(TargetId id, Instant at, const SessionException& exce
 }
 
 void KfdBackend::translate(TargetId id, Instant at, const SessionTargetExited& /*exited*/) {
-  const Target& target = targets_.at(id);
-  const bool detaching = target.detaching;
-  if (target.in_flight) {
-    ControlDone done{
-        .request = target.in_flight->request,
-        .target = id,
-        .kind = target.in_flight->kind,
-        .issued = target.in_flight->issued,
-        .done = at,
-        .outcomes = {},
-        .error = Error{.code = Errc::kProcessExited,
-                       .sys_errno = 0,
-                       .what = fmt::format("{} on pid {}: it exited before the call",
-                                           to_string(target.in_flight->kind), target.pid)}};
-    for (const QueueId queue : target.in_flight->ids) {
-      done.outcomes.push_back({.id = queue, .outcome = Outcome::kInvalid});
-    }
-    emit(at, std::move(done));
-  }
+  const bool detaching = targets_.at(id).detaching;
+  fail_in_flight(id, at, Errc::kProcessExited, "it exited before the call");
   forget(id);
   emit(at, TargetExited{id});
   if (detaching) {
@@ -171,15 +155,37 @@ void KfdBackend::translate(TargetId id, Instant at, const SessionTargetExited& /
   }
 }
 
+void KfdBackend::fail_in_flight(TargetId id, Instant at, Errc code, std::string_view reason) {
+  const Target& target = targets_.at(id);
+  if (!target.in_flight) {
+    return;
+  }
+  const InFlight& request = *target.in_flight;
+  ControlDone done{.request = request.request,
+                   .target = id,
+                   .kind = request.kind,
+                   .issued = request.issued,
+                   .done = at,
+                   .outcomes = {},
+                   .error = Error{.code = code,
+                                  .sys_errno = 0,
+                                  .what = fmt::format("{} on pid {}: {}", to_string(request.kind),
+                                                      target.pid, reason)}};
+  for (const QueueId queue : request.ids) {
+    done.outcomes.push_back({.id = queue, .outcome = Outcome::kInvalid});
+  }
+  emit(at, std::move(done));
+}
+
 void KfdBackend::translate(TargetId id, Instant at, const SessionClosed& closed) {
   if (closed.error) {
     spdlog::warn("{}; the driver resumes its queues when this process ends", closed.error->what);
   }
-  const bool detaching = targets_.at(id).detaching;
+  // Not asked for, it is the end of a session that could not wait any more: nobody follows the
+  // target then, and what was asked of it was not done.
+  fail_in_flight(id, at, Errc::kInternal, "its session has ended");
   forget(id);
-  if (detaching) {
-    emit(at, DetachDone{id});
-  }
+  emit(at, DetachDone{id});
 }
 
 void KfdBackend::translate(const Hint& hint) {

@@ -58,24 +58,42 @@ class Rescue {
   }
 
  private:
-  /// Drivers before 6.12.107 let anybody end a session; none lets anybody answer.
+  /// Drivers before 6.12.107 let anybody end a session; none lets anybody answer. The session of
+  /// a tracer that runs is left alone: its target is in good hands.
   Result<Rescued> free_untraced() {
-    if (trap_.disable() && !waits_in_handshake(os_, options_.proc_root, pid_).value_or(false)) {
+    const std::string tracer = tracer_of(pid_.value());
+    const bool may_end = tracer == "0" || !is_running(tracer);
+    if (may_end && trap_.disable() &&
+        !waits_in_handshake(os_, options_.proc_root, pid_).value_or(false)) {
       return Rescued{.ended_session = true, .answered_handshake = false};
     }
     return fail(Errc::kNotPermitted, fmt::format("rescue pid {}: {}", pid_, reason_not_to_trace()),
                 EPERM);
   }
 
+  /// The value of a key in /proc/PID/status, empty without one.
+  [[nodiscard]] std::string status_of(std::string_view pid, std::string_view key) {
+    const auto status =
+        os_.read_file(fmt::format("{}/{}/status", options_.proc_root, pid)).value_or(std::string());
+    const auto at = status.find(fmt::format("{}:\t", key));
+    if (at == std::string::npos) {
+      return {};
+    }
+    const auto begin = at + key.size() + 2;
+    return status.substr(begin, status.find('\n', begin) - begin);
+  }
+  [[nodiscard]] std::string tracer_of(std::int32_t pid) {
+    const std::string tracer = status_of(fmt::format("{}", pid), "TracerPid");
+    return tracer.empty() ? "0" : tracer;
+  }
+  /// Neither stopped nor ending. One in a frozen control group looks as if it slept.
+  [[nodiscard]] bool is_running(const std::string& pid) {
+    const std::string state = status_of(pid, "State");
+    return !state.empty() && std::string_view("RSD").find(state.front()) != std::string_view::npos;
+  }
+
   [[nodiscard]] std::string reason_not_to_trace() {
-    constexpr std::string_view kKey = "TracerPid:\t";
-    const auto status = os_.read_file(fmt::format("{}/{}/status", options_.proc_root, pid_))
-                            .value_or(std::string());
-    const auto at = status.find(kKey);
-    const auto tracer =
-        at == std::string::npos
-            ? std::string("0")
-            : status.substr(at + kKey.size(), status.find('\n', at) - at - kKey.size());
+    const std::string tracer = tracer_of(pid_.value());
     return tracer == "0"
                ? "ptrace is refused; run as the same user or with CAP_SYS_PTRACE, see "
                  "kernel.yama.ptrace_scope"

@@ -55,7 +55,10 @@ Session::Session(Os& os, SessionOptions options, Inbox inbox, Outbox outbox)
       trap_(os, kNoFd, options_.pid) {}
 
 void Session::run() {
-  auto refused = await_first_queue();
+  auto refused = open_target();
+  if (!refused) {
+    refused = await_first_queue();
+  }
   if (!refused && phase_ == Phase::kServing) {
     refused = set_up();
   }
@@ -80,31 +83,43 @@ void Session::run() {
   }
 }
 
+/// Until the end, so that another process that is given its number is never taken for it.
+std::optional<Error> Session::open_target() {
+  const auto pidfd = os_.open_pidfd(options_.pid);
+  if (!pidfd) {
+    return no_target(pidfd.error().number);
+  }
+  pidfd_ = *pidfd;
+  return std::nullopt;
+}
+
+Error Session::no_target(int number) const {
+  return Error{.code = number == ESRCH ? Errc::kProcessExited : Errc::kIo,
+               .sys_errno = number,
+               .what = fmt::format("attach to pid {}: {}", options_.pid,
+                                   number == ESRCH ? "no such process, or it ended before it had "
+                                                     "a queue"
+                                                   : std::strerror(number))};
+}
+
+bool Session::is_alive() {
+  std::array<WaitFd, 1> fds{WaitFd{.fd = pidfd_}};
+  return os_.wait(fds, os_.now()).value_or(0) == 0;
+}
+
 /// Blocks: until the target has a queue (or is gone: an error), or the session is to stop.
 std::optional<Error> Session::await_first_queue() {
   if (options_.first_queue_poll == Duration{}) {
     return std::nullopt;
   }
-  const auto gone = [&](int number) {
-    return Error{.code = number == ESRCH ? Errc::kProcessExited : Errc::kIo,
-                 .sys_errno = number,
-                 .what = fmt::format("attach to pid {}: {}", options_.pid,
-                                     number == ESRCH ? "no such process, or it ended before it had "
-                                                       "a queue"
-                                                     : std::strerror(number))};
-  };
-  const auto pidfd = os_.open_pidfd(options_.pid);
-  if (!pidfd) {
-    return gone(pidfd.error().number);
-  }
   std::optional<Error> error;
   while (phase_ == Phase::kServing && !error &&
          !has_queue(os_, options_.sysfs_root, options_.pid)) {
-    std::array<WaitFd, 2> fds{WaitFd{.fd = inbox_->fd()}, WaitFd{.fd = *pidfd}};
+    std::array<WaitFd, 2> fds{WaitFd{.fd = inbox_->fd()}, WaitFd{.fd = pidfd_}};
     if (!os_.wait(fds, saturating_add(os_.now(), options_.first_queue_poll))) {
       phase_ = Phase::kLost;
     } else if (fds[1].ready) {
-      error = gone(ESRCH);
+      error = no_target(ESRCH);
     }
     inbox_->drain();
     while (const auto request = inbox_->take()) {
@@ -114,7 +129,6 @@ std::optional<Error> Session::await_first_queue() {
       }
     }
   }
-  os_.close(*pidfd);
   return error;
 }
 
@@ -142,6 +156,9 @@ std::optional<Error> Session::set_up() {
   notify_ = *pipe;
   if (auto seized = tracee_.seize(); !seized) {
     return std::move(seized).error();
+  }
+  if (!is_alive()) {
+    return no_target(ESRCH);  // what was seized is another process, with its number
   }
   if (auto error = enable()) {
     return error;
@@ -211,6 +228,14 @@ bool Session::serve_tracee() {
         serve_executed();
         executed = true;
         break;
+      case Tracee::Change::kLost:
+        // A thread that executes a program takes the leader's number; the traced leader is gone.
+        if (is_alive() && tracee_.seize()) {
+          serve_executed();
+          executed = true;
+          break;
+        }
+        [[fallthrough]];
       case Tracee::Change::kExited: phase_ = Phase::kTargetExited; return false;
     }
   }
@@ -283,10 +308,12 @@ Instant Session::next_deadline() const { return std::min(queues_.first_due(), re
 
 void Session::serve_deadlines() {
   const Instant now = os_.now();
+  // Before the leases, which may put it off.
+  const bool rescan_due = rescan_at_ <= now;
   if (queues_.first_due() <= now) {
     end_leases(now);
   }
-  if (phase_ != Phase::kServing || rescan_at_ > now) {
+  if (phase_ != Phase::kServing || !rescan_due) {
     return;
   }
   // A lost notification of a child is made up for here, too.
@@ -294,9 +321,15 @@ void Session::serve_deadlines() {
   if (phase_ != Phase::kServing) {
     return;
   }
-  if (!enabled_ && enable()) {
-    rescan_at_ = saturating_add(now, kRetryAfter);
-    return;
+  if (!enabled_) {
+    if (const auto error = enable()) {
+      if (error->code == Errc::kNotPermitted) {
+        // Another thread of it has executed a program, and its leader is not ours any more.
+        (void)tracee_.seize();
+      }
+      rescan_at_ = saturating_add(now, kRetryAfter);
+      return;
+    }
   }
   if (const auto scanned = rescan(); !scanned) {
     note(scanned.error());

@@ -56,6 +56,10 @@ class Session {
   Session(Os& os, SessionOptions options, Inbox inbox, Outbox outbox);
 
   void run();
+  [[nodiscard]] std::optional<Error> open_target();
+  [[nodiscard]] Error no_target(int number) const;
+  /// Whether the process that was attached to has not ended; its leader may have.
+  [[nodiscard]] bool is_alive();
   [[nodiscard]] std::optional<Error> await_first_queue();
   [[nodiscard]] std::optional<Error> set_up();
   [[nodiscard]] std::optional<Error> enable();
@@ -93,6 +97,7 @@ class Session {
   [[nodiscard]] bool is_known(QueueSerial serial) const;
 
   [[nodiscard]] std::optional<Error> shut_down();
+  [[nodiscard]] std::optional<Error> end_session(std::optional<Error> first);
   void answer_late_handshake();
   [[nodiscard]] std::optional<Error> resume_all();
   void detach();
@@ -102,6 +107,7 @@ class Session {
   SessionOptions options_;
   Inbox inbox_;
   Outbox outbox_;
+  Fd pidfd_ = kNoFd;
   Fd driver_ = kNoFd;
   PipeEnds notify_;
   Tracee tracee_;

@@ -231,9 +231,14 @@ void Session::note_resumed(std::span<const QueueSerial> queues,
   }
 }
 
-/// Whether a RESUME was refused because the target's runtime has ended: then the driver has resumed
-/// everything. A snapshot does not look at the runtime, so it tells this from not being the tracer.
+/// Whether a RESUME was refused because the driver has resumed everything already: at the end of
+/// the target's runtime (EPERM; a snapshot does not look at the runtime, so it tells this from not
+/// being the tracer), or of the debug session, which somebody else has ended (EINVAL).
 bool Session::has_resumed_by_itself(SysError error) {
+  if (error.number == EINVAL) {
+    note(error);
+    return true;
+  }
   return error.number == EPERM && rescan().has_value();
 }
 
@@ -249,21 +254,30 @@ std::optional<Error> Session::shut_down() {
       serve_driver_events();
     }
     first = resume_all();
-    const auto disabled = trap_.disable();
-    if (!disabled && disabled.error().number != ESRCH && !first) {
-      first = trap_error("end the debug session", options_.pid, disabled.error());
-    }
+    first = end_session(std::move(first));
     enabled_ = false;
     answer_late_handshake();
   }
   detach();
-  if (options_.heartbeat != nullptr) {
+  if (options_.heartbeat != nullptr && !first) {
     (void)options_.heartbeat->tell(Beat::Kind::kDetached, options_.pid);
   }
-  for (const Fd fd : {notify_.read, notify_.write, driver_}) {
+  for (const Fd fd : {notify_.read, notify_.write, driver_, pidfd_}) {
     if (fd != kNoFd) {
       os_.close(fd);
     }
+  }
+  return first;
+}
+
+/// DISABLE, which resumes whatever a RESUME has left. Returns the first error of the way out.
+std::optional<Error> Session::end_session(std::optional<Error> first) {
+  const auto disabled = trap_.disable();
+  const int number = disabled ? 0 : disabled.error().number;
+  // EINVAL: somebody else has ended it. ESRCH: its process is gone, unless it is still there.
+  const bool lives = number == ESRCH && phase_ != Phase::kTargetExited && is_alive();
+  if (number != 0 && number != EINVAL && (number != ESRCH || lives) && !first) {
+    return trap_error("end the debug session", options_.pid, disabled.error());
   }
   return first;
 }
@@ -283,7 +297,7 @@ std::optional<Error> Session::resume_all() {
     return std::nullopt;
   }
   const auto outcomes = resume(suspended);
-  if (outcomes || outcomes.error().number == ESRCH) {
+  if (outcomes || (outcomes.error().number == ESRCH && !is_alive())) {
     return std::nullopt;
   }
   return trap_error("resume queues", options_.pid, outcomes.error());

@@ -52,7 +52,7 @@ Tracee::Change Tracee::pump() {
         return Change::kNone;
       }
       held_ = false;
-      return Change::kExited;
+      return Change::kLost;
     }
     const std::optional<ChildStatus>& found = *status;
     if (!found.has_value()) {

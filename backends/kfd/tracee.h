@@ -17,6 +17,7 @@ class Tracee {
     kNone,
     kExecuted,  ///< in its exec stop: call `proceed` when done with it
     kExited,    ///< gone
+    kLost,      ///< no tracee any more: gone, or another thread of it has executed a program
   };
 
   Tracee(Os& os, Pid pid) : os_(os), pid_(pid) {}

@@ -1,5 +1,6 @@
 #include "backends/vkfd/process_table.h"
 
+#include <fmt/format.h>
 #include <signal.h>
 
 #include <algorithm>
@@ -120,6 +121,20 @@ SysResult<bool> ProcessTable::exited(Pid pid) {
   return process->exited;
 }
 
+SysResult<std::string> ProcessTable::status(Pid pid) {
+  const Process* const process = find(pid);
+  if (process == nullptr) {
+    return sys_fail(ENOENT);
+  }
+  const bool is_held = process->stop && !process->listening;
+  const std::string_view state = process->exited          ? "Z (zombie)"
+                                 : is_held                ? "t (tracing stop)"
+                                 : process->group_stopped ? "T (stopped)"
+                                                          : "S (sleeping)";
+  return fmt::format("State:\t{}\nPid:\t{}\nTracerPid:\t{}\nNSpid:\t{}\n", state, pid,
+                     process->tracer ? process->tracer->thread : 0, pid);
+}
+
 SysResult<void> ProcessTable::signal(Pid pid, int number) {
   Process* const process = find(pid);
   if (process == nullptr) {
@@ -174,15 +189,28 @@ void ProcessTable::abandon(Pid pid) {
   for (const auto& [each, entry] : processes_) {
     Process& process = *entry;
     if (process.tracer && process.tracer->process == pid) {
-      const bool in_signal_stop =
-          process.stop && process.stop->kind == ChildStatus::Kind::kSignalStop;
-      release(process, in_signal_stop ? process.stop->value : 0);
+      release_from_dead(process);
     }
     if (process.parent == pid) {
       process.parent.reset();
     }
     process.reaped = process.reaped || (process.exited && !process.tracer && !process.parent);
   }
+}
+
+void ProcessTable::executed(Pid pid) {
+  for (const auto& [each, process] : processes_) {
+    const auto& tracer = process->tracer;
+    if (tracer && tracer->process == pid && tracer->thread != pid.value()) {
+      release_from_dead(*process);
+    }
+  }
+}
+
+/// Its tracer is gone: it goes on with the signal that it was stopped with.
+void ProcessTable::release_from_dead(Process& process) {
+  const bool in_signal_stop = process.stop && process.stop->kind == ChildStatus::Kind::kSignalStop;
+  release(process, in_signal_stop ? process.stop->value : 0);
 }
 
 void ProcessTable::system_exited(Pid pid) {

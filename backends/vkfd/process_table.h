@@ -63,6 +63,9 @@ class ProcessTable {
   /// A process has died: its tracees go on untraced, its children are nobody's.
   void abandon(Pid process);
 
+  /// A process of ours has executed another program: only its first thread is left, and traces on.
+  void executed(Pid process);
+
   // See `kfd::Os` for what these do and their errors.
   [[nodiscard]] Pid start(Pid parent, std::optional<BuiltIn> program, bool stopped);
   [[nodiscard]] kfd::SysResult<long> trace(const Caller& caller, kfd::PtraceOp op, Pid pid,
@@ -71,6 +74,8 @@ class ProcessTable {
   [[nodiscard]] kfd::SysResult<void> signal(Pid pid, int number);
   [[nodiscard]] kfd::SysResult<std::size_t> read_memory(Pid pid,
                                                         std::span<const kfd::MemoryRange> ranges);
+  /// Its /proc/PID/status, as far as it is modelled: State, TracerPid and NSpid. Errors: ENOENT.
+  [[nodiscard]] kfd::SysResult<std::string> status(Pid pid);
   /// Whether it has exited; ESRCH: there is no such process (any more).
   [[nodiscard]] kfd::SysResult<bool> exited(Pid pid);
 
@@ -95,6 +100,7 @@ class ProcessTable {
   kfd::SysResult<long> seize(const Caller& caller, Process& process, std::uint64_t options);
   void interrupt(Process& process);
   void cont(Process& process, int signal);
+  void release_from_dead(Process& process);
   void release(Process& process, int signal);
 
   void go_on_soon(Process& process);

@@ -121,6 +121,18 @@ void SimOs::kill() {
   kernel_->die();
 }
 
+void SimOs::exec() {
+  for (File& file : files_) {
+    const bool stays = std::dynamic_pointer_cast<WakeFile>(file) != nullptr ||
+                       std::dynamic_pointer_cast<SignalFile>(file) != nullptr;
+    if (!stays) {
+      file = nullptr;
+    }
+  }
+  machine_.processes().executed(pid_);
+  machine_.system().kfd().exec_process(pid_);
+}
+
 void SimOs::abandon() {
   if (mark_dead()) {
     kernel_->die();

@@ -56,7 +56,11 @@ class SimOs final : public kfd::Os,
   /// unwound, and when its last call has left the driver, its debug sessions end (which resumes
   /// their targets). From a party that is not one of its workers. Blocks: no virtual time.
   void kill();
-  /// The same without unwinding anybody, for when the world itself ends the parties.
+  /// It executes its program anew: its files are closed, the driver forgets it, and what threads
+  /// other than its first one trace is let go of. Whoever traces it gets no stop; its workers and
+  /// wakers stay, for they stand for those of the new program.
+  void exec();
+  /// The same as `kill` without unwinding anybody, for when the world itself ends the parties.
   void abandon();
   /// The user asks the process to end: what `signals` is readable for.
   void ask_to_end(int signal);

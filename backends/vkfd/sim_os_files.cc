@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -29,6 +32,26 @@ using kfd::PtraceOp;
 using kfd::sys_fail;
 using kfd::SysResult;
 using kfd::Tid;
+
+namespace {
+
+/// The process, or thread, whose /proc/PID/status `path` is.
+std::optional<Pid> owner_of_status(std::string_view path) {
+  constexpr std::string_view kFolder = "/proc/";
+  constexpr std::string_view kFile = "/status";
+  if (!path.starts_with(kFolder) || !path.ends_with(kFile) ||
+      path.size() <= kFolder.size() + kFile.size()) {
+    return std::nullopt;
+  }
+  path.remove_prefix(kFolder.size());
+  path.remove_suffix(kFile.size());
+  std::int32_t number = 0;
+  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), number);
+  return error == std::errc() && end == path.data() + path.size() ? std::optional(Pid(number))
+                                                                  : std::nullopt;
+}
+
+}  // namespace
 
 // ---- files
 
@@ -91,6 +114,9 @@ SysResult<PipeEnds> SimOs::pipe() {
 SysResult<std::string> SimOs::read_file(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
+  }
+  if (const auto pid = owner_of_status(path)) {
+    return machine_.processes().status(machine_.process_of(pid->value()));
   }
   return machine_.files().read(path);
 }

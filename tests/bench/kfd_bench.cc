@@ -9,6 +9,7 @@
 #include <atomic>
 #include <cerrno>
 #include <chrono>
+#include <csignal>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -314,6 +315,90 @@ void BM_AttachDetach(benchmark::State& state) {
   GPREEMPT_CHECK(backend->close().has_value());
 }
 BENCHMARK(BM_AttachDetach)->UseRealTime();
+
+// ---- stops
+
+/// Reports the number of each signal that it gets. Forked.
+[[noreturn]] void report_signals(int report) {
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  ::sigprocmask(SIG_BLOCK, &set, nullptr);
+  report_number(report, 0);
+  for (int signal = 0;;) {
+    ::sigwait(&set, &signal);
+    report_number(report, signal);
+  }
+}
+
+/// From a signal's sending until its target has it, with so many targets under control, each of
+/// which stops for it and is let go on. Without one: what Linux itself takes.
+void BM_SignalToOneOfManyTargets(benchmark::State& state) {
+  const auto controlled = static_cast<std::size_t>(state.range(0));
+  std::vector<std::unique_ptr<ForkedProcess>> processes;
+  for (std::size_t i = 0; i < std::max<std::size_t>(controlled, 1); ++i) {
+    processes.push_back(std::make_unique<ForkedProcess>(report_signals));
+    GPREEMPT_CHECK(processes.back()->read().has_value());
+  }
+  RealProcesses os;
+  os.create_queue(0);
+  auto backend = open_backend(os, {.rescan_period = {}, .first_queue_poll = {}}).value();
+  for (std::size_t i = 0; i < controlled; ++i) {
+    GPREEMPT_CHECK(backend->attach(processes[i]->pid(), AttachMode::kControl).has_value());
+  }
+  for (std::size_t attached = 0; attached < controlled;) {
+    const auto event = backend->next_event(kForever).value();
+    attached += event && std::holds_alternative<AttachDone>(event->what) ? 1U : 0U;
+  }
+  std::vector<std::int64_t> times;
+  std::size_t next = 0;
+  for (auto _ : state) {
+    const ForkedProcess& target = *processes[next++ % processes.size()];
+    const Instant begin = os.now();
+    target.send(SIGUSR1);
+    benchmark::DoNotOptimize(target.read());
+    times.push_back(to_ns(os.now() - begin));
+  }
+  const Sample sample(std::move(times));
+  state.counters["p50_us"] = microseconds(sample, 0.5);
+  state.counters["p99_us"] = microseconds(sample, 0.99);
+  state.counters["max_us"] = microseconds(sample, 1);
+  GPREEMPT_CHECK(backend->close().has_value());
+}
+BENCHMARK(BM_SignalToOneOfManyTargets)->Arg(0)->Arg(1)->Arg(64)->UseRealTime();
+
+/// From the driver's word that a target's runtime starts or ends until the answer that it waits
+/// for.
+void BM_RuntimeHandshake(benchmark::State& state) {
+  const ForkedProcess process([](int) {
+    for (;;) {
+      ::pause();
+    }
+  });
+  RealProcesses os;
+  os.create_queue(0);
+  auto backend = open_backend(os, {.rescan_period = {}, .first_queue_poll = {}}).value();
+  const TargetId target = backend->attach(process.pid(), AttachMode::kControl).value();
+  for (bool attached = false; !attached;) {
+    const auto event = backend->next_event(kForever).value();
+    attached = event && std::holds_alternative<AttachDone>(event->what);
+  }
+  std::vector<std::int64_t> times;
+  for (auto _ : state) {
+    os.clear_log();
+    const Instant begin = os.now();
+    os.raise({.exception_mask = abi::kProcessRuntime, .gpu_id = 0, .queue_id = 0});
+    GPREEMPT_CHECK(os.await_call("send 0x800000000000 0 0"));
+    times.push_back(to_ns(os.now() - begin));
+  }
+  const Sample sample(std::move(times));
+  state.counters["p50_us"] = microseconds(sample, 0.5);
+  state.counters["p99_us"] = microseconds(sample, 0.99);
+  state.counters["max_us"] = microseconds(sample, 1);
+  GPREEMPT_CHECK(backend->detach(target).has_value());
+  GPREEMPT_CHECK(backend->close().has_value());
+}
+BENCHMARK(BM_RuntimeHandshake)->UseRealTime();
 
 }  // namespace
 }  // namespace gpreempt::kfd

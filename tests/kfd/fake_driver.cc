@@ -132,7 +132,11 @@ SysResult<long> FakeDriver::ioctl(Fd /*fd*/, std::uint32_t request, void* arg) {
   if (request != abi::kDbgTrap) {
     return sys_fail(ENOTTY);
   }
-  return trap(*static_cast<abi::TrapArgs*>(arg));
+  auto& args = *static_cast<abi::TrapArgs*>(arg);
+  if (exited_leader_ != 0 && args.pid == static_cast<std::uint32_t>(exited_leader_)) {
+    return sys_fail(ESRCH);
+  }
+  return trap(args);
 }
 
 SysResult<long> FakeDriver::trap(abi::TrapArgs& args) {
@@ -293,12 +297,22 @@ SysResult<long> FakeDriver::ptrace(PtraceOp op, Tid tid, std::uint64_t arg) {
 
 SysResult<std::optional<ChildStatus>> FakeDriver::poll_child(Tid /*tid*/) {
   const std::scoped_lock lock(mutex_);
+  if (std::exchange(child_lost_, false)) {
+    return sys_fail(ECHILD);
+  }
   std::optional<ChildStatus> change;
   if (!changes_.empty()) {
     change = changes_.front();
     changes_.pop_front();
   }
   return change;
+}
+
+SysResult<std::size_t> FakeDriver::wait(std::span<WaitFd> fds, Instant deadline) {
+  if (waits_fail_ && fds.size() > 1) {
+    return sys_fail(ENOMEM);
+  }
+  return LinuxOs::wait(fds, deadline);
 }
 
 SysResult<Fd> FakeDriver::child_events() { return child_fd_; }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
 #include <cstddef>
 #include <cstdint>
@@ -50,6 +51,12 @@ class FakeDriver : public LinuxOs {
   void change_child(ChildStatus::Kind kind, int value);
   /// The answer to the next interrupt is this stop instead of an interrupt-stop.
   void set_interrupt_stop(ChildStatus::Kind kind, int value);
+  /// The next poll finds no tracee: its leader is gone, and another thread has its number.
+  void lose_child();
+  /// From now on no wait for more than one file succeeds: those of sessions.
+  void fail_waits() { waits_fail_ = true; }
+  /// The driver finds the process by its other threads only.
+  void exit_leader(Pid pid) { exited_leader_ = pid.value(); }
   void fail_seize(int number) { seize_error_ = number; }
   void fail_open(int number) { open_error_ = number; }
   void set_version(int error, abi::Version version);
@@ -71,6 +78,7 @@ class FakeDriver : public LinuxOs {
 
   // ---- Os
 
+  [[nodiscard]] SysResult<std::size_t> wait(std::span<WaitFd> fds, Instant deadline) override;
   [[nodiscard]] SysResult<Fd> open(const std::string& path, OpenMode mode) override;
   [[nodiscard]] SysResult<std::string> read_file(const std::string& path) override;
   [[nodiscard]] SysResult<std::vector<std::string>> list_dir(const std::string& path) override;
@@ -119,6 +127,9 @@ class FakeDriver : public LinuxOs {
   Fd child_fd_ = kNoFd;
   Fd observed_pidfd_ = kNoFd;
   bool has_exited_ = false;
+  bool child_lost_ = false;
+  std::atomic<bool> waits_fail_ = false;
+  std::atomic<std::int32_t> exited_leader_ = 0;
   Fd beats_ = kNoFd;
   int beat_error_ = 0;
   bool waits_for_ever_ = false;

@@ -68,6 +68,14 @@ void FakeDriver::change_child(ChildStatus::Kind kind, int value) {
   LinuxOs::wake(child_fd_);
 }
 
+void FakeDriver::lose_child() {
+  {
+    const std::scoped_lock lock(mutex_);
+    child_lost_ = true;
+  }
+  LinuxOs::wake(child_fd_);
+}
+
 void FakeDriver::set_interrupt_stop(ChildStatus::Kind kind, int value) {
   const std::scoped_lock lock(mutex_);
   interrupt_stop_ = {.tid = kTargetPid.value(), .kind = kind, .value = value};

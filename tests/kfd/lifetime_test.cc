@@ -235,6 +235,47 @@ TEST_F(SessionTest, CallBetweenExecAndItsStopDoesNotEndTheSession) {
   EXPECT_EQ(done.error->code, Errc::kBusy);
 }
 
+TEST_F(SessionTest, LeaderThatExitsLeavesItsOtherThreadsUnderControl) {
+  const auto queues = attach({0});
+  (void)suspend(queues);
+  driver_.set_file("/proc/4711/task/4711/status", "State:\tZ (zombie)\n");
+  driver_.set_file("/proc/4711/task/4712/status", "State:\tS (sleeping)\n");
+  driver_.exit_leader(FakeDriver::kTargetPid);
+  driver_.clear_log();
+  EXPECT_EQ(outcomes(resume(queues)), std::vector{Outcome::kOk});
+  EXPECT_EQ(driver_.log(), (Log{"resume 0"}));
+  EXPECT_TRUE(backend_->close());
+  EXPECT_EQ(driver_.log(), (Log{"resume 0", "disable", "interrupt", "detach 0"}));
+}
+
+TEST_F(SessionTest, CloseFailsWhenALivingProcessCannotBeResumed) {
+  (void)suspend(attach({0}));
+  driver_.exit_leader(FakeDriver::kTargetPid);  // and no other thread of it can be seen
+  EXPECT_FALSE(backend_->close());
+}
+
+TEST_F(SessionTest, ExecOfAnotherThreadIsTracedAgain) {
+  const auto queues = attach({0});
+  driver_.lose_child();
+  EXPECT_EQ(take<QueueGone>().queue, queues[0]);
+  EXPECT_TRUE(driver_.await_call("enable 0x800040000000"));
+  EXPECT_EQ(driver_.log()[0], "seize 0x50");
+}
+
+TEST_F(SessionTest, SessionThatCannotWaitEndsAndSaysSo) {
+  (void)attach({0});
+  driver_.fail_waits();
+  driver_.create_queue(1);  // wakes it
+  while (true) {
+    const auto event = backend_->next_event(saturating_add(backend_->now(), kPatience));
+    ASSERT_TRUE(event && *event);
+    if (std::holds_alternative<DetachDone>((*event)->what)) {
+      break;
+    }
+  }
+  EXPECT_TRUE(backend_->queues(target_).empty());
+}
+
 TEST_F(SessionTest, CloseResumesDisablesAndDetaches) {
   const auto queues = attach({0, 1});
   (void)suspend(queues);
@@ -365,6 +406,16 @@ TEST_F(RescanTest, QueueThatIsGoneIsFound) {
   const auto queues = attach({0});
   driver_.destroy_queue(0);
   EXPECT_EQ(take<QueueGone>().queue, queues[0]);
+}
+
+TEST_F(RescanTest, LeaseOfASessionThatSomebodyEndedIsOverAndTheSessionEnabledAgain) {
+  const auto queues = attach({0});
+  driver_.fail_next(TrapOp::kResumeQueues, std::vector<int>(100, EINVAL));
+  ASSERT_TRUE(backend_->control(target_, queues, Suspend{.grace = {}, .lease = Duration(1)}));
+  (void)take<ControlDone>();
+  EXPECT_EQ(take<LeaseExpired>().queues, queues);
+  EXPECT_TRUE(driver_.await_call("enable 0x800040000000"));
+  EXPECT_TRUE(backend_->close());
 }
 
 TEST_F(RescanTest, SessionThatSomebodyEndedIsEnabledAgain) {

@@ -86,6 +86,23 @@ TEST_F(RescueTest, NobodyAnswersForAnotherTracer) {
   EXPECT_EQ(driver_.log(), (Log{"seize 0x50", "disable"}));
 }
 
+TEST_F(RescueTest, TracerThatRunsKeepsItsSession) {
+  driver_.fail_seize(EPERM);
+  driver_.set_file("/proc/4711/status", "TracerPid:\t99\n");
+  driver_.set_file("/proc/99/status", "Name:\tgpreempt\nState:\tS (sleeping)\n");
+  const auto refused = error();
+  EXPECT_EQ(refused.code, Errc::kNotPermitted);
+  EXPECT_NE(refused.what.find("thread 99 traces it"), std::string::npos);
+  EXPECT_EQ(driver_.log(), (Log{"seize 0x50"}));
+}
+
+TEST_F(RescueTest, TracerThatIsStoppedLosesItsSession) {
+  driver_.fail_seize(EPERM);
+  driver_.set_file("/proc/4711/status", "TracerPid:\t99\n");
+  driver_.set_file("/proc/99/status", "Name:\tgpreempt\nState:\tT (stopped)\n");
+  EXPECT_TRUE(rescued().ended_session);
+}
+
 TEST_F(RescueTest, ProcessThatSomebodyTracesNamesTheTracer) {
   driver_.fail_seize(EPERM);
   driver_.fail_next(TrapOp::kDisable, {EPERM});

@@ -3,6 +3,7 @@
 // Method: Linux's own processes under a scripted driver.
 #include <gtest/gtest.h>
 #include <sys/prctl.h>
+#include <sys/syscall.h>
 #include <sys/types.h>
 #include <unistd.h>
 
@@ -21,6 +22,8 @@
 #include <vector>
 
 #include "backends/kfd/kfd_backend.h"
+#include "backends/kfd/linux_os.h"
+#include "backends/kfd/os.h"
 #include "core/backend.h"
 #include "core/checked_backend.h"
 #include "core/event.h"
@@ -109,6 +112,63 @@ class RealProcessTest : public ::testing::Test {
   TargetId target_;
   QueueId queue_;
 };
+
+// ---- what was inherited
+
+TEST(InheritedSignals, ChildrenAreHeardOfThoughTheyWereIgnored) {
+  // NOLINTNEXTLINE(cert-err33-c): what was there before does not matter
+  (void)std::signal(SIGCHLD, SIG_IGN);
+  LinuxOs os;
+  const std::vector<std::string> argv = {"true"};
+  const auto child = os.start(argv, {}, false);
+  ASSERT_TRUE(child);
+  std::vector<WaitFd> fds{WaitFd{.fd = os.child_events().value()}};
+  EXPECT_EQ(os.wait(fds, os.now() + seconds(20)).value(), 1U);
+  const auto status = os.poll_child(child->value());
+  ASSERT_TRUE(status && *status);
+  EXPECT_EQ((*status)->kind, ChildStatus::Kind::kExited);
+}
+
+// ---- many targets
+
+TEST(ManyTargets, EachGetsItsOwnSignalsInOrder) {
+  constexpr std::size_t kTargets = 64;
+  constexpr int kSignals = 10;
+  std::vector<std::unique_ptr<ForkedProcess>> processes;
+  for (std::size_t i = 0; i < kTargets; ++i) {
+    processes.push_back(std::make_unique<ForkedProcess>([](int report) {
+      const sigset_t set = block({SIGRTMIN});
+      report_number(report, -1);
+      for (siginfo_t info{};;) {
+        ::sigwaitinfo(&set, &info);
+        report_number(report, info.si_value.sival_int);
+      }
+    }));
+    ASSERT_EQ(processes.back()->read(), -1);
+  }
+  RealProcesses driver;
+  driver.create_queue(0);
+  const auto backend = make_checked_backend(open_backend(driver, {.first_queue_poll = {}}).value());
+  for (const auto& process : processes) {
+    ASSERT_TRUE(backend->attach(process->pid(), AttachMode::kControl));
+  }
+  for (std::size_t attached = 0; attached < kTargets;) {
+    const auto event = backend->next_event(saturating_add(backend->now(), seconds(20)));
+    ASSERT_TRUE(event && *event);
+    attached += std::holds_alternative<AttachDone>((*event)->what) ? 1U : 0U;
+  }
+  for (int number = 0; number < kSignals; ++number) {
+    for (const auto& process : processes) {
+      process->send(SIGRTMIN, number);
+    }
+  }
+  for (const auto& process : processes) {
+    for (int number = 0; number < kSignals; ++number) {
+      ASSERT_EQ(process->read(), number);
+    }
+  }
+  EXPECT_TRUE(backend->close());
+}
 
 // ---- who is traced
 
@@ -235,7 +295,11 @@ TEST_F(SignalTest, ProcessCanBeAttachedWhileStopped) {
 
 // ---- exec and the end
 
-TEST_F(RealProcessTest, ExecKeepsTheProcessUnderControl) {
+enum class State { kRunning, kSuspended, kStopped };
+
+class ExecTest : public RealProcessTest, public ::testing::WithParamInterface<State> {};
+
+TEST_P(ExecTest, KeepsTheProcessUnderControl) {
   start([](int report) {
     const sigset_t set = block({SIGUSR1});
     report_number(report, 0);
@@ -244,7 +308,9 @@ TEST_F(RealProcessTest, ExecKeepsTheProcessUnderControl) {
   });
   EXPECT_EQ(process_->read(), 0);
   attach();
-  suspend();
+  if (GetParam() == State::kSuspended) {
+    suspend();
+  }
   driver_.clear_log();
   process_->send(SIGUSR1);
   EXPECT_EQ(take<QueueGone>().queue, queue_);
@@ -253,7 +319,61 @@ TEST_F(RealProcessTest, ExecKeepsTheProcessUnderControl) {
   EXPECT_EQ(traced_threads(process_->pid()), 1U);
 }
 
-enum class State { kRunning, kSuspended, kStopped };
+INSTANTIATE_TEST_SUITE_P(Of, ExecTest, ::testing::Values(State::kRunning, State::kSuspended),
+                         [](const auto& each) {
+                           return std::string(each.param == State::kRunning ? "Running"
+                                                                            : "Suspended");
+                         });
+
+TEST_F(RealProcessTest, ForkInEveryStateLeavesTheWorkerAlone) {
+  start([](int report) {
+    const sigset_t set = block({SIGUSR1});
+    report_number(report, 0);
+    for (;;) {
+      (void)await_signal(set);
+      add_worker(report);
+    }
+  });
+  EXPECT_EQ(process_->read(), 0);
+  attach();
+  for (const bool suspended : {false, true}) {
+    if (suspended) {
+      suspend();
+    }
+    process_->send(SIGUSR1);
+    const auto worker = process_->read();
+    ASSERT_TRUE(worker);
+    EXPECT_FALSE(is_traced(Pid(*worker), *worker));
+  }
+}
+
+TEST_F(RealProcessTest, ProcessIsLetGoOfWhenOnlyItsLeaderHasExited) {
+  start([](int report) {
+    const sigset_t set = block({SIGUSR1, SIGUSR2});
+    std::thread([report, set] {
+      while (await_signal(set) != SIGUSR2) {
+      }
+      report_number(report, 1);
+      pause_for_ever();
+    }).detach();
+    report_number(report, 0);
+    ::syscall(SYS_tgkill, ::getpid(), ::gettid(), SIGSTOP);
+    ::syscall(SYS_exit, 0);
+  });
+  EXPECT_EQ(process_->read(), 0);
+  EXPECT_TRUE(await_state(process_->pid(), "T"));
+  attach();
+  suspend();
+  process_->send(SIGCONT);
+  EXPECT_TRUE(await_state(process_->pid(), "Z"));
+  driver_.exit_leader(process_->pid());
+  driver_.clear_log();
+  close();
+  EXPECT_EQ(driver_.log(), (std::vector<std::string>{"resume 0", "disable"}));
+  process_->send(SIGUSR2);
+  EXPECT_EQ(process_->read(), 1);
+}
+
 struct End {
   std::string name;
   State state;

@@ -20,7 +20,9 @@ class RuntimeProcess {
     kStartRuntime,
     kStartRuntimeElsewhere,  ///< on another thread, for whose end it waits
     kEndRuntime,
-    kExecute,  ///< another program, which never opens the device
+    kExecute,           ///< another program, which never opens the device
+    kExecuteElsewhere,  ///< the same by another thread, which takes the leader's number
+    kExitLeader,        ///< another thread goes on counting, and obeys
     kExit,
   };
 

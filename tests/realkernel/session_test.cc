@@ -104,6 +104,24 @@ TEST_F(SessionTest, ProcessThatExecutesAnotherProgramStaysUnderControl) {
   EXPECT_TRUE(is_ok(controller_->close()));
 }
 
+TEST_F(SessionTest, ProcessWhoseOtherThreadExecutesAProgramStaysUnderControl) {
+  attach();
+  EXPECT_TRUE(is_ok(controller_->suspend(kLease)));
+  target_.give(Order::kExecuteElsewhere);
+  EXPECT_TRUE(is_ok(controller_->await<QueueGone>()));
+  EXPECT_TRUE(is_ok(controller_->detach()));
+  EXPECT_TRUE(is_ok(controller_->close()));
+}
+
+TEST_F(SessionTest, ProcessWhoseLeaderHasExitedIsResumedAndLetGo) {
+  attach();
+  EXPECT_TRUE(is_ok(controller_->suspend(kLease)));
+  EXPECT_TRUE(target_.obeys(Order::kExitLeader));
+  EXPECT_TRUE(await_state(target_.pid(), "Z"));
+  EXPECT_TRUE(is_ok(controller_->close()));
+  EXPECT_TRUE(target_.runs_on());
+}
+
 TEST_F(SessionTest, StoppedProcessIsAttachedAndStaysStopped) {
   target_.process().send(SIGSTOP);
   EXPECT_TRUE(await_state(target_.pid(), "T"));

@@ -60,7 +60,7 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
   co_await process.mutex.acquire();
   call.book(DriverPhase::kLock, timeline_.now());
   // The session may have ended while this call waited, with its target or by its debugger's death.
-  error = check(request.caller, request.target, Gate::kRuntime);
+  error = process.alive ? check(request.caller, request.target, Gate::kRuntime) : -ESRCH;
   if (error != 0) {
     process.mutex.release();
     reply(error, ids);

@@ -84,11 +84,36 @@ bool KfdModel::alive(Pid pid) const { return find(pid) != nullptr; }
 void KfdModel::exit_process(Pid pid) {
   if (Process* process = find(pid)) {
     process->alive = false;
-    tasks_.start(end(*process));
+    tasks_.start(end(*process, true));
   }
 }
 
-Task KfdModel::end(Process& process) {
+void KfdModel::exec_process(Pid pid) {
+  if (find(pid) == nullptr) {
+    return;
+  }
+  // The memory goes, and the driver's process with it (kfd_process_notifier_release); the task and
+  // its tracer stay.
+  std::unique_ptr<Process> old = std::exchange(processes_[pid], std::make_unique<Process>());
+  Process& made = *processes_[pid];
+  made.pid = pid;
+  made.tracer = old->tracer;
+  old->alive = false;
+  forget_tracees(pid, false);
+  replaced_.push_back(std::move(old));
+  tasks_.start(end(*replaced_.back(), false));
+}
+
+void KfdModel::forget_tracees(Pid tracer, bool of_first_thread) {
+  for (const auto& [pid, target] : processes_) {
+    if (target->tracer && target->tracer->process == tracer &&
+        (of_first_thread || target->tracer->thread != tracer.value())) {
+      target->tracer.reset();
+    }
+  }
+}
+
+Task KfdModel::end(Process& process, bool exits) {
   process.runtime_answered.interrupt();
   for (auto& [id, queue] : process.queues) {
     queue.wake_destroyers(false);
@@ -96,20 +121,20 @@ Task KfdModel::end(Process& process) {
   // Its own sessions end first (kfd_process_notifier_release_internal), its queues after.
   for (const auto& [pid, owned] : processes_) {
     Process& target = *owned;
-    if (process.sessions > 0 && target.debugger == process.pid) {
+    if (process.sessions > 0 && target.debugger == &process) {
       co_await target.mutex.acquire();
-      if (target.debugger == process.pid && target.debug_enabled) {
+      if (target.debugger == &process && target.debug_enabled) {
         co_await close_session(target);
       }
       target.mutex.release();
     }
-    if (target.tracer.has_value() && target.tracer->process == process.pid) {
-      target.tracer.reset();
-    }
+  }
+  if (exits) {
+    forget_tracees(process.pid, true);
   }
   co_await process.mutex.acquire();
   if (process.debug_enabled) {
-    forget_session(process, process.debugger ? find(*process.debugger) : nullptr);
+    forget_session(process);
   }
   for (const Device& device : process.devices) {
     co_await terminate(process, device.gpu);

@@ -141,6 +141,9 @@ class KfdModel {
   /// It ends, by itself or by SIGKILL: its debug sessions are disabled (which resumes their
   /// targets), then its queues go, with one refresh of every GPU it sees.
   void exit_process(Pid pid);
+  /// It executes another program: for the driver it ends, and is a task that has not opened the
+  /// device; who traces it traces on, and so does its first thread.
+  void exec_process(Pid pid);
   /// CREATE_QUEUE: replies the id. The runlist with the queue is submitted when the reply comes.
   /// Errors: -ESRCH, -EINVAL (GPU not visible, priority), -ENOSPC (255 queues of the process on the
   /// GPU), -EPERM (4096 on the GPU), -ENOMEM (1024 ids, or no SDMA queue is free).
@@ -269,7 +272,7 @@ class KfdModel {
   [[nodiscard]] long find_watches(Caller caller, Pid target, std::optional<std::uint32_t> gpu,
                                   std::uint32_t*& watches);
   static void raise(Process& process, std::uint64_t& status, std::uint64_t exceptions);
-  static void forget_session(Process& process, Process* debugger);
+  static void forget_session(Process& process);
 
   // the way into the driver
   Task enter(const Process* process, CallRecord& call);
@@ -292,7 +295,8 @@ class KfdModel {
   void lose(Process& process, std::uint32_t gpu);
 
   // processes and queues
-  Task end(Process& process);
+  Task end(Process& process, bool exits);
+  void forget_tracees(Pid tracer, bool of_first_thread);
   Task terminate(Process& process, std::uint32_t gpu);
   Task create(Process& process, NewQueue request, CallRecord& call, long& result);
   [[nodiscard]] long room_for(const Process& process, const NewQueue& request) const;
@@ -348,6 +352,7 @@ class KfdModel {
   std::uint64_t seed_;
   std::vector<std::unique_ptr<Node>> nodes_;
   std::map<Pid, std::unique_ptr<Process>> processes_;
+  std::vector<std::unique_ptr<Process>> replaced_;  ///< by an exec of theirs
   std::vector<DriverCall> calls_;
   std::function<void(Pid)> on_reset_;
   std::uint64_t next_serial_ = 1;

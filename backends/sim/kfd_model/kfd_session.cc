@@ -45,8 +45,9 @@ long KfdModel::check(Caller caller, Pid target, Gate gate) const {
     return -ESRCH;
   }
   const bool traced = process->tracer && process->tracer->thread == caller.thread;
-  const bool exempt = personality_.debugger_process_counts ? process->debugger == caller.process
-                                                           : gate == Gate::kDisable;
+  const bool exempt = personality_.debugger_process_counts
+                          ? process->debugger == find(caller.process)
+                          : gate == Gate::kDisable;
   if (target != caller.process && !traced && !exempt) {
     return -EPERM;
   }
@@ -79,10 +80,10 @@ Task KfdModel::do_enable(Caller caller, Pid target, EnableRequest request, Reply
   Process& process = *find(target);
   co_await process.mutex.acquire();
   // Either side may have gone while this call waited.
-  long result = check(caller, target, Gate::kEnable);
+  long result = process.alive ? check(caller, target, Gate::kEnable) : -ESRCH;
   if (result == 0) {
     if (target != caller.process) {
-      process.debugger = caller.process;  // whatever comes of it
+      process.debugger = find(caller.process);  // whatever comes of it
     }
     co_await open_session(process, request, result);
   }
@@ -102,8 +103,8 @@ Task KfdModel::open_session(Process& process, EnableRequest& request, long& resu
   }
   process.notify = std::move(request.notify);
   process.debug_enabled = true;
-  if (Process* const debugger = process.debugger ? find(*process.debugger) : nullptr) {
-    ++debugger->sessions;
+  if (process.debugger != nullptr) {
+    ++process.debugger->sessions;
   }
   if (process.runtime.enabled) {
     co_await activate(process);
@@ -115,7 +116,7 @@ Task KfdModel::open_session(Process& process, EnableRequest& request, long& resu
   result = -EFAULT;
   co_await deactivate(process);
   if (personality_.enable_fault_undoes) {
-    forget_session(process, process.debugger ? find(*process.debugger) : nullptr);
+    forget_session(process);
   }
 }
 
@@ -139,20 +140,18 @@ Task KfdModel::do_disable(Caller caller, Pid target, Reply reply) {
   reply(open ? 0 : -EINVAL);
 }
 
-void KfdModel::forget_session(Process& process, Process* debugger) {
-  if (debugger != nullptr) {
-    --debugger->sessions;
+void KfdModel::forget_session(Process& process) {
+  if (process.debugger != nullptr) {
+    --process.debugger->sessions;
   }
-  process.debugger.reset();
+  process.debugger = nullptr;
   process.debug_enabled = false;
   process.notify = nullptr;
 }
 
 /// kfd_dbg_trap_disable
 Task KfdModel::close_session(Process& process) {
-  // The debugger may be a process that is ending, which `find` no longer gives.
-  const auto debugger = processes_.find(process.debugger.value_or(process.pid));
-  forget_session(process, process.debugger ? debugger->second.get() : nullptr);
+  forget_session(process);
   if (process.runtime.enabled) {
     co_await deactivate(process);
   }

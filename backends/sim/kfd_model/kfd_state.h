@@ -71,7 +71,7 @@ struct KfdModel::Process {
   // who traces it, and the debug session
   std::optional<Caller> tracer;
   bool debug_enabled = false;
-  std::optional<Pid> debugger;  ///< who asked for ENABLE last, refused or not; never itself
+  Process* debugger = nullptr;  ///< who asked for ENABLE last, refused or not; never itself
   int sessions = 0;             ///< of others, counted as theirs (debugged_process_count)
   std::uint64_t exception_mask = 0;
   std::uint64_t process_exceptions = 0;
