@@ -8,9 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <limits>
-#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -25,8 +23,6 @@
 namespace gpreempt::kfd {
 namespace {
 
-using Properties = std::map<std::string, std::uint64_t, std::less<>>;
-
 std::optional<std::uint64_t> parse_number(std::string_view text) {
   std::uint64_t value = 0;
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
@@ -36,35 +32,10 @@ std::optional<std::uint64_t> parse_number(std::string_view text) {
   return value;
 }
 
-Result<Properties> parse_properties(const std::string& path, std::string_view text) {
-  Properties properties;
-  for (std::size_t line_number = 1; !text.empty(); ++line_number) {
-    const auto end = std::min(text.find('\n'), text.size());
-    const auto line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
-    const auto space = line.find(' ');
-    if (space == 0 || space == std::string_view::npos) {
-      return fail(Errc::kParse, fmt::format("{}:{}:1: expected \"key value\", found \"{}\"", path,
-                                            line_number, line));
-    }
-    const auto value = parse_number(line.substr(space + 1));
-    if (!value) {
-      return fail(Errc::kParse, fmt::format("{}:{}:{}: expected a decimal number, found \"{}\"",
-                                            path, line_number, space + 2, line.substr(space + 1)));
-    }
-    const std::string key(line.substr(0, space));
-    if (!properties.emplace(key, *value).second) {
-      return fail(Errc::kParse,
-                  fmt::format("{}:{}:1: \"{}\" is there twice", path, line_number, key));
-    }
-  }
-  return properties;
-}
-
 /// Reads one key; the first error is kept and later keys are skipped.
 class PropertyReader {
  public:
-  PropertyReader(const std::string& path, const Properties& properties)
+  PropertyReader(const std::string& path, const NodeProperties& properties)
       : path_(path), properties_(properties) {}
 
   /// `fallback`: value on drivers that do not print the key yet.
@@ -93,7 +64,7 @@ class PropertyReader {
   }
 
   const std::string& path_;
-  const Properties& properties_;
+  const NodeProperties& properties_;
   std::optional<std::string> error_;
 };
 
@@ -150,6 +121,31 @@ Result<std::optional<GpuNode>> read_node(Os& os, const std::string& folder) {
 }
 
 }  // namespace
+
+Result<NodeProperties> parse_properties(const std::string& path, std::string_view text) {
+  NodeProperties properties;
+  for (std::size_t line_number = 1; !text.empty(); ++line_number) {
+    const auto end = std::min(text.find('\n'), text.size());
+    const auto line = text.substr(0, end);
+    text.remove_prefix(std::min(end + 1, text.size()));
+    const auto space = line.find(' ');
+    if (space == 0 || space == std::string_view::npos) {
+      return fail(Errc::kParse, fmt::format("{}:{}:1: expected \"key value\", found \"{}\"", path,
+                                            line_number, line));
+    }
+    const auto value = parse_number(line.substr(space + 1));
+    if (!value) {
+      return fail(Errc::kParse, fmt::format("{}:{}:{}: expected a decimal number, found \"{}\"",
+                                            path, line_number, space + 2, line.substr(space + 1)));
+    }
+    const std::string key(line.substr(0, space));
+    if (!properties.emplace(key, *value).second) {
+      return fail(Errc::kParse,
+                  fmt::format("{}:{}:1: \"{}\" is there twice", path, line_number, key));
+    }
+  }
+  return properties;
+}
 
 Result<std::vector<GpuNode>> read_topology(Os& os, const std::string& sysfs_root) {
   const std::string nodes = sysfs_root + "/class/kfd/kfd/topology/nodes";

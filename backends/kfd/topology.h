@@ -1,7 +1,10 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/kfd/os.h"
@@ -22,5 +25,13 @@ struct GpuNode {
 /// starts with file:line:column), kIo.
 /// Source: drivers/gpu/drm/amd/amdkfd/kfd_topology.c, node_show.
 [[nodiscard]] Result<std::vector<GpuNode>> read_topology(Os& os, const std::string& sysfs_root);
+
+/// A node's "properties", by key.
+using NodeProperties = std::map<std::string, std::uint64_t, std::less<>>;
+
+/// Takes such a file apart. `path` is for messages. Errors: kParse (text starts with
+/// file:line:column).
+[[nodiscard]] Result<NodeProperties> parse_properties(const std::string& path,
+                                                      std::string_view text);
 
 }  // namespace gpreempt::kfd

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <charconv>
+#include <chrono>
 #include <cmath>
 #include <cstdint>
 #include <optional>
@@ -64,14 +65,81 @@ constexpr std::uint32_t kGfx942 = 90402;
 /// Debugging with traps, launch override and launch mode, and firmware that supports it.
 constexpr std::uint32_t kDebugCapabilities = 0x20000000U | 0x00008000U | 0x00010000U | 0x00020000U;
 
-std::string properties_of(const sim::GpuParameters& gpu) {
+/// A PCI bus of its own for each GPU.
+constexpr std::uint32_t kFirstBus = 0x11;
+constexpr std::uint32_t kAmd = 0x1002;
+constexpr std::uint32_t kMi308x = 0x74a2;
+
+/// Every model is shown as a gfx942 of this product: parameters have no name of an architecture.
+std::string properties_of(const sim::GpuParameters& gpu, std::uint32_t index) {
   constexpr double kHzPerMhz = 1e6;
+  constexpr unsigned kBusShift = 8;
   return fmt::format(
       "cpu_cores_count 0\nsimd_count {}\nmax_waves_per_simd {}\nsimd_per_cu {}\nwave_front_size "
-      "64\ngfx_target_version {}\nnum_xcc {}\nnum_cp_queues {}\ncapability "
-      "{}\nmax_engine_clk_fcompute {}\n",
-      gpu.cus() * kSimdPerCu, gpu.waves_per_cu / kSimdPerCu, kSimdPerCu, kGfx942, gpu.xccs,
-      gpu.hqd_slots, kDebugCapabilities, std::llround(gpu.clock_hz / kHzPerMhz));
+      "{}\ngfx_target_version {}\nvendor_id {}\ndevice_id {}\nlocation_id {}\ndomain 0\nhive_id "
+      "0\nnum_xcc {}\nnum_cp_queues {}\ncapability {}\nmax_engine_clk_fcompute {}\n",
+      gpu.cus() * kSimdPerCu, gpu.waves_per_cu / kSimdPerCu, kSimdPerCu, gpu.lanes_per_wave,
+      kGfx942, kAmd, kMi308x, (kFirstBus + index) << kBusShift, gpu.xccs, gpu.hqd_slots,
+      kDebugCapabilities, std::llround(gpu.clock_hz / kHzPerMhz));
+}
+
+std::string_view partition_mode(const sim::GpuParameters& gpu) {
+  constexpr std::uint32_t kDual = 2;
+  constexpr std::uint32_t kTriple = 3;
+  if (gpu.partitions == 1) {
+    return "SPX";
+  }
+  if (gpu.xccs == 1) {
+    return "CPX";
+  }
+  return gpu.partitions == kDual ? "DPX" : gpu.partitions == kTriple ? "TPX" : "QPX";
+}
+
+/// A GPU's PCI device. Source: amdgpu_gfx.c, amdgpu_vram_mgr.c. The memory's size is what HIP
+/// prints on MI308X; the model takes none of it.
+void put_device(FileTree& files, const sim::GpuParameters& gpu, std::uint32_t index) {
+  const std::string folder =
+      fmt::format("/sys/bus/pci/devices/0000:{:02x}:00.0", kFirstBus + index);
+  constexpr std::uint64_t kVramBytes = std::uint64_t{192} << 30U;
+  files.put(folder + "/current_compute_partition", fmt::format("{}\n", partition_mode(gpu)));
+  files.put(folder + "/enforce_isolation", "0\n");
+  files.put(folder + "/mem_info_vram_total", fmt::format("{}\n", kVramBytes));
+  files.put(folder + "/mem_info_vram_used", "0\n");
+}
+
+/// The module's parameters, at their defaults but for what is modelled. Source: amdgpu_drv.c.
+void put_parameters(FileTree& files, const sim::GpuParameters& gpu) {
+  constexpr std::uint32_t kSlotsOfPipes = 32;
+  constexpr std::uint32_t kDefaultKernelQueues = 8;
+  const bool leaves_some =
+      gpu.hqd_slots <= kSlotsOfPipes && kSlotsOfPipes - gpu.hqd_slots <= kDefaultKernelQueues;
+  const auto put = [&](std::string_view name, std::int64_t value) {
+    files.put(fmt::format("/sys/module/amdgpu/parameters/{}", name), fmt::format("{}\n", value));
+  };
+  put("cwsr_enable", 1);
+  put("enforce_isolation", 0);
+  put("gpu_recovery", -1);
+  put("halt_if_hws_hang", 0);
+  put("hws_max_conc_proc", -1);
+  put("mes", 0);
+  put("num_kcq", leaves_some ? kSlotsOfPipes - gpu.hqd_slots : kDefaultKernelQueues);
+  put("queue_preemption_timeout_ms",
+      std::chrono::duration_cast<std::chrono::milliseconds>(gpu.fence_timeout).count());
+  put("sched_policy", 0);
+}
+
+/// AMD's package has a version, and taints; the kernel's own driver has its kernel's release.
+void put_driver(FileTree& files, std::string_view personality) {
+  constexpr std::string_view kPackage = "dkms-";
+  constexpr std::string_view kOwn = "upstream-";
+  const bool is_package = personality.starts_with(kPackage);
+  files.put("/sys/module/amdgpu/taint", is_package ? "OE\n" : "\n");
+  if (is_package) {
+    files.put("/sys/module/amdgpu/version",
+              fmt::format("{}\n", personality.substr(kPackage.size())));
+  } else if (personality.starts_with(kOwn)) {
+    files.put("/proc/sys/kernel/osrelease", fmt::format("{}\n", personality.substr(kOwn.size())));
+  }
 }
 
 }  // namespace
@@ -82,13 +150,11 @@ void put_sysfs(FileTree& files, const sim::SystemOptions& options) {
   for (std::uint32_t gpu = 0; gpu < options.gpus; ++gpu) {
     files.put(fmt::format("{}/{}/gpu_id", kNodes, gpu + 1),
               fmt::format("{}\n", sim::gpu_id_of(gpu)));
-    files.put(fmt::format("{}/{}/properties", kNodes, gpu + 1), properties_of(options.gpu));
+    files.put(fmt::format("{}/{}/properties", kNodes, gpu + 1), properties_of(options.gpu, gpu));
+    put_device(files, options.gpu, gpu);
   }
-  constexpr std::string_view kPackage = "dkms-";
-  if (options.personality.name.starts_with(kPackage)) {
-    files.put("/sys/module/amdgpu/version",
-              fmt::format("{}\n", options.personality.name.substr(kPackage.size())));
-  }
+  put_parameters(files, options.gpu);
+  put_driver(files, options.personality.name);
 }
 
 std::optional<SysResult<std::vector<std::string>>> list_queues(sim::System& system,

@@ -26,8 +26,9 @@ class FileTree {
   std::map<std::string, std::string, std::less<>> texts_;
 };
 
-/// Puts what amdkfd shows of the machine's GPUs into sysfs: the topology, with one CPU node before
-/// the GPUs, and the module's version if AMD's package is modelled.
+/// Puts what the driver shows of the machine and of itself into /sys: the topology, with one CPU
+/// node before the GPUs, their PCI devices, the module's parameters, and its version if AMD's
+/// package is modelled; otherwise the kernel's release into /proc.
 /// Source: drivers/gpu/drm/amd/amdkfd/kfd_topology.c, node_show.
 void put_sysfs(FileTree& files, const sim::SystemOptions& options);
 

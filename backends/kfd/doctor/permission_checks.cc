@@ -1,0 +1,179 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <cerrno>
+#include <limits>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "backends/kfd/doctor/box.h"
+#include "backends/kfd/doctor/checks.h"
+#include "backends/kfd/doctor/doctor.h"
+#include "backends/kfd/os.h"
+
+/// What this process may do, and with it a controller that is started as it is.
+namespace gpreempt::kfd::doctor {
+namespace {
+
+constexpr std::string_view kTraceFix =
+    "run as root, or `sudo setcap cap_sys_ptrace+ep $(command -v gpreempt)`; start a container "
+    "with "
+    "`--cap-add=SYS_PTRACE`";
+constexpr std::string_view kStatusFix = "mount /proc, or save /proc/self/status with the tree";
+
+/// One line of /proc/self/status, or the finding that it cannot be read.
+tl::expected<std::string, Finding> own_status(Box& box, std::string_view key) {
+  const auto status = box.status("self");
+  if (!status) {
+    return tl::unexpected<Finding>(unknown(
+        kDoctor, "/proc/self/status: " + sentence_of(status.error()), std::string(kStatusFix)));
+  }
+  const auto found = status->find(key);
+  if (found == status->end()) {
+    return tl::unexpected<Finding>(
+        unknown(kDoctor, fmt::format("/proc/self/status has no {}", key), std::string(kStatusFix)));
+  }
+  return found->second;
+}
+
+Findings check_ptrace_scope(Box& box) {
+  const std::string path = "/proc/sys/kernel/yama/ptrace_scope";
+  const auto text = box.text(path);
+  if (!text && text.error().number == ENOENT && !box.options().saved_tree) {
+    return {ok(kMachine, path + " is not there: this kernel has no such limit (Yama)")};
+  }
+  const auto scope = box.number(path);
+  if (!scope.value) {
+    return {unknown(kMachine, scope.problem, "mount /proc, or save that file with the tree")};
+  }
+  const std::string seen = fmt::format("{} is {}", path, *scope.value);
+  constexpr std::int64_t kNobody = 3;
+  if (*scope.value == 0) {
+    return {ok(kMachine, seen + ": attaching to other processes of one's user is allowed")};
+  }
+  if (*scope.value >= kNobody) {
+    return {blocked(kMachine, seen + ": nobody may attach to another process until a reboot",
+                    "take kernel.yama.ptrace_scope out of /etc/sysctl.d/ and boot again")};
+  }
+  const auto may = box.may_trace_all();
+  if (may.value_or(false)) {
+    return {ok(kMachine, seen + ", and this process has CAP_SYS_PTRACE")};
+  }
+  return {blocked(kMachine,
+                  fmt::format("{}: {} without CAP_SYS_PTRACE", seen,
+                              *scope.value == 1 ? "only one's own children may be attached to"
+                                                : "nobody may attach to another process"),
+                  fmt::format("`sudo sysctl kernel.yama.ptrace_scope=0`; or {}", kTraceFix))};
+}
+
+Findings check_capability(Box& box) {
+  const auto may = box.may_trace_all();
+  if (!may) {
+    return {unknown(kDoctor, "/proc/self/status has no CapEff that can be read",
+                    std::string(kStatusFix))};
+  }
+  if (*may) {
+    return {ok(kDoctor, "/proc/self/status: CapEff has CAP_SYS_PTRACE (bit 19)")};
+  }
+  return {
+      note(kDoctor,
+           "/proc/self/status: CapEff lacks CAP_SYS_PTRACE (bit 19): only processes of the same "
+           "user can be preempted, and none that changed its user",
+           std::string(kTraceFix))};
+}
+
+/// Whether system call filters let ptrace pass: no such thread is ESRCH, a filter says EPERM.
+SysResult<long> probe_ptrace(Os& os) {
+  return os.ptrace(PtraceOp::kSeize, std::numeric_limits<Tid>::max(), 0);
+}
+
+Findings check_seccomp(Box& box) {
+  const auto mode = own_status(box, "Seccomp");
+  if (!mode) {
+    return {mode.error()};
+  }
+  if (*mode == "0") {
+    return {ok(kDoctor, "/proc/self/status: Seccomp is 0: no system call is filtered")};
+  }
+  const std::string seen = fmt::format("/proc/self/status: Seccomp is {}: a filter is on", *mode);
+  const std::string fix =
+      "start the container with `--security-opt seccomp=unconfined`, or a profile that allows "
+      "ptrace and process_vm_readv";
+  if (box.options().saved_tree) {
+    return {unknown(kDoctor, seen + ", and what it refuses cannot be read", fix)};
+  }
+  const auto probe = probe_ptrace(box.os());
+  if (!probe && probe.error().number == ESRCH) {
+    return {ok(kDoctor, seen + ", and ptrace passes it")};
+  }
+  return {blocked(kDoctor,
+                  fmt::format("{}, and refuses ptrace ({})", seen,
+                              probe ? "no error" : sentence_of(probe.error())),
+                  fix)};
+}
+
+Findings check_new_privileges(Box& box) {
+  const auto bit = own_status(box, "NoNewPrivs");
+  if (!bit) {
+    return {bit.error()};
+  }
+  if (*bit == "0") {
+    return {ok(kDoctor, "/proc/self/status: NoNewPrivs is 0: sudo and file capabilities work")};
+  }
+  if (box.may_trace_all().value_or(false)) {
+    return {ok(kDoctor, "/proc/self/status: NoNewPrivs is set, and CAP_SYS_PTRACE is there")};
+  }
+  return {note(kDoctor,
+               "/proc/self/status: NoNewPrivs is set: sudo and file capabilities give nothing here",
+               "start the container without `--security-opt no-new-privileges`, or with "
+               "`--cap-add=SYS_PTRACE`")};
+}
+
+Findings check_debugfs(Box& box) {
+  const std::string path = "/sys/kernel/debug/kfd/mqds";
+  const std::string folder = "/sys/kernel/debug";
+  const std::string lost =
+      ": hardware slots, runlists and other processes' activity cannot be seen; preempting works "
+      "without";
+  const auto opened = box.os().open(path, OpenMode::kRead);
+  if (opened) {
+    box.os().close(*opened);
+    return {ok(kMachine, path + " can be read")};
+  }
+  const auto refused = [](SysError error) {
+    return error.number == EACCES || error.number == EPERM;
+  };
+  const auto entries = box.os().list_dir(folder);
+  if (refused(opened.error()) || (!entries && refused(entries.error()))) {
+    return {warning(kMachine, path + ": only root may read it" + lost,
+                    "run as root, or `sudo mount -o remount,mode=755 /sys/kernel/debug`")};
+  }
+  if (box.options().saved_tree) {
+    return {unknown(kMachine, fmt::format("{}: {}", path, sentence_of(opened.error())),
+                    "save it with the tree: `sudo cat /sys/kernel/debug/kfd/mqds`")};
+  }
+  if (!entries || entries->empty()) {
+    return {warning(kMachine, folder + " is empty: debugfs is not mounted" + lost,
+                    "`sudo mount -t debugfs none /sys/kernel/debug`; start a container with `-v "
+                    "/sys/kernel/debug:/sys/kernel/debug:ro`")};
+  }
+  return {warning(kMachine, fmt::format("{}: {}", path, sentence_of(opened.error())) + lost,
+                  "load the driver with `sudo modprobe amdgpu`")};
+}
+
+}  // namespace
+
+std::span<const Check> permission_checks() {
+  static constexpr std::array<Check, 5> kChecks = {{
+      {.id = "ptrace-scope", .run = check_ptrace_scope},
+      {.id = "ptrace-capability", .run = check_capability},
+      {.id = "seccomp", .run = check_seccomp},
+      {.id = "new-privileges", .run = check_new_privileges},
+      {.id = "debugfs", .run = check_debugfs},
+  }};
+  return kChecks;
+}
+
+}  // namespace gpreempt::kfd::doctor
