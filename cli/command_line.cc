@@ -20,8 +20,8 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 7> kVerbs = {"run",         "compare", "models",  "validate",
-                                                    "conformance", "rescue",  "watchdog"};
+constexpr std::array<std::string_view, 8> kVerbs = {"run",         "compare", "models", "validate",
+                                                    "conformance", "decode",  "rescue", "watchdog"};
 
 std::unique_ptr<VerbLine> line_of(std::string_view verb) {
   if (verb == "run") {
@@ -38,6 +38,9 @@ std::unique_ptr<VerbLine> line_of(std::string_view verb) {
   }
   if (verb == "conformance") {
     return conformance_line();
+  }
+  if (verb == "decode") {
+    return decode_line();
   }
   if (verb == "rescue") {
     return rescue_line();

@@ -6,6 +6,7 @@
 
 #include "cli/compare_options.h"
 #include "cli/conformance_options.h"
+#include "cli/decode_options.h"
 #include "cli/models_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
@@ -20,8 +21,9 @@ struct Printout {
   std::string text;
 };
 
-using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                             ConformanceOptions, RescueCommandOptions, WatchdogCommandOptions>;
+using Command =
+    std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
+                 ConformanceOptions, DecodeOptions, RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -12,6 +12,8 @@
 #include "cli/compare_options.h"
 #include "cli/conformance_command.h"
 #include "cli/conformance_options.h"
+#include "cli/decode_command.h"
+#include "cli/decode_options.h"
 #include "cli/exit_code.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
@@ -40,6 +42,7 @@ int report(const Error& error) {
 
 using gpreempt::cli::CompareOptions;
 using gpreempt::cli::ConformanceOptions;
+using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::RescueCommandOptions;
@@ -66,6 +69,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const ConformanceOptions& options) const {
     return gpreempt::cli::conformance_command(options);
+  }
+  Result<ExitCode> operator()(const DecodeOptions& options) const {
+    return gpreempt::cli::decode_command(options);
   }
   Result<ExitCode> operator()(const RescueCommandOptions& options) const {
     return gpreempt::cli::rescue_command(options);
