@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
 #include <array>
 #include <cstddef>
 #include <map>
@@ -20,34 +21,27 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 8> kVerbs = {"run",         "compare", "models", "validate",
-                                                    "conformance", "doctor",  "rescue", "watchdog"};
+struct Verb {
+  std::string_view name;
+  std::unique_ptr<VerbLine> (*line)();
+};
 
-std::unique_ptr<VerbLine> line_of(std::string_view verb) {
-  if (verb == "run") {
-    return run_line();
-  }
-  if (verb == "compare") {
-    return compare_line();
-  }
-  if (verb == "models") {
-    return models_line();
-  }
-  if (verb == "validate") {
-    return validate_line();
-  }
-  if (verb == "conformance") {
-    return conformance_line();
-  }
-  if (verb == "doctor") {
-    return doctor_line();
-  }
-  if (verb == "rescue") {
-    return rescue_line();
-  }
-  GPREEMPT_CHECK(verb == "watchdog");
-  return watchdog_line();
-}
+/// In the order of the help.
+constexpr auto kVerbs = std::to_array<Verb>({{"run", run_line},
+                                             {"compare", compare_line},
+                                             {"models", models_line},
+                                             {"validate", validate_line},
+                                             {"conformance", conformance_line},
+                                             {"doctor", doctor_line},
+                                             {"decode", decode_line},
+                                             {"rescue", rescue_line},
+                                             {"watchdog", watchdog_line}});
+
+constexpr auto kVerbNames = [] {
+  std::array<std::string_view, kVerbs.size()> names;
+  std::ranges::transform(kVerbs, names.begin(), &Verb::name);
+  return names;
+}();
 
 std::vector<std::string_view> option_names(const CLI::App& app) {
   std::vector<std::string_view> names;
@@ -78,7 +72,7 @@ Error unknown_argument(const CLI::App& app, const std::string& where, const std:
                                where, argument, nearest, where));
   }
   if (app.get_parent() == nullptr) {
-    return refused(fmt::format("no command '{}'{}", argument, suggestion(argument, kVerbs)));
+    return refused(fmt::format("no command '{}'{}", argument, suggestion(argument, kVerbNames)));
   }
   return refused(fmt::format("'{}' is one argument too many; see '{} --help'", argument, where));
 }
@@ -128,9 +122,9 @@ void finish(CLI::App& app) {
 Result<Command> parse_command_line(const std::vector<std::string>& arguments) {
   CLI::App app(std::string(kToolSummary), "gpreempt");
   std::map<std::string_view, std::unique_ptr<VerbLine>> lines;
-  for (const std::string_view verb : kVerbs) {
-    lines[verb] = line_of(verb);
-    lines[verb]->add(app);
+  for (const Verb& verb : kVerbs) {
+    lines[verb.name] = verb.line();
+    lines[verb.name]->add(app);
   }
   app.footer(std::string(kToolFooter));
   finish(app);

@@ -6,6 +6,7 @@
 
 #include "cli/compare_options.h"
 #include "cli/conformance_options.h"
+#include "cli/decode_options.h"
 #include "cli/doctor_options.h"
 #include "cli/models_options.h"
 #include "cli/rescue_options.h"
@@ -22,8 +23,8 @@ struct Printout {
 };
 
 using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                             ConformanceOptions, DoctorCommandOptions, RescueCommandOptions,
-                             WatchdogCommandOptions>;
+                             ConformanceOptions, DecodeOptions, DoctorCommandOptions,
+                             RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -12,6 +12,8 @@
 #include "cli/compare_options.h"
 #include "cli/conformance_command.h"
 #include "cli/conformance_options.h"
+#include "cli/decode_command.h"
+#include "cli/decode_options.h"
 #include "cli/doctor_command.h"
 #include "cli/doctor_options.h"
 #include "cli/exit_code.h"
@@ -42,6 +44,7 @@ int report(const Error& error) {
 
 using gpreempt::cli::CompareOptions;
 using gpreempt::cli::ConformanceOptions;
+using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
@@ -69,6 +72,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const ConformanceOptions& options) const {
     return gpreempt::cli::conformance_command(options);
+  }
+  Result<ExitCode> operator()(const DecodeOptions& options) const {
+    return gpreempt::cli::decode_command(options);
   }
   Result<ExitCode> operator()(const DoctorCommandOptions& options) const {
     return gpreempt::cli::doctor_command(options);

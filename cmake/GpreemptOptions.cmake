@@ -7,6 +7,7 @@ option(GPREEMPT_TESTS "Build the tests" ON)
 option(GPREEMPT_STATIC "Link every program statically, for a machine with nothing installed (needs GPREEMPT_WITH_SIM=OFF)" OFF)
 # Most of a file's compile time is templates that its neighbours need as well. Off where each file must stand alone.
 option(GPREEMPT_UNITY "Compile the files of a folder together, 8 at a time" ON)
+option(GPREEMPT_FUZZ "Build the fuzzers (needs clang)" OFF)
 set(GPREEMPT_SANITIZE "" CACHE STRING "Sanitizers for every target, e.g. address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)

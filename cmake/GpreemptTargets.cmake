@@ -26,6 +26,11 @@ if(GPREEMPT_SANITIZE)
   endif()
 endif()
 
+if(GPREEMPT_FUZZ)
+  # So that the fuzzer sees which branches of a library an input takes.
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 if(GPREEMPT_STATIC)
   if(GPREEMPT_HAS_SIM)
     message(FATAL_ERROR "GPREEMPT_STATIC: SimGrid is a shared library; set GPREEMPT_WITH_SIM=OFF")

@@ -8,6 +8,7 @@
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,6 +20,7 @@
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
+#include "backends/vkfd/debugfs_files.h"
 #include "core/ids.h"
 
 namespace gpreempt::vkfd {
@@ -27,12 +29,16 @@ using kfd::sys_fail;
 using kfd::SysResult;
 
 void FileTree::put(const std::string& path, std::string text) {
+  put_live(path, [text = std::move(text)] { return text; });
+}
+
+void FileTree::put_live(const std::string& path, std::function<std::string()> text) {
   texts_.insert_or_assign(path, std::move(text));
 }
 
 SysResult<std::string> FileTree::read(const std::string& path) const {
   if (const auto found = texts_.find(path); found != texts_.end()) {
-    return found->second;
+    return found->second();
   }
   return sys_fail(list(path) ? EISDIR : ENOENT);
 }
@@ -60,6 +66,7 @@ SysResult<std::vector<std::string>> FileTree::list(const std::string& path) cons
 namespace {
 
 constexpr std::string_view kNodes = "/sys/class/kfd/kfd/topology/nodes";
+constexpr std::string_view kKfdDebugfs = "/sys/kernel/debug/kfd";
 constexpr std::uint32_t kSimdPerCu = 4;
 constexpr std::uint32_t kGfx942 = 90402;
 /// Debugging with traps, launch override and launch mode, and firmware that supports it.
@@ -155,6 +162,17 @@ void put_sysfs(FileTree& files, const sim::SystemOptions& options) {
   }
   put_parameters(files, options.gpu);
   put_driver(files, options.personality.name);
+}
+
+void put_debugfs(FileTree& files, sim::System& system) {
+  files.put_live(fmt::format("{}/mqds", kKfdDebugfs), [&system] { return mqds_text(system); });
+  files.put_live(fmt::format("{}/hqds", kKfdDebugfs), [&system] { return hqds_text(system); });
+  files.put_live(fmt::format("{}/rls", kKfdDebugfs), [&system] { return rls_text(system); });
+}
+
+bool is_in_debugfs(std::string_view path) {
+  constexpr std::string_view kMount = "/sys/kernel/debug";
+  return path.starts_with(kMount) && (path.size() == kMount.size() || path[kMount.size()] == '/');
 }
 
 std::optional<SysResult<std::vector<std::string>>> list_queues(sim::System& system,

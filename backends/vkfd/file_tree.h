@@ -17,13 +17,15 @@ namespace gpreempt::vkfd {
 class FileTree {
  public:
   void put(const std::string& path, std::string text);
+  /// A file whose text is made anew each time it is read.
+  void put_live(const std::string& path, std::function<std::string()> text);
   /// Errors: ENOENT, EISDIR.
   [[nodiscard]] kfd::SysResult<std::string> read(const std::string& path) const;
   /// Names in a folder, sorted. Errors: ENOENT, ENOTDIR.
   [[nodiscard]] kfd::SysResult<std::vector<std::string>> list(const std::string& path) const;
 
  private:
-  std::map<std::string, std::string, std::less<>> texts_;
+  std::map<std::string, std::function<std::string()>, std::less<>> texts_;
 };
 
 /// Puts what the driver shows of the machine and of itself into /sys: the topology, with one CPU
@@ -31,6 +33,12 @@ class FileTree {
 /// package is modelled; otherwise the kernel's release into /proc.
 /// Source: drivers/gpu/drm/amd/amdkfd/kfd_topology.c, node_show.
 void put_sysfs(FileTree& files, const sim::SystemOptions& options);
+
+/// Puts mqds, hqds and rls into amdkfd's debugfs folder. `system` must outlive `files`.
+void put_debugfs(FileTree& files, sim::System& system);
+
+/// Whether `path` is in debugfs, which is root's alone. Source: fs/debugfs/inode.c.
+[[nodiscard]] bool is_in_debugfs(std::string_view path);
 
 /// What amdkfd shows of a process: if `path` is ".../kfd/proc/PID/queues", the ids of its queues,
 /// sorted as text, or ENOENT without such a process; nullopt for every other path.

@@ -20,6 +20,7 @@ class Machine {
   Machine(sim::World& world, sim::System& system)
       : world_(world), system_(system), processes_(system) {
     put_sysfs(files_, system.options());
+    put_debugfs(files_, system);
   }
   Machine(const Machine&) = delete;
   Machine& operator=(const Machine&) = delete;

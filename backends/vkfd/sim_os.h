@@ -133,6 +133,7 @@ class SimOs final : public kfd::Os,
   }
   kfd::Fd add(File file);
   [[nodiscard]] bool mark_dead();
+  [[nodiscard]] bool may_look_at(const std::string& path) const;
 
   /// The process that `pid`, also a thread's number, names here.
   [[nodiscard]] std::optional<Pid> resolve(std::int32_t pid) const;

@@ -55,6 +55,10 @@ std::optional<Pid> owner_of_status(std::string_view path) {
 
 // ---- files
 
+bool SimOs::may_look_at(const std::string& path) const {
+  return user_ == 0 || !is_in_debugfs(path);
+}
+
 SysResult<Fd> SimOs::open(const std::string& path, OpenMode mode) {
   if (dead_) {
     return sys_fail(ECANCELED);
@@ -69,6 +73,9 @@ SysResult<Fd> SimOs::open(const std::string& path, OpenMode mode) {
   }
   if (path == "/dev/null") {
     return add(std::make_shared<NullFile>());
+  }
+  if (!may_look_at(path)) {
+    return sys_fail(EACCES);
   }
   auto text = machine_.files().read(path);
   if (!text) {
@@ -118,7 +125,7 @@ SysResult<std::string> SimOs::read_file(const std::string& path) {
   if (const auto pid = owner_of_status(path)) {
     return machine_.processes().status(machine_.process_of(pid->value()));
   }
-  return machine_.files().read(path);
+  return may_look_at(path) ? machine_.files().read(path) : sys_fail(EACCES);
 }
 
 SysResult<std::vector<std::string>> SimOs::list_dir(const std::string& path) {
@@ -136,7 +143,7 @@ SysResult<std::vector<std::string>> SimOs::list_dir(const std::string& path) {
   if (auto queues = list_queues(machine_.system(), path)) {
     return *std::move(queues);
   }
-  return machine_.files().list(path);
+  return may_look_at(path) ? machine_.files().list(path) : sys_fail(EACCES);
 }
 
 SysResult<std::string> SimOs::read_link(const std::string& path) {

@@ -14,6 +14,7 @@
 #include "backends/sim/system.h"
 #include "backends/vkfd/driver_call.h"  // IWYU pragma: keep, what `enter_driver` returns
 #include "backends/vkfd/machine.h"
+#include "backends/vkfd/queue_places.h"
 #include "backends/vkfd/sim_os.h"
 #include "backends/vkfd/user_memory.h"
 #include "core/event.h"
@@ -64,6 +65,9 @@ void copy_ids_out(const UserMemory& memory, const std::vector<std::uint32_t>& id
 abi::QueueSnapshotEntry to_abi(const KfdModel::QueueEntry& entry, const KfdModel& model) {
   return {.exception_status = entry.exceptions,
           .ring_base_address = entry.ring_base,
+          .write_pointer_address = write_pointer_of(entry.ring_base),
+          .read_pointer_address = read_pointer_of(entry.ring_base),
+          .ctx_save_restore_address = save_area_of(entry.ring_base),
           .queue_id = entry.id,
           .gpu_id = sim::gpu_id_of(entry.gpu).value(),
           .ring_size = static_cast<std::uint32_t>(entry.ring_bytes),

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string_view>
-#include <utility>
 
 #include "backends/kfd/debugfs/fields.h"
 #include "backends/kfd/debugfs/text_cursor.h"
@@ -124,16 +122,46 @@ Result<void> read_registers(TextCursor& cursor, HqdSlot& slot, HqdsDump& dump) {
   return {};
 }
 
+Result<void> add_node(TextCursor& cursor, HqdsDump& dump) {
+  const Result<HqdsNode> node = read_node(cursor);
+  GPREEMPT_TRY(node);
+  dump.nodes.push_back(*node);
+  return {};
+}
+
+Result<void> add_slot(TextCursor& cursor, HqdsDump& dump) {
+  HqdSlot slot{.node = static_cast<std::uint32_t>(dump.nodes.size() - 1)};
+  if (dump.nodes.back().is_stopped) {
+    return tl::unexpected<Error>(cursor.expected("another GPU: the last one is stopped"));
+  }
+  if (!read_title(cursor, slot)) {
+    return tl::unexpected<Error>(cursor.expected("the title of a slot, or \"Node N, gpu_id ID:\""));
+  }
+  GPREEMPT_TRY(read_registers(cursor, slot, dump));
+  dump.slots.push_back(slot);
+  return {};
+}
+
 }  // namespace
 
 bool HqdsDump::is_active(const HqdSlot& slot) const {
-  // SDMA_RLC_RB_CNTL.RB_ENABLE
-  return slot.kind == HqdKind::kSdma ? (registers_of(slot).front() & 1U) != 0
-                                     : state_of(slot).is_active();
+  if (slot.kind != HqdKind::kSdma) {
+    return state_of(slot).is_active();
+  }
+  // As hqd_sdma_load leaves them: RB_CNTL.RB_ENABLE and DOORBELL.ENABLE.
+  constexpr std::size_t kDoorbell = 18;
+  constexpr std::uint32_t kDoorbellEnable = 1U << 28U;
+  const auto words = registers_of(slot);
+  return (words.front() & 1U) != 0 && (words[kDoorbell] & kDoorbellEnable) != 0;
 }
 
 bool HqdsDump::is_stale(const HqdSlot& slot) const {
-  return slot.kind != HqdKind::kSdma && !is_active(slot) && state_of(slot).mqd_base() != 0;
+  if (is_active(slot)) {
+    return false;
+  }
+  const auto words = registers_of(slot);
+  return slot.kind == HqdKind::kSdma ? join(words[1], words[2]) != 0
+                                     : state_of(slot).mqd_base() != 0;
 }
 
 Result<HqdsDump> parse_hqds(std::string_view text, std::string_view path) {
@@ -145,20 +173,8 @@ Result<HqdsDump> parse_hqds(std::string_view text, std::string_view path) {
   dump.registers.reserve(text.size() / kCharactersPerWord);
   dump.slots.reserve(text.size() / kCharactersPerSlot);
   while (!cursor.at_end()) {
-    if (dump.nodes.empty() || cursor.rest().starts_with("Node ")) {
-      const Result<HqdsNode> node = read_node(cursor);
-      GPREEMPT_TRY(node);
-      dump.nodes.push_back(*node);
-      continue;
-    }
-    HqdSlot slot{.node = static_cast<std::uint32_t>(dump.nodes.size() - 1)};
-    if (dump.nodes.back().is_stopped || !read_title(cursor, slot)) {
-      return tl::unexpected<Error>(cursor.expected(
-          dump.nodes.back().is_stopped ? "another GPU: the last one is stopped"
-                                       : "the title of a slot, or \"Node N, gpu_id ID:\""));
-    }
-    GPREEMPT_TRY(read_registers(cursor, slot, dump));
-    dump.slots.push_back(slot);
+    const bool is_node = dump.nodes.empty() || cursor.rest().starts_with("Node ");
+    GPREEMPT_TRY(is_node ? add_node(cursor, dump) : add_slot(cursor, dump));
   }
   return dump;
 }

@@ -54,10 +54,11 @@ struct HqdsDump {
   [[nodiscard]] QueueState state_of(const HqdSlot& slot) const {
     return QueueState(registers_of(slot).first<kHqdDwords>());
   }
-  /// Whether a queue is mapped to the slot now: CP_HQD_ACTIVE, or an SDMA ring that is enabled.
-  /// Nothing else says so: a slot keeps all other registers of the queue that was in it last.
+  /// Whether a queue is mapped to the slot now. Of a CP slot: CP_HQD_ACTIVE, and nothing else. Of
+  /// an SDMA slot: its ring and its doorbell are enabled; the ring alone stays so, as an MI308X
+  /// showed that had no process. A slot keeps all other registers of the queue that was in it last.
   [[nodiscard]] bool is_active(const HqdSlot& slot) const;
-  /// Not active, and a queue was in it since the GPU's reset. Not of SDMA slots.
+  /// Not active, and a queue was in it since the GPU's reset.
   [[nodiscard]] bool is_stale(const HqdSlot& slot) const;
 
   bool operator==(const HqdsDump&) const = default;

@@ -119,25 +119,40 @@ bool has_words(MqdKind kind) {
   return kind == MqdKind::kCompute || kind == MqdKind::kSdma || kind == MqdKind::kDebug;
 }
 
+/// The next queue of the process; nullopt if something else comes.
+Result<std::optional<MqdsQueue>> read_queue(TextCursor& cursor) {
+  Result<std::optional<MqdsQueue>> queue = read_title(cursor);
+  if (queue && *queue && has_words((*queue)->kind)) {
+    GPREEMPT_TRY(read_words(cursor, **queue));
+  }
+  return queue;
+}
+
+Result<MqdsProcess> read_process_and_queues(TextCursor& cursor) {
+  Result<MqdsProcess> process = read_process(cursor);
+  GPREEMPT_TRY(process);
+  while (true) {
+    Result<std::optional<MqdsQueue>> queue = read_queue(cursor);
+    if (!queue) {
+      return tl::unexpected<Error>(std::move(queue).error());
+    }
+    if (!*queue) {
+      return process;
+    }
+    process->queues.push_back(**std::move(queue));
+  }
+}
+
 }  // namespace
 
 Result<MqdsDump> parse_mqds(std::string_view text, std::string_view path) {
   TextCursor cursor(text, path, DumpKind::kMqds);
   MqdsDump dump;
   while (!cursor.at_end()) {
-    if (!dump.empty()) {
-      Result<std::optional<MqdsQueue>> title = read_title(cursor);
-      GPREEMPT_TRY(title);
-      if (std::optional<MqdsQueue>& queue = *title) {
-        if (has_words(queue->kind)) {
-          GPREEMPT_TRY(read_words(cursor, *queue));
-        }
-        dump.back().queues.push_back(*std::move(queue));
-        continue;
-      }
+    Result<MqdsProcess> process = read_process_and_queues(cursor);
+    if (!process) {
+      return tl::unexpected<Error>(std::move(process).error());
     }
-    Result<MqdsProcess> process = read_process(cursor);
-    GPREEMPT_TRY(process);
     dump.push_back(*std::move(process));
   }
   return dump;

@@ -11,7 +11,7 @@ namespace gpreempt::kfd::debugfs {
 /// A compute queue as its 56 words say it, in memory (MQD) or in a hardware slot (HQD): they are
 /// the same. While a queue is mapped the firmware works in the slot, and the MQD keeps what was
 /// there when the queue was unmapped last: `is_active`, `vmid` and the ring's positions in an MQD
-/// are of that time. The driver itself writes neither `is_active` nor, under HWS, `vmid`.
+/// are of that time, and say nothing about now. A queue that was never unmapped has vmid 0 there.
 /// Source: v9_structs.h, init_mqd and update_mqd of kfd_mqd_manager_v9.c.
 class QueueState {
  public:

@@ -77,27 +77,39 @@ std::size_t read_packets(std::span<const std::uint32_t> words, RlsNode& node) {
   return at;
 }
 
+Result<void> read_runlist(TextCursor& cursor, RlsNode& node) {
+  const Result<std::vector<std::uint32_t>> words = read_buffer(cursor);
+  GPREEMPT_TRY(words);
+  if (words->empty()) {
+    return tl::unexpected<Error>(
+        cursor.expected("\"  No active runlist\" or the words of a runlist"));
+  }
+  if (const std::size_t stop = read_packets(*words, node); stop != words->size()) {
+    return tl::unexpected<Error>(cursor.refused_line(
+        fmt::format("word {} of the runlist that ends here, {:08x}, begins no whole packet of one "
+                    "(MAP_PROCESS, MAP_QUEUES or RUN_LIST of gfx9)",
+                    stop, (*words)[stop])));
+  }
+  return {};
+}
+
+Result<RlsNode> read_gpu(TextCursor& cursor) {
+  Result<RlsNode> node = read_heading(cursor);
+  if (node && node->is_active) {
+    GPREEMPT_TRY(read_runlist(cursor, *node));
+  }
+  return node;
+}
+
 }  // namespace
 
 Result<RlsDump> parse_rls(std::string_view text, std::string_view path) {
   TextCursor cursor(text, path, DumpKind::kRls);
   RlsDump dump;
   while (!cursor.at_end()) {
-    Result<RlsNode> node = read_heading(cursor);
-    GPREEMPT_TRY(node);
-    if (node->is_active) {
-      const Result<std::vector<std::uint32_t>> words = read_buffer(cursor);
-      GPREEMPT_TRY(words);
-      if (words->empty()) {
-        return tl::unexpected<Error>(
-            cursor.expected("\"  No active runlist\" or the words of a runlist"));
-      }
-      if (const std::size_t stop = read_packets(*words, *node); stop != words->size()) {
-        return tl::unexpected<Error>(cursor.refused_line(fmt::format(
-            "word {} of the runlist that ends here, {:08x}, begins no whole packet of one "
-            "(MAP_PROCESS, MAP_QUEUES or RUN_LIST of gfx9)",
-            stop, (*words)[stop])));
-      }
+    Result<RlsNode> node = read_gpu(cursor);
+    if (!node) {
+      return tl::unexpected<Error>(std::move(node).error());
     }
     dump.push_back(*std::move(node));
   }

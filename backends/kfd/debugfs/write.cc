@@ -11,7 +11,6 @@
 #include <string_view>
 #include <vector>
 
-#include "backends/kfd/debugfs/fields.h"
 #include "backends/kfd/debugfs/hqds.h"
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/rls.h"

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -10,6 +11,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/kfd_model/personality.h"
@@ -162,6 +164,33 @@ std::optional<QueueIndex> KfdModel::hardware_queue(Pid pid, std::uint32_t id) co
   }
   return process->queues.at(id).hardware;
 }
+
+std::vector<KfdModel::ListedQueue> KfdModel::queues_of(Pid pid) const {
+  std::vector<ListedQueue> result;
+  const Process* process = find(pid);
+  if (process == nullptr) {
+    return result;
+  }
+  for (const auto& [id, queue] : process->queues) {
+    result.push_back({.process = pid,
+                      .id = id,
+                      .gpu = queue.gpu,
+                      .type = queue.type,
+                      .ring_bytes = queue.ring_bytes,
+                      .serial = queue.serial,
+                      .priority = queue.priority,
+                      .hardware = queue.hardware,
+                      .is_active = queue.active()});
+  }
+  std::ranges::sort(result, std::ranges::greater{}, &ListedQueue::serial);
+  return result;
+}
+
+Runlist KfdModel::runlist(std::uint32_t gpu) const {
+  return nodes_[gpu]->runlist_active ? nodes_[gpu]->runlist : Runlist{};
+}
+
+bool KfdModel::is_resetting(std::uint32_t gpu) const { return nodes_[gpu]->is_resetting; }
 
 Duration KfdModel::bystander(Pid pid) const {
   const auto found = processes_.find(pid);

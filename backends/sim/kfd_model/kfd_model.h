@@ -10,6 +10,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/phase_clock.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/task.h"
@@ -64,6 +65,18 @@ class KfdModel {
     std::uint64_t ring_bytes = 0;
     std::uint64_t ring_base = 0;
     std::uint64_t exceptions = 0;
+  };
+  /// A queue as the driver keeps it, for who may look into the kernel.
+  struct ListedQueue {
+    Pid process;
+    std::uint32_t id = 0;
+    std::uint32_t gpu = 0;
+    QueueType type = QueueType::kCompute;
+    std::uint64_t ring_bytes = 0;
+    std::uint64_t serial = 0;  ///< rises with each queue created; see `ring_base_of`
+    std::uint32_t priority = 0;
+    QueueIndex hardware = 0;
+    bool is_active = false;  ///< nothing keeps it off: the next runlist has it
   };
   struct DebugEvent {
     std::uint64_t exceptions = 0;
@@ -246,6 +259,16 @@ class KfdModel {
   /// Compute queues on the runlist of `gpu`, and processes: those of suspended queues too.
   [[nodiscard]] std::uint32_t active_queues(std::uint32_t gpu) const;
   [[nodiscard]] std::uint32_t processes(std::uint32_t gpu) const;
+  /// Its queues on all GPUs, newest first; none of a process that is gone.
+  [[nodiscard]] std::vector<ListedQueue> queues_of(Pid pid) const;
+  /// The runlist that was submitted last for `gpu`, by hardware queues; empty while there is none:
+  /// no queue is active, or the driver is between unmap and map.
+  [[nodiscard]] Runlist runlist(std::uint32_t gpu) const;
+  [[nodiscard]] bool is_resetting(std::uint32_t gpu) const;
+  /// Where the ring of a queue is. Unlike an id it names no other queue later.
+  [[nodiscard]] static constexpr std::uint64_t ring_base_of(std::uint64_t serial) {
+    return serial << 21U;
+  }
   /// How many evictions of the process on `gpu` have not been undone.
   [[nodiscard]] std::uint32_t evictions(Pid pid, std::uint32_t gpu) const;
   [[nodiscard]] Duration bystander(Pid pid) const;

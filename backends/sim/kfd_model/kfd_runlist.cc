@@ -127,6 +127,7 @@ Task KfdModel::map(std::uint32_t gpu, CallRecord& call) {
     const auto entries = static_cast<std::int64_t>(list.size() + active);
     co_await Delay(timeline_, parameters(gpu).t_build + entries * parameters(gpu).t_build_entry);
   }
+  node.runlist = list;
   node.gpu->map(std::move(list));
   call.book(DriverPhase::kMap, timeline_.now());
 }

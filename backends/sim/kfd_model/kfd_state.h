@@ -11,6 +11,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/phase_clock.h"
+#include "backends/sim/gpu/runlist.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/task.h"
 #include "core/event.h"
@@ -49,8 +50,7 @@ struct KfdModel::Queue {
       wake(resumed);
     }
   }
-  /// Unlike an id it names no other queue later.
-  [[nodiscard]] std::uint64_t ring_base() const { return serial << 21U; }
+  [[nodiscard]] std::uint64_t ring_base() const { return ring_base_of(serial); }
 };
 
 /// A process on one GPU that it sees (kfd_process_device).
@@ -115,6 +115,7 @@ struct KfdModel::Node {
   Gpu* gpu = nullptr;
   FifoLock dqm_lock;
   bool runlist_active = false;
+  Runlist runlist;  ///< submitted last
   bool is_resetting = false;
   std::vector<Process*> processes;  ///< that have queues here, newest first
 };

@@ -15,11 +15,15 @@ namespace {
 
 constexpr std::array<Personality, 4> kPersonalities = {{
     {.name = "dkms-6.12.12", .debugger_process_counts = false, .unknown_ioctl_is_invalid = true},
-    {.name = "upstream-6.12.95", .debugger_process_counts = false, .has_xnack_mode = false},
+    {.name = "upstream-6.12.95",
+     .debugger_process_counts = false,
+     .has_xnack_mode = false,
+     .mqds_has_pasid = true},
     {.name = "upstream-6.12.107",
      .debugger_process_counts = true,
      .second_destroy_is_busy = true,
-     .has_xnack_mode = false},
+     .has_xnack_mode = false,
+     .mqds_has_pasid = true},
     {.name = "upstream-7.3",
      .debugger_process_counts = true,
      .second_destroy_is_busy = true,

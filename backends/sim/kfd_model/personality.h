@@ -28,7 +28,9 @@ struct Personality {
   /// Minor version of the interface, and its first ioctl number that is ENOTTY (as 0 is).
   std::uint32_t minor_version = 17;
   std::uint32_t first_unknown_ioctl = 0x27;
-  bool unknown_ioctl_is_invalid = false;   ///< EINVAL instead
+  bool unknown_ioctl_is_invalid = false;  ///< EINVAL instead
+  /// mqds gives a process' PASID, in hexadecimal; otherwise it repeats its pid. Up to Linux 6.14.
+  bool mqds_has_pasid = false;
   std::uint32_t device_entry_bytes = 120;  ///< of GET_DEVICE_SNAPSHOT
   /// Between two looks at a queue that is to leave, the firmware waits QUE_SLEEP units of 1000
   /// clocks. 64 is the hardware's default; on gfx9.4 and later drivers set 1 from Linux 6.15 on.

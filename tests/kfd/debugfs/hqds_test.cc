@@ -10,6 +10,7 @@
 #include <string>
 #include <string_view>
 
+#include "backends/kfd/debugfs/fields.h"
 #include "backends/kfd/debugfs/queue_state.h"
 #include "tests/kfd/debugfs/samples.h"
 
@@ -82,7 +83,8 @@ TEST(Hqds, SdmaRegistersAreReadAcrossTheirAddressGaps) {
   for (std::uint32_t i = 0; i < 44; ++i) {
     words.push_back(0x100 + i);
   }
-  words[0] |= 1U;  // RB_ENABLE
+  words[0] |= 1U;          // RB_ENABLE
+  words[18] |= 1U << 28U;  // DOORBELL.ENABLE
   const std::string text =
       "Node 1, gpu_id 1:\n  SDMA Engine 3, RLC 7\n" + sdma_registers(0x1260, words);
   const HqdsDump dump = read_hqds(text);
@@ -96,10 +98,20 @@ TEST(Hqds, SdmaRegistersAreReadAcrossTheirAddressGaps) {
     return std::ranges::find(fields, name, &Field::name)->get(dump.registers_of(slot));
   };
   // sdma_4_4_2_offset.h: 0x142, 0x15b, 0x165 and 0x17b, counted without the gaps.
-  EXPECT_EQ(value("doorbell"), 0x100U + 18);
+  EXPECT_EQ(value("doorbell"), 0x10000100U + 18);
   EXPECT_EQ(value("doorbell_offset"), 0x100U + 22);
   EXPECT_EQ(value("minor_ptr_update"), 0x100U + 31);
   EXPECT_EQ(value("midcmd_cntl"), 0x100U + 43);
+}
+
+TEST(Hqds, SdmaSlotWhoseDoorbellIsOffIsStale) {
+  Words words(44, 0);
+  words[0] = 0x03060025;  // RB_ENABLE, VMID 3
+  words[1] = 0x10a02000;
+  const HqdsDump dump =
+      read_hqds("Node 1, gpu_id 1:\n  SDMA Engine 1, RLC 0\n" + sdma_registers(0x1260, words));
+  EXPECT_FALSE(dump.is_active(dump.slots.at(0)));
+  EXPECT_TRUE(dump.is_stale(dump.slots.at(0)));
 }
 
 TEST(Hqds, SdmaSlotOfOlderChipsHasTwoRegistersLess) {

@@ -9,6 +9,7 @@
 #include <string>
 
 #include "backends/kfd/debugfs/cwsr.h"
+#include "backends/kfd/debugfs/fields.h"
 #include "backends/kfd/debugfs/queue_state.h"
 #include "tests/kfd/debugfs/samples.h"
 

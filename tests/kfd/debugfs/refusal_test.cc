@@ -2,8 +2,6 @@
 // Method: one text for each way of being wrong, and fragments of what the error must say.
 #include <gtest/gtest.h>
 
-#include <cstddef>
-#include <functional>
 #include <ostream>
 #include <string>
 #include <string_view>

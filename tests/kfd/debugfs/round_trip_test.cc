@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "backends/kfd/debugfs/fields.h"
 #include "backends/kfd/debugfs/hqds.h"
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/rls.h"
