@@ -5,9 +5,11 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <cstddef>
 #include <fstream>
+#include <ios>
 #include <iostream>
-#include <iterator>
+#include <istream>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -90,8 +92,15 @@ class DecodeLine final : public VerbLine {
 
 #ifdef GPREEMPT_CLI_HAS_KFD
 
+/// A stream that cannot be read, a folder's for one, is bad afterwards.
 std::string rest_of(std::istream& in) {
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  constexpr std::size_t kChunkBytes = std::size_t{64} * 1024;
+  std::string text;
+  std::string chunk(kChunkBytes, '\0');
+  while (in.read(chunk.data(), static_cast<std::streamsize>(chunk.size())) || in.gcount() > 0) {
+    text.append(chunk, 0, static_cast<std::size_t>(in.gcount()));
+  }
+  return text;
 }
 
 Result<std::string> text_of(const std::string& file) {
@@ -99,8 +108,9 @@ Result<std::string> text_of(const std::string& file) {
     return rest_of(std::cin);
   }
   std::ifstream in(file, std::ios::binary);
-  std::string text = in ? rest_of(in) : std::string();
-  if (!in || in.bad()) {
+  const bool opened = in.is_open();
+  std::string text = rest_of(in);
+  if (!opened || in.bad()) {
     return fail(Errc::kIo, fmt::format("read {}: it cannot be opened or read; check that it is "
                                        "there, and that you may read it: debugfs is root's",
                                        file));

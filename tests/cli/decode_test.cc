@@ -138,10 +138,10 @@ TEST_F(Decode, TablesShowWhatIsInUse) {
 
 TEST_F(Decode, ReadsStandardInput) {
   const std::string name = file("rls", runlist());
-  const Finished piped = gpreempt("decode rls - < " + name);
+  const Finished piped = gpreempt("decode rls -", name);
   EXPECT_EQ(piped.exit_code, 0) << piped.err;
   EXPECT_EQ(piped.out, gpreempt("decode rls " + name).out);
-  const Finished empty = gpreempt("decode mqds - < /dev/null");
+  const Finished empty = gpreempt("decode mqds -");
   EXPECT_EQ(empty.exit_code, 0) << empty.err;
   EXPECT_EQ(empty.out, "no process uses the driver\n");
 }

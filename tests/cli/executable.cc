@@ -54,13 +54,13 @@ std::string without_sanitizer_notes(const std::string& text) {
 
 }  // namespace
 
-Finished gpreempt(const std::string& arguments) {
+Finished gpreempt(const std::string& arguments, const std::string& input) {
   const std::filesystem::path folder = folder_of_test().string() + ".output";
   std::filesystem::create_directories(folder);
   const std::string out = folder / "out";
   const std::string err = folder / "err";
   const int status = std::system(
-      fmt::format("'{}' {} >'{}' 2>'{}' </dev/null", GPREEMPT_EXECUTABLE, arguments, out, err)
+      fmt::format("'{}' {} >'{}' 2>'{}' <'{}'", GPREEMPT_EXECUTABLE, arguments, out, err, input)
           .c_str());
   // NOLINTNEXTLINE(misc-include-cleaner): glibc defines the macros in a header of its own
   const int exit_code = WIFEXITED(status) ? WEXITSTATUS(status) : -1;

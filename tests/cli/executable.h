@@ -13,8 +13,10 @@ struct Finished {
   std::string err;
 };
 
-/// Runs `gpreempt ARGUMENTS` in a shell; quotes are the caller's.
-[[nodiscard]] Finished gpreempt(const std::string& arguments);
+/// Runs `gpreempt ARGUMENTS` in a shell, with a file as its standard input; quotes are the
+/// caller's.
+[[nodiscard]] Finished gpreempt(const std::string& arguments,
+                                const std::string& input = "/dev/null");
 
 /// A folder of the running test's own, empty at first.
 [[nodiscard]] std::filesystem::path fresh_folder();
