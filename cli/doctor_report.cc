@@ -5,10 +5,11 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <functional>
+#include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "backends/kfd/doctor/doctor.h"
@@ -21,6 +22,9 @@ using DoctorVerdict = kfd::doctor::Verdict;
 
 constexpr std::size_t kLineWidth = 110;
 constexpr std::size_t kColumnGap = 2;
+constexpr std::array<DoctorVerdict, 5> kWorstFirst = {
+    DoctorVerdict::kBlocked, DoctorVerdict::kWarning, DoctorVerdict::kUnknown, DoctorVerdict::kNote,
+    DoctorVerdict::kOk};
 
 /// `text` in lines that end before `kLineWidth`, the first one at the cursor, the others indented.
 std::string wrapped(std::string_view text, std::size_t indent) {
@@ -40,9 +44,6 @@ std::string wrapped(std::string_view text, std::size_t indent) {
 }
 
 std::string counts_of(const std::vector<DoctorFinding>& findings) {
-  constexpr std::array<DoctorVerdict, 5> kWorstFirst = {
-      DoctorVerdict::kBlocked, DoctorVerdict::kWarning, DoctorVerdict::kUnknown,
-      DoctorVerdict::kNote, DoctorVerdict::kOk};
   std::string text;
   for (const DoctorVerdict verdict : kWorstFirst) {
     const auto count = std::ranges::count(findings, verdict, &DoctorFinding::verdict);
@@ -53,10 +54,19 @@ std::string counts_of(const std::vector<DoctorFinding>& findings) {
   return text;
 }
 
+std::vector<DoctorFinding> worst_first(const std::vector<DoctorFinding>& findings) {
+  std::vector<DoctorFinding> sorted;
+  for (const DoctorVerdict verdict : kWorstFirst) {
+    std::ranges::copy_if(findings, std::back_inserter(sorted),
+                         [&](const DoctorFinding& finding) { return finding.verdict == verdict; });
+  }
+  return sorted;
+}
+
 }  // namespace
 
-std::string doctor_text(std::vector<DoctorFinding> findings) {
-  std::ranges::stable_sort(findings, std::greater<>(), &DoctorFinding::verdict);
+std::string doctor_text(const std::vector<DoctorFinding>& in_order) {
+  const std::vector<DoctorFinding> findings = worst_first(in_order);
   std::size_t id_width = 0;
   std::size_t subject_width = 0;
   for (const DoctorFinding& finding : findings) {

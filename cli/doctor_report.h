@@ -9,7 +9,7 @@
 namespace gpreempt::cli {
 
 /// The worst first, what is to be done below each.
-[[nodiscard]] std::string doctor_text(std::vector<kfd::doctor::Finding> findings);
+[[nodiscard]] std::string doctor_text(const std::vector<kfd::doctor::Finding>& findings);
 /// In the order of the checks.
 [[nodiscard]] std::string doctor_json(const std::vector<kfd::doctor::Finding>& findings);
 

@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/kfd/doctor/doctor.h"

@@ -12,6 +12,7 @@
 #include <ostream>
 #include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/kfd/fake_box.h"
@@ -105,7 +106,10 @@ std::vector<Illness> driver_illnesses() {
       {"driver-patches", kW, both(release("6.12.95"), put(taint, "O\n")), "own build", "reinstall"},
       {"driver-patches", kU, missing(taint), taint, "conformance"},
       {"pc-sampling", kU, [](FakeBox&) {}, "EBUSY", "pgrep"},
-      {"pc-sampling", kU, release("7.3.4"), "EBUSY", "pgrep"},
+      {"pc-sampling", kU,
+       both(release("7.3.4"),
+            [](FakeBox& box) { box.set_version({.major_version = 1, .minor_version = 23}); }),
+       "EBUSY", "pgrep"},
       {"cwsr", kB, parameter("cwsr_enable", "0"), "is 0", "cwsr_enable=1"},
       {"cwsr", kU, missing(FakeBox::kParameters + "cwsr_enable"), "no such file", "amdgpu-module"},
       {"cwsr", kU, parameter("cwsr_enable", "yes"), "no number", "amdgpu-module"},

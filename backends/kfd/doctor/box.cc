@@ -15,7 +15,6 @@
 #include <utility>
 #include <vector>
 
-#include "backends/kfd/abi.h"
 #include "backends/kfd/driver.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/topology.h"
@@ -87,8 +86,8 @@ Result<std::vector<Box::Gpu>> read_gpus(Box& box) {
   for (const std::int64_t number : numbers) {
     auto gpu = read_gpu(box, fmt::format("{}/{}", kNodes, number));
     GPREEMPT_TRY(gpu);
-    if (gpu->has_value()) {
-      gpus.push_back(**std::move(gpu));
+    if (std::optional<Box::Gpu>& found = *gpu; found.has_value()) {
+      gpus.push_back(*std::move(found));
     }
   }
   if (gpus.empty()) {

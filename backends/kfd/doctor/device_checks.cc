@@ -11,6 +11,7 @@
 #include "backends/kfd/doctor/box.h"
 #include "backends/kfd/doctor/checks.h"
 #include "backends/kfd/doctor/doctor.h"
+#include "backends/kfd/os.h"
 
 /// Each GPU's PCI device. Source of the files: amdgpu_gfx.c, amdgpu_vram_mgr.c.
 namespace gpreempt::kfd::doctor {
@@ -105,11 +106,12 @@ Finding judge_virtual_function(Box& box, const Box::Gpu& gpu) {
         fmt::format("{}/physfn is there: a virtual function (SR-IOV): {}", gpu.device, shared),
         fix);
   }
-  if (const auto given = box.number(gpu.device + "/sriov_numvfs"); given.value.value_or(0) > 0) {
+  const std::string count = gpu.device + "/sriov_numvfs";
+  if (const auto given = box.number(count).value.value_or(0); given > 0) {
     return warning(gpu.subject,
                    fmt::format("{} is {}: virtual functions are given to other machines (SR-IOV)",
-                               given.path, *given.value),
-                   fmt::format("`echo 0 | sudo tee {}` once no machine uses them", given.path));
+                               count, given),
+                   fmt::format("`echo 0 | sudo tee {}` once no machine uses them", count));
   }
   if (!id) {
     return unknown(gpu.subject, gpu.folder + "/properties has no device_id",

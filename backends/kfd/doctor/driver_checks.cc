@@ -2,10 +2,11 @@
 
 #include <array>
 #include <cerrno>
-#include <cstddef>
+#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "backends/kfd/doctor/box.h"
 #include "backends/kfd/doctor/checks.h"
@@ -221,11 +222,13 @@ Findings check_patches(Box& box) {
 }
 
 Findings check_pc_sampling(Box& box) {
+  // The kernel's own driver has no such call up to 1.18; AMD's package always may.
+  constexpr std::uint32_t kLastWithout = 18;
   const auto driver = box.driver();
-  constexpr int kFirstWithProfiler = 7;
-  if (driver && !driver->is_package && driver->major != 0 && driver->major < kFirstWithProfiler) {
-    return {
-        ok(kDriver, fmt::format("{}: Linux {} has no PC sampling", driver->path, driver->version))};
+  const auto& version = box.device().version;
+  if (driver && !driver->is_package && version && version->minor_version <= kLastWithout) {
+    return {ok(kDriver, fmt::format("{}: Linux {} with KFD 1.{} has no PC sampling", driver->path,
+                                    driver->version, version->minor_version))};
   }
   return {unknown(kDriver,
                   "whether a process samples program counters cannot be seen from here; the driver "
