@@ -11,7 +11,9 @@ KERNELS=("6.12.95 bookworm-backports linux-image-6.12.95+deb12-amd64"
 REALKERNEL_PACKAGES=(qemu-system-x86 busybox-static cpio kmod xz-utils binutils debian-archive-keyring)
 # What a kernel's folder in the cache holds; another number makes them all anew.
 FORMAT=1
+# A boot, the tests and the cases take half of this; a generated sequence takes a fraction of a second.
 BOOT_LIMIT_S=120
+SEQUENCES_PER_S=2
 
 cache=${GPREEMPT_CACHE:-${HOME:-/var/tmp}/.cache/gpreempt}/realkernel
 out=build/realkernel
@@ -137,7 +139,7 @@ pack_tests() {
 boot() {
   local folder=$cache/$1-$FORMAT status=0 machine
   cat "$folder/base.cpio" "$out/tests.cpio" >"$out/$1.initrd"
-  timeout "$BOOT_LIMIT_S" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -machine q35 -m 768 -smp 1 \
+  timeout "$((BOOT_LIMIT_S + sequences / SEQUENCES_PER_S))" qemu-system-x86_64 -accel tcg,thread=multi -cpu max -machine q35 -m 768 -smp 1 \
     -nodefaults -no-user-config -display none -serial stdio -no-reboot \
     -kernel "$folder/vmlinuz" -initrd "$out/$1.initrd" -append "console=ttyS0 panic=-1 quiet loglevel=1" \
     </dev/null >"$out/$1.raw" 2>&1 &

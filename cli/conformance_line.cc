@@ -24,15 +24,15 @@ What it does:
   left; what it should give was recorded from real drivers. docs/conformance.md has the format.
   --backend vkfd asks the model of the driver, as personality=NAME says (upstream-6.12.107 without
   it); kfd asks /dev/kfd of this machine, as root, and expects what its kernel's version should do.
-  --sequences N also runs generated ones: pairs of operations from twelve states (4332 of them),
+  --sequences N also runs generated ones: pairs of operations from twelve states (5292 of them),
   then triples, drawn by --seed. They have no expectation of their own: --record FILE keeps all
   answers, and --compare FILE says which are not as kept there.
 
 Examples:
   gpreempt conformance
   gpreempt conformance --backend vkfd:personality=upstream-6.12.95 --only two-debuggers
-  gpreempt conformance --backend kfd --sequences 4332 --record answers.txt
-  gpreempt conformance --sequences 4332 --compare answers.txt
+  gpreempt conformance --backend kfd --sequences 5292 --record answers.txt
+  gpreempt conformance --sequences 5292 --compare answers.txt
 
 Exit codes:
   0  every answer is as expected, and as recorded     1  one is not

@@ -29,6 +29,9 @@
 #include "cli/watchdog_command.h"
 #include "cli/watchdog_options.h"
 #include "core/error.h"
+#ifdef GPREEMPT_CLI_HAS_KFD
+#include "conformance/linux_worker.h"
+#endif
 
 namespace {
 
@@ -100,6 +103,9 @@ int run(const std::vector<std::string>& arguments) {
 
 int main(int argc, char** argv) {
   try {
+#ifdef GPREEMPT_CLI_HAS_KFD
+    gpreempt::conformance::serve_if_actor(argc, argv);
+#endif
     return run(std::vector<std::string>(argv + 1, argv + argc));
   } catch (const std::bad_alloc&) {
     (void)std::fputs("gpreempt: out of memory; shorten the run or free some\n", stderr);

@@ -31,6 +31,9 @@ class Actors {
   [[nodiscard]] virtual Result<Id> start(std::uint32_t user) = 0;
   /// A copy of a process, made by its first thread. `apart`: in a pid namespace of its own.
   [[nodiscard]] virtual Result<Id> fork(Id parent, bool apart) = 0;
+  /// Its first thread executes its program anew: the second one is another then, and no descriptor
+  /// is open. Blocks: until it takes orders again. Errors: kIo.
+  [[nodiscard]] virtual Result<void> exec(Id process) = 0;
   /// The process' number, or that of its second thread, as processes of the first namespace see it.
   [[nodiscard]] virtual std::int32_t number(Id process, Thread thread) = 0;
   /// SIGKILL. Blocks: until it is a zombie or gone. Errors: kTimedOut.

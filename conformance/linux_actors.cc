@@ -157,17 +157,22 @@ void LinuxActors::clear() {
 
 Result<Actors::Id> LinuxActors::add(std::int32_t pid, const ActorSockets& sockets) {
   processes_.push_back({.pid = pid, .numbers = {}, .sockets = sockets});  // `clear` ends it
-  Process& process = processes_.back();
-  for (std::size_t i = 0; i < sockets.size(); ++i) {
+  GPREEMPT_TRY(read_numbers(processes_.back()));
+  return processes_.size() - 1;
+}
+
+Result<void> LinuxActors::read_numbers(Process& process) {
+  for (std::size_t i = 0; i < process.sockets.size(); ++i) {
+    const int socket = process.sockets.at(i);
     Answer hello;
-    if (!await_readable(sockets.at(i), kPatience) ||
-        ::read(sockets.at(i), &hello, sizeof hello) != sizeof hello) {
-      return tl::unexpected<Error>(lost(pid, "it did not begin"));
+    if (!await_readable(socket, kPatience) ||
+        ::read(socket, &hello, sizeof hello) != sizeof hello || hello.result <= 0) {
+      return tl::unexpected<Error>(lost(process.pid, "it did not begin"));
     }
     process.numbers.at(i) = static_cast<std::int32_t>(hello.result);
   }
-  process.numbers[0] = pid;  // in a namespace of its own it has another one for itself
-  return processes_.size() - 1;
+  process.numbers[0] = process.pid;  // in a namespace of its own it has another one for itself
+  return {};
 }
 
 Result<Actors::Id> LinuxActors::start(std::uint32_t user) {
@@ -202,6 +207,13 @@ Result<Actors::Id> LinuxActors::fork(Id parent, bool apart) {
     return tl::unexpected<Error>(lost(processes_.at(parent).pid, "it could not fork"));
   }
   return add(static_cast<std::int32_t>(answer->result), sockets);
+}
+
+Result<void> LinuxActors::exec(Id process) {
+  Operation operation;
+  operation.kind = OpKind::kExec;
+  GPREEMPT_TRY(send(process, Thread::kFirst, operation));
+  return read_numbers(processes_.at(process));
 }
 
 std::int32_t LinuxActors::number(Id process, Thread thread) {

@@ -32,6 +32,7 @@ class LinuxActors final : public Actors {
   void clear() override;
   [[nodiscard]] Result<Id> start(std::uint32_t user) override;
   [[nodiscard]] Result<Id> fork(Id parent, bool apart) override;
+  [[nodiscard]] Result<void> exec(Id process) override;
   [[nodiscard]] std::int32_t number(Id process, Thread thread) override;
   [[nodiscard]] Result<void> kill(Id process) override;
   [[nodiscard]] Result<void> send(Id process, Thread thread, const Operation& operation) override;
@@ -45,6 +46,8 @@ class LinuxActors final : public Actors {
     ActorSockets sockets{-1, -1};
   };
   [[nodiscard]] Result<Id> add(std::int32_t pid, const ActorSockets& sockets);
+  /// The first message of each of its threads.
+  [[nodiscard]] static Result<void> read_numbers(Process& process);
   /// Starts a process that sets the device's permissions to `mode` once this one is gone, however.
   void start_guard(std::uint32_t mode);
 

@@ -14,6 +14,7 @@
 
 #include "config/document.h"
 #include "conformance/linux_actors.h"
+#include "conformance/linux_worker.h"
 #include "conformance/record.h"
 #include "conformance/run.h"
 #include "conformance/scenario.h"
@@ -107,6 +108,7 @@ int report(const gpreempt::Error& error) {
 
 int main(int argc, char** argv) {
   try {
+    conformance::serve_if_actor(argc, argv);
     const Result<Options> options = read_options({argv + 1, argv + argc});
     if (!options) {
       return report(options.error());

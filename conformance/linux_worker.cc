@@ -18,7 +18,11 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <cstring>
+#include <span>
+#include <string>
+#include <string_view>
 #include <thread>
 
 #include "backends/kfd/linux_os.h"
@@ -34,6 +38,7 @@ using kfd::SysResult;
 
 namespace {
 
+constexpr std::string_view kActorOption = "--conformance-actor";
 constexpr std::size_t kMessageBytes = sizeof(ActorSockets);
 
 /// One byte, and room for the sockets that go with it.
@@ -119,6 +124,11 @@ class LinuxActor final : public ActorHost {
         sent = fork(operation.mode != 0);
         continue;
       }
+      if (operation.kind == OpKind::kExec) {
+        const Answer failed{.result = -long{exec_anew()}};
+        sent = ::write(socket, &failed, sizeof failed) == sizeof failed;
+        continue;
+      }
       const Answer answer = execute(*this, files_, operation);
       sent = ::write(socket, &answer, sizeof answer) == sizeof answer;
     }
@@ -146,6 +156,20 @@ class LinuxActor final : public ActorHost {
       ::close(fd);
     }
     return sent;
+  }
+
+  /// Returns only if it failed: errno.
+  [[nodiscard]] int exec_anew() const {
+    std::array<std::string, 4> words = {"gpreempt-actor", std::string(kActorOption),
+                                        std::to_string(sockets_[0]), std::to_string(sockets_[1])};
+    std::array<char*, 5> argv{};
+    std::transform(words.begin(), words.end(), argv.begin(),
+                   [](std::string& word) { return word.data(); });
+    for (const int socket : sockets_) {
+      ::fcntl(socket, F_SETFD, 0);
+    }
+    ::execv("/proc/self/exe", argv.data());
+    return errno;
   }
 
   kfd::LinuxOs os_;
@@ -180,6 +204,19 @@ int make_sockets(SocketPairs& pairs) {
     pairs.theirs.at(i) = ends[1];
   }
   return 0;
+}
+
+void serve_if_actor(int argc, char** argv) {
+  constexpr int kWords = 4;
+  const std::span<char* const> words(argv, static_cast<std::size_t>(argc));
+  if (argc != kWords || words[1] != kActorOption) {
+    return;
+  }
+  const ActorSockets sockets = {std::atoi(words[2]), std::atoi(words[3])};
+  for (const int socket : sockets) {
+    ::fcntl(socket, F_SETFD, FD_CLOEXEC);
+  }
+  serve_actor(sockets, 0);
 }
 
 void serve_actor(const ActorSockets& sockets, std::uint32_t user) {

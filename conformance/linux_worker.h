@@ -23,6 +23,10 @@ struct SocketPairs {
 /// close.
 [[noreturn]] void serve_actor(const ActorSockets& sockets, std::uint32_t user);
 
+/// The command line of an actor that has executed its program anew: then it serves as before and
+/// does not return. A program that has actors calls this before it reads its own command line.
+void serve_if_actor(int argc, char** argv);
+
 /// What follows the answer to FORK on the first thread's socket: the child's sockets.
 [[nodiscard]] bool receive_sockets(int from, ActorSockets& sockets);
 

@@ -51,6 +51,7 @@ enum class OpKind : std::uint32_t {
   kReap,
   // told to the stage, not to an actor
   kFork,
+  kExec,
   kKill,
   kAnswer,
 };

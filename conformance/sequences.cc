@@ -99,6 +99,8 @@ const std::vector<Named>& operations() {
       {"target OPEN", step("target", OpKind::kOpen)},
       {"target RUNTIME-ON", runtime(1)},
       {"target RUNTIME-OFF", runtime(0)},
+      {"target EXEC", step("target", OpKind::kExec)},
+      {"a EXEC", step("a", OpKind::kExec)},
       {"target KILL", step("b", OpKind::kKill, "target")},
       {"a KILL", step("b", OpKind::kKill, "a")},
   };

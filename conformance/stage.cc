@@ -103,6 +103,9 @@ Result<Outcome> Stage::perform(const Step& step) {
   if (step.operation.kind == OpKind::kFork) {
     return fork(step);
   }
+  if (step.operation.kind == OpKind::kExec) {
+    return exec(step);
+  }
   Operation operation = step.operation;
   GPREEMPT_TRY(address(step, operation));
   GPREEMPT_TRY(actors_.send(members_.at(step.process).id, thread, operation));
@@ -145,6 +148,13 @@ Result<Outcome> Stage::fork(const Step& step) {
       store(child.id, actors_.fork(members_.at(step.process).id, step.operation.mode != 0)));
   members_.insert_or_assign(step.process + ".child", child);
   return Outcome{.op = OpKind::kFork};
+}
+
+Result<Outcome> Stage::exec(const Step& step) {
+  Member& member = members_.at(step.process);
+  GPREEMPT_TRY(actors_.exec(member.id));
+  member.busy = {};
+  return Outcome{.op = OpKind::kExec};
 }
 
 Result<Outcome> Stage::kill(const Step& step) {

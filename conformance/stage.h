@@ -56,6 +56,7 @@ class Stage {
 
   [[nodiscard]] Result<void> enter(const std::string& name);
   [[nodiscard]] Result<Outcome> fork(const Step& step);
+  [[nodiscard]] Result<Outcome> exec(const Step& step);
   [[nodiscard]] Result<Outcome> kill(const Step& step);
   [[nodiscard]] Result<Outcome> receive(Member& member, Actors::Thread thread, Duration within);
   [[nodiscard]] Result<void> address(const Step& step, Operation& operation);

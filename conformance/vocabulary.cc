@@ -61,6 +61,7 @@ constexpr auto kOps = std::to_array<OpWord>({
     {"DETACH", OpKind::kDetach, true, "", {}},
     {"REAP", OpKind::kReap, true, "", {}},
     {"FORK", OpKind::kFork, false, "mode", {}},
+    {"EXEC", OpKind::kExec, false, "", {}},
     {"KILL", OpKind::kKill, true, "", {}},
     {"ANSWER", OpKind::kAnswer, false, "", {}},
 });

@@ -321,15 +321,13 @@ void Session::serve_deadlines() {
   if (phase_ != Phase::kServing) {
     return;
   }
-  if (!enabled_) {
-    if (const auto error = enable()) {
-      if (error->code == Errc::kNotPermitted) {
-        // Another thread of it has executed a program, and its leader is not ours any more.
-        (void)tracee_.seize();
-      }
-      rescan_at_ = saturating_add(now, kRetryAfter);
-      return;
+  if (!enabled_ && enable()) {
+    rescan_at_ = saturating_add(now, kRetryAfter);
+    // Another thread of a child of ours may have executed a program: only this tells so then.
+    if (is_alive() && tracee_.seize()) {
+      serve_executed();
     }
+    return;
   }
   if (const auto scanned = rescan(); !scanned) {
     note(scanned.error());

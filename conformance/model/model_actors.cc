@@ -161,6 +161,15 @@ Result<Actors::Id> ModelActors::fork(Id parent, bool apart) {
   return add(std::move(child));
 }
 
+Result<void> ModelActors::exec(Id process) {
+  constexpr Duration kUntilSettled = std::chrono::milliseconds(100);
+  Process& named = *processes_.at(process);
+  named.sim_os().exec();
+  named.files() = {};
+  pass(kUntilSettled);
+  return {};
+}
+
 std::int32_t ModelActors::number(Id process, Thread thread) {
   Process& named = *processes_.at(process);
   if (thread == Thread::kFirst) {

@@ -29,6 +29,7 @@ class ModelActors final : public Actors {
   void clear() override;
   [[nodiscard]] Result<Id> start(std::uint32_t user) override;
   [[nodiscard]] Result<Id> fork(Id parent, bool apart) override;
+  [[nodiscard]] Result<void> exec(Id process) override;
   [[nodiscard]] std::int32_t number(Id process, Thread thread) override;
   [[nodiscard]] Result<void> kill(Id process) override;
   [[nodiscard]] Result<void> send(Id process, Thread thread, const Operation& operation) override;

@@ -408,6 +408,14 @@ TEST_F(RescanTest, QueueThatIsGoneIsFound) {
   EXPECT_EQ(take<QueueGone>().queue, queues[0]);
 }
 
+TEST_F(RescanTest, ExecOfAnotherThreadOfAChildIsTracedAgain) {
+  const auto queues = attach({0});
+  driver_.fail_next(TrapOp::kEnable, {ESRCH});
+  driver_.fail_next(TrapOp::kGetQueueSnapshot, {ESRCH});
+  EXPECT_EQ(take<QueueGone>().queue, queues[0]);
+  EXPECT_TRUE(driver_.await_call("seize 0x50"));
+}
+
 TEST_F(RescanTest, LeaseOfASessionThatSomebodyEndedIsOverAndTheSessionEnabledAgain) {
   const auto queues = attach({0});
   driver_.fail_next(TrapOp::kResumeQueues, std::vector<int>(100, EINVAL));
