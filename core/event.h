@@ -95,6 +95,9 @@ struct QueueGone {
 struct ActivityEdge {
   TargetId target;
   bool busy = false;
+  /// False: it looks idle, and whether its last work is done cannot be seen. A policy that wants to
+  /// be sure lingers.
+  bool proven = true;
 };
 /// The application said so itself (a hint): `request` numbers the work within the target.
 struct WorkArrived {

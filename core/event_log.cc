@@ -129,6 +129,9 @@ struct Body {
   }
   void operator()(const ActivityEdge& e) const {
     put(line, ",\"target\":{},\"busy\":{}", e.target, e.busy);
+    if (!e.proven) {
+      put(line, ",\"proven\":false");
+    }
   }
   void operator()(const WorkArrived& e) const {
     put(line, ",\"target\":{},\"request\":{}", e.target, e.request);

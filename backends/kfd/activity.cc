@@ -97,17 +97,18 @@ SysResult<Activity> ActivityMeter::poll(Os& os, Pid pid) {
   Activity all = Activity::kIdle;
   for (std::size_t i = 0; i < rings_.size(); ++i) {
     Ring& ring = rings_[i];
+    const bool is_first = !ring.last;
     const bool is_same = ring.last == seen_[i];
     ring.last = seen_[i];
-    ring.is_settled = is_same && seen_[i].read == seen_[i].write;
     if (!is_same) {
       ring.verdict.reset();
     }
-    const auto activity = ring.is_settled ? judge(os, pid, ring) : Activity::kBusy;
+    const bool is_read = seen_[i].read == seen_[i].write;
+    const auto activity = is_read && (is_same || is_first) ? judge(os, pid, ring) : Activity::kBusy;
     if (!activity) {
       return activity;
     }
-    all = std::min(all, *activity);
+    all = std::min(all, is_first ? std::min(*activity, Activity::kMaybeIdle) : *activity);
   }
   return all;
 }

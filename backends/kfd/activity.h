@@ -34,8 +34,8 @@ enum class Activity {
 /// A ring whose positions differ is busy. Equal positions prove nothing, for firmware may count a
 /// packet as read when it begins: a ring is idle if two looks in a row found the same positions,
 /// equal, and the last packet's completion signal says that it is done. A last packet without a
-/// signal leaves it at `kMaybeIdle`. (A packet before the last one may run on where the last has no
-/// barrier bit; a ring shows no more.)
+/// signal leaves it at `kMaybeIdle`, and so does the first look of all. (A packet before the last
+/// one may run on where the last has no barrier bit; a ring shows no more.)
 class ActivityMeter {
  public:
   /// The rings from now on; what is known of those that stay is kept.
@@ -55,8 +55,7 @@ class ActivityMeter {
   struct Ring {
     RingPlace place;
     std::optional<Positions> last;
-    bool is_settled = false;          ///< two looks found the same, equal positions
-    std::optional<Activity> verdict;  ///< of the settled ring's last packet
+    std::optional<Activity> verdict;  ///< of the last packet, once it is not busy
   };
   [[nodiscard]] static SysResult<Activity> judge(Os& os, Pid pid, Ring& ring);
 

@@ -31,15 +31,16 @@
 
 namespace gpreempt::kfd {
 
-KfdBackend::KfdBackend(Os& os, BackendOptions options, BackendInfo info, std::vector<GpuNode> gpus,
-                       Outbox outbox, std::unique_ptr<Reaper> reaper, Fd signals)
+KfdBackend::KfdBackend(Os& os, BackendOptions options, Parts parts)
     : os_(os),
       options_(std::move(options)),
-      info_(std::move(info)),
-      gpus_(std::move(gpus)),
-      outbox_(std::move(outbox)),
-      reaper_(std::move(reaper)),
-      signals_(signals) {}
+      info_(std::move(parts.info)),
+      gpus_(std::move(parts.gpus)),
+      outbox_(std::move(parts.outbox)),
+      reaper_(std::move(parts.reaper)),
+      observer_(std::move(parts.observer)),
+      signals_(parts.signals),
+      sees_queues_(parts.sees_queues) {}
 
 Result<TargetId> KfdBackend::attach(Pid pid, AttachMode mode) {
   const TargetId id(next_target_++);
@@ -94,7 +95,12 @@ void KfdBackend::start_observing(TargetId id, Target target) {
   AttachDone done{.target = id, .error = std::nullopt};
   if (pidfd) {
     target.pidfd = *pidfd;
+    const Pid pid = target.pid;
     targets_.emplace(id, std::move(target));
+    if (sees_queues_) {
+      observer_->follow(id, pid);  // says when it has seen those there are
+      return;
+    }
   } else {
     const int number = pidfd.error().number;
     done.error =
@@ -213,14 +219,39 @@ std::uint32_t KfdBackend::clock_of(std::span<const QueueId> ids) const {
       ->max_clock_mhz;
 }
 
-Result<void> KfdBackend::watch(TargetId target, Duration /*period*/) {
-  return fail(Errc::kUnsupported, fmt::format("watch target {}: {}", target, info_.watch));
+Result<void> KfdBackend::watch(TargetId id, Duration period) {
+  if (!info_.watch.empty()) {
+    return fail(Errc::kUnsupported, fmt::format("watch target {}: {}", id, info_.watch));
+  }
+  const auto found = targets_.find(id);
+  if (found == targets_.end() || period <= Duration{}) {
+    return fail(Errc::kInvalidArgument, fmt::format("watch target {}: no such target, or a period "
+                                                    "of {} ns",
+                                                    id, to_ns(period)));
+  }
+  Target& target = found->second;
+  target.watched = true;
+  observer_->watch(id, target.pid, period);
+  if (target.mode == AttachMode::kControl) {
+    observer_->set_rings(id, rings_of(target));
+  }
+  return {};
 }
 
-Result<RequestId> KfdBackend::inspect(InspectView /*view*/) {
-  return fail(Errc::kUnsupported,
-              "inspect: the debugfs views of amdkfd are not decoded in this version; read "
-              "/sys/kernel/debug/kfd instead");
+std::vector<RingPlace> KfdBackend::rings_of(const Target& target) const {
+  std::vector<RingPlace> rings;
+  for (const QueueId queue : target.handles) {
+    if (const auto found = rings_.find(queue); found != rings_.end()) {
+      rings.push_back(found->second);
+    }
+  }
+  return rings;
+}
+
+Result<RequestId> KfdBackend::inspect(InspectView view) {
+  const RequestId request(next_request_++);
+  observer_->inspect(request, view);
+  return request;
 }
 
 Result<std::optional<Event>> KfdBackend::next_event(Instant deadline) {
@@ -288,6 +319,7 @@ Result<void> KfdBackend::close() {
     (void)os_.join(worker);
   }
   reaper_->close();
+  observer_->close();
   if (options_.heartbeat != nullptr) {
     options_.heartbeat->close();
   }

@@ -12,9 +12,11 @@
 #include <variant>
 #include <vector>
 
+#include "backends/kfd/activity.h"
 #include "backends/kfd/heartbeat.h"
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/messages.h"
+#include "backends/kfd/observer.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/reaper.h"
 #include "backends/kfd/topology.h"
@@ -30,6 +32,7 @@ namespace gpreempt::kfd {
 struct BackendOptions {
   std::string device = "/dev/kfd";
   std::string sysfs_root = "/sys";
+  std::string debugfs = "/sys/kernel/debug/kfd";
   /// Late-born queues are reported by the driver; should a report be lost, a snapshot every so
   /// often finds them. 0 = never.
   Duration rescan_period = std::chrono::milliseconds(100);
@@ -37,6 +40,8 @@ struct BackendOptions {
   /// traces it: a runtime that starts under a debugger waits for the debugger's answer. 0 = attach
   /// at once, e.g. where sysfs shows other pids than this process sees.
   Duration first_queue_poll = std::chrono::milliseconds(1);
+  /// How often the queues of an observed target are looked for in sysfs.
+  Duration scan_period = std::chrono::milliseconds(10);
   /// SIGINT, SIGTERM and SIGHUP no longer end this process: `next_event` fails with `kInterrupted`
   /// instead, so that its caller can close the backend. False leaves signals to the caller.
   bool take_signals = true;
@@ -46,8 +51,9 @@ struct BackendOptions {
 };
 
 /// The backend over the KFD debugger ABI. Relies on the argument checks of `make_checked_backend`.
-/// A controlled target has a `Session` on a worker of its own; an observed one has only a pidfd, so
-/// that its queues are not known and `queues` is empty.
+/// A controlled target has a `Session` on a worker of its own. An observed one is neither traced
+/// nor debugged: the one `Observer` sees its queues in sysfs (in a pid namespace of this process's
+/// own it cannot, and `queues` is empty).
 ///
 /// A process that the launcher started as a child of this one is reaped by its session: after
 /// `TargetExited` its exit status is gone.
@@ -82,20 +88,35 @@ class KfdBackend final : public Backend, public HintSink {
     AttachMode mode = AttachMode::kControl;
     std::shared_ptr<Mailbox<SessionRequest>> inbox;  ///< of its session; null when observed
     WorkerId worker;
-    Fd pidfd = kNoFd;              ///< of an observed target
+    Fd pidfd = kNoFd;  ///< of an observed target
+    bool watched = false;
     std::vector<QueueId> handles;  ///< by `QueueSerial`, those of gone queues too
     std::optional<InFlight> in_flight;
     bool detaching = false;
   };
   using Outbox = std::shared_ptr<Mailbox<BackendMessage>>;
 
-  KfdBackend(Os& os, BackendOptions options, BackendInfo info, std::vector<GpuNode> gpus,
-             Outbox outbox, std::unique_ptr<Reaper> reaper, Fd signals);
+  /// What `open_backend` has made.
+  struct Parts {
+    BackendInfo info;
+    std::vector<GpuNode> gpus;
+    Outbox outbox;
+    std::unique_ptr<Reaper> reaper;
+    std::unique_ptr<Observer> observer;
+    Fd signals = kNoFd;
+    bool sees_queues = true;  ///< of processes that are only observed
+  };
+  KfdBackend(Os& os, BackendOptions options, Parts parts);
 
   [[nodiscard]] Result<void> start_session(TargetId id, Target& target);
   void start_observing(TargetId id, Target target);
+  /// The rings of its compute queues, as the driver's snapshot had them.
+  [[nodiscard]] std::vector<RingPlace> rings_of(const Target& target) const;
   [[nodiscard]] Result<QueueSerial> serial_of(const Target& target, QueueId id) const;
   [[nodiscard]] std::uint32_t clock_of(std::span<const QueueId> ids) const;
+
+  /// To the observer, if it watches them.
+  void tell_rings(TargetId id);
 
   /// Turns what the workers posted into events. Before each event of the backend's own making, so
   /// that events come in the order of their instants.
@@ -110,9 +131,11 @@ class KfdBackend final : public Backend, public HintSink {
   void translate(TargetId id, Instant at, SessionDone done);
   void translate(TargetId id, Instant at, const SessionLeaseExpired& expired);
   void translate(TargetId id, Instant at, const SessionException& exception);
+  void translate(TargetId id, Instant at, const SessionActivity& activity);
   void translate(TargetId id, Instant at, const SessionTargetExited& exited);
   void translate(TargetId id, Instant at, const SessionClosed& closed);
   void translate(const Hint& hint);
+  void translate(Inspected& inspected);
   /// Ends the request that a target has in flight, if any.
   void fail_in_flight(TargetId id, Instant at, Errc code, std::string_view reason);
   void set_state(QueueId id, QueueState state);
@@ -127,9 +150,12 @@ class KfdBackend final : public Backend, public HintSink {
   std::vector<GpuNode> gpus_;
   Outbox outbox_;
   std::unique_ptr<Reaper> reaper_;
+  std::unique_ptr<Observer> observer_;
   Fd signals_;  ///< `kNoFd`: they are the caller's
+  bool sees_queues_;
   std::map<TargetId, Target> targets_;
   std::map<QueueId, QueueInfo> queues_;
+  std::map<QueueId, RingPlace> rings_;  ///< of the compute queues of controlled targets
   std::vector<WorkerId> ended_workers_;
   std::deque<Event> ready_;
   Instant last_at_ = Instant::min();

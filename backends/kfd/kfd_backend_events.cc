@@ -46,6 +46,8 @@ void KfdBackend::absorb() {
   while (auto message = outbox_->take()) {
     if (auto* report = std::get_if<SessionReport>(&*message)) {
       absorb(*report);
+    } else if (auto* inspected = std::get_if<Inspected>(&*message)) {
+      translate(*inspected);
     } else {
       translate(std::get<Hint>(*message));
     }
@@ -96,12 +98,31 @@ void KfdBackend::translate(TargetId id, Instant at, const SessionQueueBorn& born
                         .state = QueueState::kRunning};
   target.handles.push_back(queue.id);
   queues_.emplace(queue.id, queue);
+  if (target.mode == AttachMode::kControl && queue.type == QueueType::kCompute) {
+    rings_.emplace(queue.id,
+                   RingPlace{.read_pointer = born.entry.read_pointer_address,
+                             .write_pointer = born.entry.write_pointer_address,
+                             .ring_base = born.entry.ring_base_address,
+                             .ring_bytes = born.entry.ring_size,
+                             .is_aql = born.entry.queue_type == abi::QueueKind::kComputeAql});
+    tell_rings(id);
+  }
   emit(at, QueueBorn{queue});
+}
+
+void KfdBackend::tell_rings(TargetId id) {
+  const Target& target = targets_.at(id);
+  if (target.watched && target.mode == AttachMode::kControl) {
+    observer_->set_rings(id, rings_of(target));
+  }
 }
 
 void KfdBackend::translate(TargetId id, Instant at, const SessionQueueGone& gone) {
   const QueueId queue = targets_.at(id).handles.at(gone.serial.value());
   queues_.erase(queue);
+  if (rings_.erase(queue) > 0) {
+    tell_rings(id);
+  }
   emit(at, QueueGone{.target = id, .queue = queue});
 }
 
@@ -143,6 +164,10 @@ void KfdBackend::translate(TargetId id, Instant at, const SessionLeaseExpired& e
 
 void KfdBackend::translate(TargetId id, Instant at, const SessionException& exception) {
   emit(at, ExceptionRaised{.target = id, .mask = exception.mask});
+}
+
+void KfdBackend::translate(TargetId id, Instant at, const SessionActivity& activity) {
+  emit(at, ActivityEdge{.target = id, .busy = activity.busy, .proven = activity.proven});
 }
 
 void KfdBackend::translate(TargetId id, Instant at, const SessionTargetExited& /*exited*/) {
@@ -202,6 +227,12 @@ void KfdBackend::translate(const Hint& hint) {
   }
 }
 
+void KfdBackend::translate(Inspected& inspected) {
+  emit(inspected.at, InspectDone{.request = inspected.request,
+                                 .text = std::move(inspected.text),
+                                 .error = std::move(inspected.error)});
+}
+
 void KfdBackend::set_state(QueueId id, QueueState state) {
   if (const auto found = queues_.find(id); found != queues_.end()) {
     found->second.state = state;
@@ -211,13 +242,17 @@ void KfdBackend::set_state(QueueId id, QueueState state) {
 void KfdBackend::forget(TargetId id) {
   const auto found = targets_.find(id);
   const Target& target = found->second;
+  observer_->forget(id);
   if (target.mode == AttachMode::kControl) {
     reaper_->remove(id);
     ended_workers_.push_back(target.worker);
   } else {
     os_.close(target.pidfd);
   }
-  std::erase_if(queues_, [&](const auto& entry) { return entry.second.target == id; });
+  for (const QueueId queue : target.handles) {
+    queues_.erase(queue);
+    rings_.erase(queue);
+  }
   targets_.erase(found);
 }
 

@@ -1,10 +1,13 @@
 #pragma once
 
+#include <cstddef>
+#include <cstdint>
 #include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <utility>
+#include <vector>
 
 #include "backends/kfd/os.h"
 
@@ -60,6 +63,38 @@ class Mailbox {
   const Fd waker_;
   std::mutex mutex_;
   std::deque<T> messages_;
+};
+
+/// What happened last, added to by any worker: the oldest goes when it is full.
+template <class T>
+class BoundedLog {
+ public:
+  explicit BoundedLog(std::size_t capacity) : capacity_(capacity) {}
+
+  void add(T entry) {
+    const std::scoped_lock lock(mutex_);
+    if (entries_.size() == capacity_) {
+      entries_.pop_front();
+      ++lost_;
+    }
+    entries_.push_back(std::move(entry));
+  }
+  /// Oldest first.
+  [[nodiscard]] std::vector<T> entries() const {
+    const std::scoped_lock lock(mutex_);
+    return {entries_.begin(), entries_.end()};
+  }
+  /// How many went.
+  [[nodiscard]] std::uint64_t lost() const {
+    const std::scoped_lock lock(mutex_);
+    return lost_;
+  }
+
+ private:
+  const std::size_t capacity_;
+  mutable std::mutex mutex_;
+  std::deque<T> entries_;
+  std::uint64_t lost_ = 0;
 };
 
 }  // namespace gpreempt::kfd

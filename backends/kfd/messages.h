@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <variant>
 #include <vector>
 
@@ -70,11 +71,17 @@ struct SessionClosed {
   std::optional<Error> error;
 };
 
+/// A watched target turned busy or idle. By the observer.
+struct SessionActivity {
+  bool busy = false;
+  bool proven = true;
+};
+
 struct SessionReport {
   TargetId target;
   Instant at;
   std::variant<SessionReady, SessionQueueBorn, SessionQueueGone, SessionDone, SessionLeaseExpired,
-               SessionException, SessionTargetExited, SessionClosed>
+               SessionException, SessionActivity, SessionTargetExited, SessionClosed>
       what;
 };
 
@@ -87,6 +94,13 @@ struct Hint {
   bool arrived = false;  ///< or finished
   Instant at;
 };
-using BackendMessage = std::variant<SessionReport, Hint>;
+/// What a debugfs view showed.
+struct Inspected {
+  RequestId request;
+  std::string text;
+  std::optional<Error> error;
+  Instant at;
+};
+using BackendMessage = std::variant<SessionReport, Hint, Inspected>;
 
 }  // namespace gpreempt::kfd

@@ -13,6 +13,8 @@
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/messages.h"
+#include "backends/kfd/observed_queues.h"
+#include "backends/kfd/observer.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/reaper.h"
 #include "backends/kfd/topology.h"
@@ -30,6 +32,24 @@ std::string name_driver(Os& os, const std::string& sysfs_root) {
     return "upstream";
   }
   return "dkms-" + version->substr(0, std::min(version->find('\n'), version->size()));
+}
+
+/// Empty if the activity of processes can be watched. Reads nothing: printing the file takes long.
+std::string reason_not_to_watch(Os& os, const std::string& debugfs, bool sees_queues) {
+  if (!sees_queues) {
+    return "sysfs and debugfs name processes by the pids of the initial namespace, and this "
+           "process has others; run it with --pid=host, or use hints";
+  }
+  const std::string path = debugfs + "/mqds";
+  const auto file = os.open(path, OpenMode::kRead);
+  if (!file) {
+    return fmt::format(
+        "the rings' addresses are in {}, which cannot be read ({}); mount debugfs "
+        "and run as root, or use hints",
+        path, std::strerror(file.error().number));
+  }
+  os.close(*file);
+  return {};
 }
 
 std::array<std::string, kControlKinds> missing_controls() {
@@ -65,12 +85,11 @@ Result<std::unique_ptr<KfdBackend>> open_backend(Os& os, BackendOptions options)
   GPREEMPT_TRY(version);
   auto gpus = read_topology(os, options.sysfs_root);
   GPREEMPT_TRY(gpus);
+  const bool sees_queues = has_initial_pids(os).value_or(true);
   BackendInfo info{.driver = name_driver(os, options.sysfs_root),
                    .gpus = {},
                    .controls = missing_controls(),
-                   .watch =
-                       "polling rings needs their addresses from debugfs mqds, which this "
-                       "version does not read; use hints"};
+                   .watch = reason_not_to_watch(os, options.debugfs, sees_queues)};
   for (const GpuNode& gpu : *gpus) {
     info.gpus.push_back(gpu.info);
   }
@@ -92,9 +111,23 @@ Result<std::unique_ptr<KfdBackend>> open_backend(Os& os, BackendOptions options)
   if (!reaper) {
     return tl::unexpected<Error>(reaper.error());
   }
-  return std::unique_ptr<KfdBackend>(new KfdBackend(os, std::move(options), std::move(info),
-                                                    *std::move(gpus), *std::move(outbox),
-                                                    *std::move(reaper), *signals));
+  auto observer = Observer::start(os,
+                                  {.sysfs_root = options.sysfs_root,
+                                   .debugfs = options.debugfs,
+                                   .scan_period = options.scan_period},
+                                  *outbox);
+  if (!observer) {
+    (*reaper)->close();
+    return tl::unexpected<Error>(observer.error());
+  }
+  return std::unique_ptr<KfdBackend>(new KfdBackend(os, std::move(options),
+                                                    {.info = std::move(info),
+                                                     .gpus = *std::move(gpus),
+                                                     .outbox = *std::move(outbox),
+                                                     .reaper = *std::move(reaper),
+                                                     .observer = *std::move(observer),
+                                                     .signals = *signals,
+                                                     .sees_queues = sees_queues}));
 }
 
 }  // namespace gpreempt::kfd

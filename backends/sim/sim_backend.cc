@@ -46,11 +46,18 @@ SimBackend::SimBackend(System& system)
   }
   system_.observe(this, this);
   system_.on_exit([this](Pid pid) { exited(pid); });
+  system_.kfd().on_queues([this](Pid pid) {
+    const auto id = target_of(pid);
+    if (id && targets_.at(*id).observed) {
+      targets_.at(*id).observed->changed();
+    }
+  });
 }
 
 SimBackend::~SimBackend() {
   system_.observe(nullptr, nullptr);
   system_.on_exit(nullptr);
+  system_.kfd().on_queues(nullptr);
   for (auto& [id, target] : targets_) {
     if (target.watch) {
       system_.timeline().cancel(target.watch->tick);
@@ -110,6 +117,13 @@ Result<TargetId> SimBackend::attach(Pid pid, AttachMode mode) {
         KfdModel::Caller{.process = controller_, .thread = thread}, id, pid);
     target.session->attach();
   } else if (system_.kfd().alive(pid)) {
+    target.observed = std::make_unique<ObservedProcess>(
+        ObservedProcess::Host{.timeline = system_.timeline(),
+                              .kfd = system_.kfd(),
+                              .gpu_ids = gpu_ids_,
+                              .new_queue_id = [this] { return QueueId(next_queue_++); },
+                              .post = [this](auto what) { post(std::move(what)); }},
+        id, pid);
     post(AttachDone{.target = id, .error = std::nullopt});
   } else {
     post(AttachDone{
@@ -131,6 +145,7 @@ Result<void> SimBackend::detach(TargetId id) {
     target->watch.reset();
   }
   target->pid = kNobody;  // the process may be attached to again
+  target->observed.reset();
   if (target->session) {
     target->session->detach([] {});
   } else {
@@ -141,10 +156,14 @@ Result<void> SimBackend::detach(TargetId id) {
 
 std::vector<QueueInfo> SimBackend::queues(TargetId id) const {
   const auto found = targets_.find(id);
-  if (found == targets_.end() || !found->second.session) {
+  if (found == targets_.end()) {
     return {};
   }
-  return found->second.session->queues();
+  const Target& target = found->second;
+  if (target.session) {
+    return target.session->queues();
+  }
+  return target.observed ? target.observed->queues() : std::vector<QueueInfo>();
 }
 
 Result<RequestId> SimBackend::control(TargetId id, std::span<const QueueId> ids,
@@ -234,6 +253,7 @@ void SimBackend::exited(Pid pid) {
       target.watch.reset();
     }
     target.pid = kNobody;
+    target.observed.reset();
     post(TargetExited{.target = *id});
   }
 }

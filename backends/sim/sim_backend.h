@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "backends/sim/observed_process.h"
 #include "backends/sim/program_runner.h"
 #include "backends/sim/sim_session.h"
 #include "backends/sim/system.h"
@@ -60,7 +61,8 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
   };
   struct Target {
     Pid pid;
-    std::unique_ptr<SimSession> session;  ///< null when only observed
+    std::unique_ptr<SimSession> session;        ///< null when only observed
+    std::unique_ptr<ObservedProcess> observed;  ///< null when attached for control
     std::optional<Watch> watch;
     bool busy = false;
   };

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/queue_role.h"
 #include "backends/sim/reply.h"
 #include "backends/sim/task.h"
 #include "core/backend.h"
@@ -28,16 +29,6 @@ namespace {
 constexpr std::size_t kSpareEntries = 16;
 /// When a lease that could not be ended is tried again, as the KFD session does.
 constexpr Duration kLeaseRetryAfter = std::chrono::milliseconds(100);
-
-/// ROCr gives the queue it keeps for itself a ring of 64 packets.
-constexpr std::uint64_t kInternalRingBytes = 4096;
-
-QueueRole role_of(const KfdModel::QueueEntry& entry) {
-  if (entry.type == QueueType::kSdma) {
-    return QueueRole::kSdma;
-  }
-  return entry.ring_bytes == kInternalRingBytes ? QueueRole::kInternal : QueueRole::kUser;
-}
 
 }  // namespace
 
@@ -169,7 +160,7 @@ void SimSession::merge(const std::vector<KfdModel::QueueEntry>& entries) {
                          .gpu = host_.gpu_ids[entry->gpu],
                          .kernel_id = entry->id,
                          .type = entry->type,
-                         .role = role_of(*entry),
+                         .role = role_of(entry->type, entry->ring_bytes),
                          .ring_bytes = entry->ring_bytes,
                          .state = QueueState::kRunning};
     queues_.emplace(info.id, Known{.info = info, .ring_base = entry->ring_base});

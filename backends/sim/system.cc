@@ -18,6 +18,7 @@
 #include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/program_runner.h"
+#include "backends/sim/queue_role.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
 #include "core/event.h"
@@ -30,10 +31,8 @@
 namespace gpreempt::sim {
 namespace {
 
-/// Rings of 64-byte packets: what HIP allocates for a user queue, ROCr for its internal one and for
-/// SDMA.
+/// Rings of 64-byte packets: what HIP allocates for a user queue, and ROCr for SDMA.
 constexpr std::uint64_t kUserRingBytes = 1U << 20U;
-constexpr std::uint64_t kInternalRingBytes = 4096;
 constexpr std::uint64_t kSdmaRingBytes = 1U << 20U;
 // Source: amd_gpu_agent.cpp and amd_aql_queue.cpp of ROCr, GPU_MAX_HW_QUEUES of HIP.
 constexpr std::uint32_t kMaximumPriority = 15;

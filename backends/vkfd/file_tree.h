@@ -45,5 +45,8 @@ void put_debugfs(FileTree& files, sim::System& system);
 /// Source: drivers/gpu/drm/amd/amdkfd/kfd_process.c, kfd_procfs_add_queue.
 [[nodiscard]] std::optional<kfd::SysResult<std::vector<std::string>>> list_queues(
     sim::System& system, std::string_view path);
+/// The same for the files of a queue, ".../kfd/proc/PID/queues/ID/gpuid", "size" and "type".
+[[nodiscard]] std::optional<kfd::SysResult<std::string>> read_queue_file(sim::System& system,
+                                                                         std::string_view path);
 
 }  // namespace gpreempt::vkfd

@@ -17,6 +17,11 @@ namespace gpreempt::vkfd {
   return ring_base - 0x1000 + 0x38;
 }
 
+/// Where the completion signal of its packets lies, in the same page.
+[[nodiscard]] constexpr std::uint64_t signal_of(std::uint64_t ring_base) {
+  return ring_base - 0x1000 + 0x400;
+}
+
 /// The save area of all XCCs.
 [[nodiscard]] constexpr std::uint64_t save_area_of(std::uint64_t ring_base) {
   constexpr std::uint64_t kFirst = 0x7f0000000000;

@@ -18,6 +18,7 @@
 #include "backends/vkfd/file_tree.h"
 #include "backends/vkfd/open_file.h"
 #include "backends/vkfd/process_table.h"
+#include "backends/vkfd/ring_memory.h"
 #include "backends/vkfd/sim_os.h"
 #include "core/ids.h"
 
@@ -122,6 +123,9 @@ SysResult<std::string> SimOs::read_file(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
   }
+  if (auto text = read_queue_file(machine_.system(), path)) {
+    return *std::move(text);
+  }
   if (const auto pid = owner_of_status(path)) {
     return machine_.processes().status(machine_.process_of(pid->value()));
   }
@@ -208,6 +212,9 @@ SysResult<void> SimOs::signal(Fd pidfd, int number) {
 SysResult<std::size_t> SimOs::read_memory(Pid pid, std::span<const MemoryRange> ranges) {
   if (dead_) {
     return sys_fail(ECANCELED);
+  }
+  if (const auto read = read_ring_memory(machine_.system(), pid, ranges)) {
+    return *read;
   }
   return machine_.processes().read_memory(pid, ranges);
 }

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -88,9 +89,13 @@ SysResult<std::size_t> FakeDriver::write(Fd fd, std::span<const std::byte> from)
   return from.size();
 }
 
-SysResult<Fd> FakeDriver::open(const std::string& /*path*/, OpenMode /*mode*/) {
+SysResult<Fd> FakeDriver::open(const std::string& path, OpenMode /*mode*/) {
   if (open_error_ != 0) {
     return sys_fail(open_error_);
+  }
+  const std::scoped_lock lock(mutex_);
+  if (path.starts_with("/sys/") && !files_.contains(path)) {
+    return sys_fail(ENOENT);
   }
   return LinuxOs::make_waker();
 }
@@ -309,7 +314,7 @@ SysResult<std::optional<ChildStatus>> FakeDriver::poll_child(Tid /*tid*/) {
 }
 
 SysResult<std::size_t> FakeDriver::wait(std::span<WaitFd> fds, Instant deadline) {
-  if (waits_fail_ && fds.size() > 1) {
+  if (waits_fail_ && fds.size() > 1 && LinuxOs::self() != ::getpid()) {
     return sys_fail(ENOMEM);
   }
   return LinuxOs::wait(fds, deadline);

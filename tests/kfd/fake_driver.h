@@ -53,7 +53,7 @@ class FakeDriver : public LinuxOs {
   void set_interrupt_stop(ChildStatus::Kind kind, int value);
   /// The next poll finds no tracee: its leader is gone, and another thread has its number.
   void lose_child();
-  /// From now on no wait for more than one file succeeds: those of sessions.
+  /// From now on no wait of a worker for more than one file succeeds: those of sessions.
   void fail_waits() { waits_fail_ = true; }
   /// The driver finds the process by its other threads only.
   void exit_leader(Pid pid) { exited_leader_ = pid.value(); }

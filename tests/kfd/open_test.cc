@@ -141,12 +141,47 @@ TEST_F(ObserveTest, HintsAboutStrangersAreDropped) {
   EXPECT_EQ(take<WorkArrived>().request, 2U);
 }
 
-TEST_F(ObserveTest, WatchAndInspectSayWhyNot) {
+TEST_F(ObserveTest, WatchWithoutDebugfsSaysWhyNot) {
   observe();
   const auto watched = backend_->watch(target_, Duration(1));
   ASSERT_FALSE(watched);
   EXPECT_EQ(watched.error().code, Errc::kUnsupported);
-  EXPECT_EQ(backend_->inspect(InspectView::kMqds).error().code, Errc::kUnsupported);
+  EXPECT_NE(watched.error().what.find("mount debugfs"), std::string::npos);
+}
+
+TEST_F(ObserveTest, InspectGivesTheFileOrWhyNot) {
+  driver_.set_file("/sys/kernel/debug/kfd/rls", "Node 2, gpu_id f7bc:\n  No active runlist\n");
+  const auto there = backend_->inspect(InspectView::kRunlists).value();
+  const auto shown = take<InspectDone>();
+  EXPECT_EQ(shown.request, there);
+  EXPECT_EQ(shown.text, "Node 2, gpu_id f7bc:\n  No active runlist\n");
+  (void)backend_->inspect(InspectView::kHqds).value();
+  const auto missing = take<InspectDone>();
+  ASSERT_TRUE(missing.error);
+  EXPECT_NE(missing.error->what.find("/sys/kernel/debug/kfd/hqds"), std::string::npos);
+}
+
+TEST_F(ObserveTest, QueuesAreThoseOfSysfsWithTheirRoles) {
+  const std::string folder = "/sys/class/kfd/kfd/proc/4711/queues/";
+  const auto put = [&](const std::string& id, const std::string& size, const std::string& type) {
+    driver_.set_file(folder + id + "/gpuid", "63420");
+    driver_.set_file(folder + id + "/size", size);
+    driver_.set_file(folder + id + "/type", type);
+  };
+  put("0", "4096", "0");
+  put("1", "1048576", "1");
+  put("10", "1048576", "0");
+  target_ = backend_->attach(FakeDriver::kTargetPid, AttachMode::kObserve).value();
+  const auto internal = take<QueueBorn>().queue;
+  EXPECT_EQ(internal.role, QueueRole::kInternal);
+  EXPECT_EQ(internal.gpu, GpuId(63420));
+  EXPECT_EQ(take<QueueBorn>().queue.role, QueueRole::kSdma);
+  const auto user = take<QueueBorn>().queue;
+  EXPECT_EQ(user.role, QueueRole::kUser);
+  EXPECT_EQ(user.kernel_id, 10U);
+  EXPECT_FALSE(take<AttachDone>().error);
+  EXPECT_EQ(backend_->queues(target_).size(), 3U);
+  EXPECT_EQ(driver_.log(), Log{});
 }
 
 TEST_F(ObserveTest, NothingHappensUntilTheDeadline) {

@@ -178,6 +178,8 @@ class KfdModel {
   /// The driver evicts the process and restores it later; nobody is asked. Ignored for a dead one,
   /// and while an earlier eviction of the same kind lasts.
   void evict(Pid pid, Eviction cause);
+  /// Called when a queue of a process has been created or has gone.
+  void on_queues(std::function<void(Pid)> callback) { on_queues_ = std::move(callback); }
   /// The queue's priority, as the process knows it.
   [[nodiscard]] std::optional<std::uint32_t> priority(Pid pid, std::uint32_t id) const;
   /// Called for a process when queues of it are lost to a reset of them, or of their GPU.
@@ -378,6 +380,7 @@ class KfdModel {
   std::vector<std::unique_ptr<Process>> replaced_;  ///< by an exec of theirs
   std::vector<DriverCall> calls_;
   std::function<void(Pid)> on_reset_;
+  std::function<void(Pid)> on_queues_;
   std::uint64_t next_serial_ = 1;
   TaskScope tasks_;
 };

@@ -96,6 +96,9 @@ Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long
                                         .compute = request.type == QueueType::kCompute,
                                         .cooperative = request.cooperative});
   queue.is_evicted = device->evicted > 0;
+  if (on_queues_) {
+    on_queues_(process.pid);
+  }
   if (queue.active()) {
     co_await refresh(request.gpu, parameters(request.gpu).t_grace, process.pid, call);
   }
@@ -166,6 +169,9 @@ void KfdModel::remove(Process& process, std::uint32_t id) {
   const std::uint32_t gpu = queue.gpu;
   node.gpu->remove_queue(queue.hardware);
   process.queues.erase(id);
+  if (on_queues_) {
+    on_queues_(process.pid);
+  }
   if (process.queues_on(gpu).empty()) {
     std::erase(node.processes, &process);
   }

@@ -128,6 +128,8 @@ TEST(EventLogTest, WritesQueueEvents) {
 }
 
 TEST(EventLogTest, WritesActivityAndTheRest) {
+  EXPECT_EQ(written(ActivityEdge{TargetId(2), false, false}),
+            (Json{{"kind", "activity-edge"}, {"target", 2}, {"busy", false}, {"proven", false}}));
   EXPECT_EQ(written(ActivityEdge{TargetId(2), true}),
             (Json{{"kind", "activity-edge"}, {"target", 2}, {"busy", true}}));
   EXPECT_EQ(written(WorkFinished{TargetId(2), 3}),
