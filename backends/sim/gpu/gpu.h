@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -114,7 +115,8 @@ class Gpu {
     bool save_in_system_memory = false;
     bool stuck = false;
     bool taken_off = false;  ///< by an unmap that named it; no turn maps it
-    bool off = false;        ///< was mapped when everything was unmapped last
+    /// Was mapped when everything was unmapped: for a call of this process.
+    std::optional<std::int32_t> off_for{};
     Instant off_since{};
     Duration bystander{};
   };
@@ -138,7 +140,6 @@ class Gpu {
   std::vector<Queue> queues_;
   RunlistGroups groups_;
   std::uint64_t generation_ = 0;  ///< of the runlist: older turns end
-  std::int32_t cause_ = 0;
   bool firmware_hung_ = false;
   FifoLock firmware_;
   TaskScope tasks_;
