@@ -97,6 +97,11 @@ class Gpu {
     return parameters_.read_index_early != 0 ? waves_.kernels_begun(queue)
                                              : waves_.progress(queue).kernels;
   }
+  /// Since when that index has been the write index of a queue that has no work left, having just
+  /// completed it.
+  [[nodiscard]] Instant ring_empty_since(QueueIndex queue) const {
+    return parameters_.read_index_early != 0 ? waves_.last_begun(queue) : timeline_.now();
+  }
   /// Time this queue was off for calls of other processes.
   [[nodiscard]] Duration bystander(QueueIndex queue) const { return queues_[queue].bystander; }
   [[nodiscard]] bool is_mapped(QueueIndex queue) const { return queues_[queue].mapped; }
