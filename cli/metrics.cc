@@ -27,6 +27,9 @@
 namespace gpreempt::cli {
 namespace {
 
+/// A loss this much below the floor is no luck of the run: the floor was none.
+constexpr double kFloorNoise = 0.02;
+
 /// What of a request is counted, before it is summed up.
 struct Samples {
   std::uint64_t requests = 0;
@@ -286,7 +289,10 @@ std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baseli
     metrics.loss_floor = floor_work / alone;
     metrics.overhead = *metrics.loss - *metrics.loss_floor;
     for (const double limit : slo.offline_loss) {
-      metrics.verdicts.push_back({.limit = limit, .met = *metrics.overhead <= limit});
+      metrics.verdicts.push_back({.limit = limit,
+                                  .met = *metrics.overhead < -kFloorNoise
+                                             ? std::nullopt
+                                             : std::optional(*metrics.overhead <= limit)});
     }
   }
   return metrics;

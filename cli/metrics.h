@@ -65,7 +65,7 @@ struct OnlineMetrics {
 
 struct LossVerdict {
   double limit = 0;
-  bool met = false;
+  std::optional<bool> met;  ///< nullopt: Offline lost clearly less than the floor
 };
 
 /// Offline between warm-up and duration.

@@ -31,6 +31,8 @@ using Json = nlohmann::ordered_json;
 constexpr int kJsonIndent = 2;
 constexpr std::string_view kHeadlineNote =
     "scenario headline under suspend; each parameter alone at 5 % and 95 % of its prior";
+constexpr std::string_view kVramNote =
+    "the same with save areas that stay in the GPU's memory (area_moves = 0)";
 
 /// "1.8TB/s": four digits at most, in the largest decimal unit that it fills.
 std::string scaled(double value, std::string_view unit) {
@@ -129,7 +131,11 @@ std::string tornado_block(const sim::Model& model, const Tornado& tornado) {
                    delta_text(swing.low.suspend, tornado.point.suspend),
                    delta_text(swing.high.suspend, tornado.point.suspend)});
   }
-  return table.render(kTableIndent);
+  return fmt::format(
+             "  at the values of all: Online p99 added {}, suspend of a full GPU {} (no results, "
+             "only what the changes below are from)\n",
+             time_text(tornado.point.added_p99), time_text(tornado.point.suspend)) +
+         table.render(kTableIndent);
 }
 
 Json or_null(const std::optional<std::int64_t>& value) {
@@ -140,6 +146,24 @@ Json json_of(const Headline& headline) {
   Json json;
   json["added_p99_ns"] = or_null(headline.added_p99);
   json["suspend_ns"] = or_null(headline.suspend);
+  return json;
+}
+
+Json json_of(const sim::Model& model, const Tornado& tornado, std::string_view note) {
+  Json json;
+  json["note"] = std::string(note);
+  json["point"] = json_of(tornado.point);
+  json["swings"] = Json::array();
+  for (const Swing& swing : tornado.swings) {
+    Json each;
+    each["name"] = model.parameters[swing.parameter].name;
+    each["low_value"] = swing.low_value;
+    each["high_value"] = swing.high_value;
+    each["low"] = json_of(swing.low);
+    each["high"] = json_of(swing.high);
+    each["swing_ns"] = swing.size();
+    json["swings"].push_back(each);
+  }
   return json;
 }
 
@@ -202,18 +226,16 @@ std::string list_json(const std::vector<sim::Model>& models) {
   return dumped(json);
 }
 
-std::string model_text(const sim::Model& model, const Tornado& tornado) {
+std::string model_text(const sim::Model& model, const Sensitivity& sensitivity) {
   return fmt::format("{}: {} ({}), {} CUs on {} XCCs\n\n{}", model.name, model.product, model.gfx,
                      model.point.cus(), model.point.xccs, parameters_block(model)) +
-         fmt::format(
-             "\nWhat moves the headline: {}\n  at the values of all: Online p99 added {}, "
-             "suspend of a full GPU {} (no results, only what the changes below are "
-             "from)\n",
-             kHeadlineNote, time_text(tornado.point.added_p99), time_text(tornado.point.suspend)) +
-         tornado_block(model, tornado);
+         fmt::format("\nWhat moves the headline: {}\n{}", kHeadlineNote,
+                     tornado_block(model, sensitivity.at_values)) +
+         fmt::format("\nWhat moves it in VRAM: {}\n{}", kVramNote,
+                     tornado_block(model, sensitivity.in_vram));
 }
 
-std::string model_json(const sim::Model& model, const Tornado& tornado) {
+std::string model_json(const sim::Model& model, const Sensitivity& sensitivity) {
   Json json;
   json["schema"] = 1;
   json["model"] = json_of(model);
@@ -229,19 +251,8 @@ std::string model_json(const sim::Model& model, const Tornado& tornado) {
     each["source"] = parameter.source;
     json["parameters"].push_back(each);
   }
-  json["sensitivity"]["note"] = std::string(kHeadlineNote);
-  json["sensitivity"]["point"] = json_of(tornado.point);
-  json["sensitivity"]["swings"] = Json::array();
-  for (const Swing& swing : tornado.swings) {
-    Json each;
-    each["name"] = model.parameters[swing.parameter].name;
-    each["low_value"] = swing.low_value;
-    each["high_value"] = swing.high_value;
-    each["low"] = json_of(swing.low);
-    each["high"] = json_of(swing.high);
-    each["swing_ns"] = swing.size();
-    json["sensitivity"]["swings"].push_back(each);
-  }
+  json["sensitivity"] = json_of(model, sensitivity.at_values, kHeadlineNote);
+  json["sensitivity_in_vram"] = json_of(model, sensitivity.in_vram, kVramNote);
   return dumped(json);
 }
 

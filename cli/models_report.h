@@ -12,8 +12,8 @@ namespace gpreempt::cli {
 
 [[nodiscard]] std::string list_text(const std::vector<sim::Model>& models);
 [[nodiscard]] std::string list_json(const std::vector<sim::Model>& models);
-[[nodiscard]] std::string model_text(const sim::Model& model, const Tornado& tornado);
-[[nodiscard]] std::string model_json(const sim::Model& model, const Tornado& tornado);
+[[nodiscard]] std::string model_text(const sim::Model& model, const Sensitivity& sensitivity);
+[[nodiscard]] std::string model_json(const sim::Model& model, const Sensitivity& sensitivity);
 
 /// A value of a parameter with its unit, as a model file writes it: "20us", "1.8TB/s", "64".
 [[nodiscard]] std::string quantity_text(Quantity quantity, double value);

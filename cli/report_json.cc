@@ -142,7 +142,7 @@ Json json_of(const std::optional<OfflineMetrics>& offline, const SloScenario& sl
     const bool judged = offline && i < offline->verdicts.size();
     Json verdict;
     verdict["limit"] = slo.offline_loss[i];
-    verdict["met"] = judged ? Json(offline->verdicts[i].met) : Json(nullptr);
+    verdict["met"] = judged ? or_null(offline->verdicts[i].met) : Json(nullptr);
     json["slo"].push_back(verdict);
   }
   return json;

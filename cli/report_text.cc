@@ -23,6 +23,7 @@
 #include "config/parameter.h"
 #include "core/mechanism.h"
 #include "core/policy.h"
+#include "core/program.h"
 #include "core/stats.h"
 #include "core/time.h"
 #include "core/units.h"
@@ -81,6 +82,12 @@ std::string head(const RunSummary& summary) {
     load +=
         fmt::format("{}{:.2f} %{}", gpu == 0 ? "" : ", ", 100 * setup.utilisation[gpu],
                     setup.utilisation.size() > 1 ? fmt::format(" of GPU {}", gpu) : " of the GPU");
+  }
+  const bool serves = std::ranges::any_of(setup.workload.programs, [](const Program& program) {
+    return !program.offline && program.serving.has_value();
+  });
+  if (serves) {
+    load += " with its LLM engine at full batches, and more with emptier ones (see floor)";
   }
   std::uint64_t arrivals = 0;
   std::uint64_t clients = 0;
@@ -316,6 +323,11 @@ std::string verdicts_of(const PolicyMetrics& result, const SloScenario& slo) {
       text += fmt::format("{} {:g} % {}", i == 0 ? "" : ",", 100 * verdict.limit,
                           verdict_word(verdict.met));
     }
+    text +=
+        result.offline->verdicts.front().met.has_value()
+            ? ""
+            : " (it lost less than the floor: both ran at once, or Online needed less of the GPU "
+              "than alone)";
   }
   return text;
 }

@@ -8,6 +8,7 @@
 #include <cstdlib>
 #include <iterator>
 #include <optional>
+#include <string_view>
 #include <vector>
 
 #include "backends/sim/gpu/parameters.h"
@@ -29,6 +30,7 @@ namespace {
 
 constexpr double kLow = 0.05;
 constexpr double kHigh = 0.95;
+constexpr std::string_view kAreaMoves = "memory.area_moves";
 
 std::optional<std::int64_t> value_of(const std::optional<Quantile>& quantile) {
   return quantile ? std::optional(quantile->value) : std::nullopt;
@@ -50,25 +52,25 @@ std::int64_t distance(const std::optional<std::int64_t>& a, const std::optional<
   return a && b ? std::abs(*a - *b) : 0;
 }
 
-}  // namespace
-
-std::int64_t Swing::size() const {
-  return std::max(distance(low.added_p99, high.added_p99), distance(low.suspend, high.suspend));
+/// Insertion keeps equals in the order of the file.
+void sort_by_size(std::vector<Swing>& swings) {
+  for (auto each = swings.begin(); each != swings.end(); ++each) {
+    const auto place =
+        std::upper_bound(swings.begin(), each, *each,
+                         [](const Swing& a, const Swing& b) { return a.size() > b.size(); });
+    std::rotate(place, each, std::next(each));
+  }
 }
 
-Result<Tornado> tornado_of(const sim::Model& model, Progress& progress) {
-  RunOptions options;
-  options.scenario = "headline";
-  RunSetup setup;
-  GPREEMPT_TRY(store(setup, set_up(options)));
+/// Around `point`; the parameter `fixed` is left alone.
+Result<Tornado> tornado_of(const RunSetup& setup, const sim::Model& model, const sim::Values& point,
+                           std::optional<std::size_t> fixed, Progress& progress) {
   Tornado tornado;
-  GPREEMPT_TRY(store(tornado.point, headline_on(setup, model.point)));
-  progress.phase(fmt::format("sensitivity of {}", model.name));
-  const sim::Values point = sim::point_values(model);
+  GPREEMPT_TRY(store(tornado.point, headline_on(setup, model.with(point))));
   for (std::size_t i = 0; i < point.size(); ++i) {
     progress.update(static_cast<double>(i) / static_cast<double>(point.size()));
     const Parameter& parameter = model.parameters[i];
-    if (parameter.distribution == Distribution::kPoint) {
+    if (parameter.distribution == Distribution::kPoint || fixed == i) {
       continue;
     }
     Swing swing{.parameter = i,
@@ -83,15 +85,34 @@ Result<Tornado> tornado_of(const sim::Model& model, Progress& progress) {
     GPREEMPT_TRY(store(swing.high, headline_on(setup, model.with(values))));
     tornado.swings.push_back(swing);
   }
-  // Insertion keeps equals in the order of the file.
-  for (auto each = tornado.swings.begin(); each != tornado.swings.end(); ++each) {
-    const auto place =
-        std::upper_bound(tornado.swings.begin(), each, *each,
-                         [](const Swing& a, const Swing& b) { return a.size() > b.size(); });
-    std::rotate(place, each, std::next(each));
-  }
-  progress.finish();
+  sort_by_size(tornado.swings);
   return tornado;
+}
+
+}  // namespace
+
+std::int64_t Swing::size() const {
+  return std::max(distance(low.added_p99, high.added_p99), distance(low.suspend, high.suspend));
+}
+
+Result<Sensitivity> sensitivity_of(const sim::Model& model, Progress& progress) {
+  RunOptions options;
+  options.scenario = "headline";
+  RunSetup setup;
+  GPREEMPT_TRY(store(setup, set_up(options)));
+  Sensitivity sensitivity;
+  progress.phase(fmt::format("sensitivity of {}", model.name));
+  sim::Values values = sim::point_values(model);
+  GPREEMPT_TRY(
+      store(sensitivity.at_values, tornado_of(setup, model, values, std::nullopt, progress)));
+  progress.phase(fmt::format("sensitivity of {}, save areas in VRAM", model.name));
+  const auto moves = std::ranges::find(model.parameters, kAreaMoves, &Parameter::name);
+  GPREEMPT_CHECK(moves != model.parameters.end());
+  const auto index = static_cast<std::size_t>(moves - model.parameters.begin());
+  values[index] = 0;
+  GPREEMPT_TRY(store(sensitivity.in_vram, tornado_of(setup, model, values, index, progress)));
+  progress.finish();
+  return sensitivity;
 }
 
 }  // namespace gpreempt::cli

@@ -35,7 +35,14 @@ struct Tornado {
   std::vector<Swing> swings;  ///< of every parameter with a prior, the largest first
 };
 
+/// What matters depends on where the save areas are: over the bus everything else is small, and
+/// what paces a save in the GPU's memory does not enter at all.
+struct Sensitivity {
+  Tornado at_values;
+  Tornado in_vram;  ///< the same with `area_moves` at 0, which has no swing there
+};
+
 /// Errors: those of `run_policies`; kInvalidArgument (the hardware cannot run the scenario).
-[[nodiscard]] Result<Tornado> tornado_of(const sim::Model& model, Progress& progress);
+[[nodiscard]] Result<Sensitivity> sensitivity_of(const sim::Model& model, Progress& progress);
 
 }  // namespace gpreempt::cli

@@ -81,9 +81,9 @@ std::string skipped_text(std::span<const ValidatedTarget> targets) {
   const std::size_t skipped = count(targets, Verdict::kSkipped);
   return skipped == 0 ? ""
                       : fmt::format(
-                            ". {} of {} targets were skipped, for they need recorded workloads: "
-                            "pass --data FOLDER, which holds workloads/reef/profiles and "
-                            "workloads/gpreempt",
+                            ". {} of {} targets were skipped, for their input is not there: "
+                            "recorded workloads come with --data FOLDER, which holds "
+                            "workloads/reef/profiles and workloads/gpreempt",
                             skipped, targets.size());
 }
 
@@ -198,8 +198,9 @@ std::string validation_document(std::span<const ValidatedTarget> targets) {
   std::string text =
       "# Validation\n\nWritten by `gpreempt validate --write docs/validation.md`; do not edit.\n\n"
       "What the model says beside what is published or follows from theory. *input*: the number is "
-      "a parameter of the\nmodel, which shows only that it is used. *fitted*: parameters were "
-      "chosen so that it comes out. *predicted*: neither.\nRows without an expected value are "
+      "a parameter of the\nmodel, which shows that the model holds it and no more. *fitted*: "
+      "parameters were chosen so that it comes out. *predicted*: neither.\nRows without an "
+      "expected value are "
       "predictions for experiments whose results were not looked at.\n\n"
       "*band*: 5 to 95 % of draws from the priors of the model's parameters. The verdict is about "
       "*model*, every parameter at its\nvalue; no band makes a row right. *no prior*: nothing "
@@ -219,6 +220,15 @@ std::string validation_document(std::span<const ValidatedTarget> targets) {
     if (each.verdict == Verdict::kKnownMiss) {
       misses += fmt::format("- `{}`: {}\n", each.target->name, each.target->miss);
     }
+  }
+  std::string skipped;
+  for (const ValidatedTarget& each : targets) {
+    if (each.verdict == Verdict::kSkipped) {
+      skipped += fmt::format("- `{}`: {}\n", each.target->name, each.answer.error().what);
+    }
+  }
+  if (!skipped.empty()) {
+    text += fmt::format("\nSkipped, and what is missing:\n\n{}", skipped);
   }
   if (!misses.empty()) {
     text += fmt::format("\nKnown misses, and what the model lacks:\n\n{}", misses);

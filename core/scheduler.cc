@@ -153,11 +153,7 @@ void Scheduler::step(const Event* event, Instant now, Actions& out) {
   state.begin(now, out);
   detail::StepContext step{.now = now, .out = out};
   if (event != nullptr) {
-    std::visit(Overload{[&](const AttachDone& e) {
-                          if (e.error) {
-                            state.drop_target(e.target, now);
-                          }
-                        },
+    std::visit(Overload{[&](const AttachDone& e) { state.attached(e, now); },
                         [&](const DetachDone& e) { state.drop_target(e.target, now); },
                         [&](const ControlDone& e) { state.finished(e, step); },
                         [&](const LeaseExpired& e) { state.lease_expired(e); },

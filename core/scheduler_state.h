@@ -143,6 +143,7 @@ struct Scheduler::State {
   [[nodiscard]] TrackedTarget* find_live(TargetId id);
   void claim(std::uint32_t target, std::uint32_t tenant);
   void enrol(std::uint32_t target, TrackedQueue& queue);
+  void attached(const AttachDone& event, Instant now);
   void born(const QueueInfo& info, StepContext& step);
   void gone(const QueueGone& event);
   void drop_queue(TrackedTarget& target, std::size_t position);

@@ -80,6 +80,16 @@ void Scheduler::State::enrol(std::uint32_t target, TrackedQueue& queue) {
   policy_due = true;
 }
 
+/// Queues are reported, and may be wanted off, while the attach is in flight, and the backend
+/// refuses every control until its end: what was refused is asked for again now.
+void Scheduler::State::attached(const AttachDone& event, Instant now) {
+  if (event.error) {
+    drop_target(event.target, now);
+  } else if (TrackedTarget* const target = find_live(event.target); target != nullptr) {
+    mark_dirty(*target);
+  }
+}
+
 void Scheduler::State::born(const QueueInfo& info, StepContext& step) {
   const std::uint32_t index = entry(info.target);
   TrackedTarget& target = targets[index];

@@ -26,15 +26,15 @@ namespace gpreempt::validation {
 [[nodiscard]] std::vector<Target> limit_targets();
 /// V2: XSched's three levels on GV100.
 [[nodiscard]] std::vector<Target> xsched_targets();
-/// V3: GPreempt on MI100.
+/// V3, V11: GPreempt on MI100.
 [[nodiscard]] std::vector<Target> gpreempt_targets(const std::filesystem::path& data);
 /// V4: added latency against preparation.
 [[nodiscard]] std::vector<Target> preparation_targets();
 /// V6: threads of one process on MI308X.
 [[nodiscard]] std::vector<Target> matmul_targets();
-/// V7, V14: predictions of experiments whose results were not looked at.
+/// V7, V9, V10, V12, V14: predictions of experiments whose results were not looked at.
 [[nodiscard]] std::vector<Target> prediction_targets();
-/// V15, V16: Llama2-70B on eight MI300X.
+/// V13, V15, V16: Llama2-70B on eight MI300X.
 [[nodiscard]] std::vector<Target> mlperf_targets();
 /// V17: REEF's reset on MI50.
 [[nodiscard]] std::vector<Target> reef_targets(const std::filesystem::path& data);

@@ -1,10 +1,12 @@
-// V7, V14: experiments whose results were not looked at. What the model says is printed, no more.
+// V7, V9, V10, V12, V14: experiments whose results were not looked at. What the model says is
+// printed, no more.
 #include <fmt/format.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <utility>
@@ -40,9 +42,8 @@ double quantile_ms(const std::vector<RequestRecord>& requests, double q) {
   return latencies[static_cast<std::size_t>(rank)];
 }
 
-Result<std::vector<RequestRecord>> online_requests(Hardware& hardware, const std::string& model,
-                                                   Program online, Program offline,
-                                                   std::string policy, std::string mechanism) {
+Result<ExperimentResult> run_pair(Hardware& hardware, const std::string& model, Program online,
+                                  Program offline, std::string policy, std::string mechanism) {
   sim::GpuParameters gpu;
   GPREEMPT_TRY(store(gpu, hardware.gpu(model)));
   Experiment experiment{.system = {.gpu = gpu, .gpus = 1, .personality = {.name = "paper"}},
@@ -53,9 +54,15 @@ Result<std::vector<RequestRecord>> online_requests(Hardware& hardware, const std
   online.issue_until = offline.issue_until = experiment.duration;
   experiment.programs.push_back(std::move(online));
   experiment.programs.push_back(std::move(offline));
-  return run_experiment(experiment).map([](ExperimentResult result) {
-    return std::move(result.programs[0].requests);
-  });
+  return run_experiment(experiment);
+}
+
+Result<std::vector<RequestRecord>> online_requests(Hardware& hardware, const std::string& model,
+                                                   Program online, Program offline,
+                                                   std::string policy, std::string mechanism) {
+  return run_pair(hardware, model, std::move(online), std::move(offline), std::move(policy),
+                  std::move(mechanism))
+      .map([](ExperimentResult result) { return std::move(result.programs[0].requests); });
 }
 
 using Requests = std::vector<RequestRecord>;
@@ -104,6 +111,94 @@ SharedRun<Requests> bert_run(std::string policy, std::string mechanism) {
   });
 }
 
+struct Containers {
+  double mean_ms = 0;  ///< of the requests
+  double rate = 0;     ///< iterations of the other one, per second
+};
+
+/// V9: BlackScholes, 5 requests a second of 512 kernels, beside iterations of 8 euler3d commands.
+/// Copies are in the kernels' time; shapes fill the GPU, as 4 million options and 97,000 cells do.
+SharedRun<Containers> containers_run(std::string policy, std::string mechanism) {
+  return SharedRun<Containers>([policy = std::move(policy), mechanism = std::move(mechanism)](
+                                   Hardware& hardware) -> Result<Containers> {
+    Program online{.name = "blackscholes", .hints = true};
+    online.trains = {{{.count = 512,
+                       .duration = std::chrono::nanoseconds(72'100'000 / 512),
+                       .shape = {.workgroups = 4800, .waves = 4, .vgprs = 32}}}};
+    for (int i = 0; i < 300; ++i) {
+      online.arrivals.push_back({.at = std::chrono::milliseconds(200) * i, .train = 0});
+    }
+    Program offline{.name = "euler3d", .offline = true};
+    offline.trains = {{{.count = 8,
+                        .duration = std::chrono::nanoseconds(519'000 / 8),
+                        .shape = {.workgroups = 506, .waves = 3, .vgprs = 64}}}};
+    offline.arrivals = {{.at = {}, .train = 0}};
+    offline.clients = 1;
+    constexpr double kSeconds = 60;  // as `run_pair` runs
+    return run_pair(hardware, "mi50", std::move(online), std::move(offline), policy, mechanism)
+        .map([](const ExperimentResult& result) {
+          return Containers{
+              .mean_ms = mean_latency(result.programs[0].requests) / 1e6,
+              .rate =
+                  static_cast<double>(result.programs[1].progress.requests_completed) / kSeconds};
+        });
+  });
+}
+
+std::vector<Target> container_targets() {
+  std::vector<Target> targets;
+  const auto native = containers_run("none", "suspend-queues");
+  const auto level_1 = containers_run("suspend", "launch-throttle:k=16,b=8");
+  for (const auto& [name, run] : {std::pair{"native", native}, std::pair{"level-1", level_1}}) {
+    const auto add = [&](const char* what, std::string unit, double Containers::* which) {
+      targets.push_back(
+          {.group = "V9",
+           .name = fmt::format("v9-{}-{}", name, what),
+           .unit = std::move(unit),
+           .expected = std::nullopt,
+           .tolerance = {},
+           .label = Label::kPredicted,
+           .source = "XSched (OSDI 2025) Fig. 13 on MI50: BlackScholes at 5 req/s, alone 72.1 ms, "
+                     "beside Rodinia's euler3d, alone 0.519 ms an iteration",
+           .long_run = true,
+           .run = [run = run, which](Hardware& hardware) -> Result<double> {
+             return run.on(hardware).map([which](const Containers& both) { return both.*which; });
+           }});
+    };
+    add("blackscholes-mean", "ms", &Containers::mean_ms);
+    add("euler3d-rate", "1/s", &Containers::rate);
+  }
+  return targets;
+}
+
+/// An experiment that the model cannot be asked about.
+Target without_input(std::string group, std::string name, std::string unit, std::string source,
+                     std::string why) {
+  return {.group = std::move(group),
+          .name = std::move(name),
+          .unit = std::move(unit),
+          .expected = std::nullopt,
+          .tolerance = {},
+          .label = Label::kPredicted,
+          .source = std::move(source),
+          .run = [why = std::move(why)](Hardware&) -> Result<double> {
+            return fail(Errc::kUnsupported, "no input: " + why);
+          }};
+}
+
+std::vector<Target> targets_without_input() {
+  const std::string xsched = "XSched (OSDI 2025) Fig. 13 on MI50";
+  return {
+      without_input("V9", "v9-level-1-without-progressive-launch", "ms", xsched,
+                    "how much its host then launches ahead is not published"),
+      without_input("V10", "v10-shufflenet-training", "it/s", xsched + ": two ShuffleNet trainings",
+                    "no profile of the kernels of a ShuffleNet training step on MI50 is public"),
+      without_input("V12", "v12-8-processes-over-8-threads", "ratio",
+                    "ROCm legacy-rocm-build#2705, W6800",
+                    "the W6800 is no gfx9 part, and no model here is of it; what its program "
+                    "launches is not published either")};
+}
+
 Target prediction(std::string group, std::string name, std::string source,
                   const SharedRun<Requests>& run, double (*of)(const Requests&)) {
   return {
@@ -140,12 +235,17 @@ std::vector<Target> prediction_targets() {
   }
   const auto native = bert_run("none", "suspend-queues");
   const auto level_1 = bert_run("suspend", "launch-throttle:k=8,b=4");
-  for (const auto& [name, run] : {std::pair{"native", native}, std::pair{"level-1", level_1}}) {
+  const auto level_3 = bert_run("suspend", "suspend-queues");
+  for (const auto& [name, run] : {std::pair{"native", native}, std::pair{"level-1", level_1},
+                                  std::pair{"level-3", level_3}}) {
     targets.push_back(prediction("V14", fmt::format("v14-{}-mean", name), bert, run, mean_of));
     targets.push_back(prediction("V14", fmt::format("v14-{}-p99", name), bert, run, p99_of));
     for (auto each = targets.end() - 2; each != targets.end(); ++each) {
       each->long_run = true;
     }
+  }
+  for (std::vector<Target> more : {container_targets(), targets_without_input()}) {
+    std::ranges::move(more, std::back_inserter(targets));
   }
   return targets;
 }

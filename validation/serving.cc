@@ -36,9 +36,10 @@ Result<Measured> measure(Hardware& hardware, const std::string& model,
   GPREEMPT_TRY(store(result, run_experiment(experiment)));
   const double prepared = static_cast<double>(to_ns(experiment.programs[0].preparation));
   Measured measured{.latency_ms = (mean_latency(result.programs[0].requests) - prepared) / 1e6};
-  for (std::size_t i = 1; i < result.programs.size(); ++i) {
-    measured.rate += static_cast<double>(result.programs[i].progress.requests_completed) /
-                     std::chrono::duration<double>(kServingLength).count();
+  for (std::size_t i = 0; i < result.programs.size(); ++i) {
+    (i == 0 ? measured.critical_rate : measured.rate) +=
+        static_cast<double>(result.programs[i].progress.requests_completed) /
+        std::chrono::duration<double>(kServingLength).count();
   }
   return measured;
 }

@@ -23,8 +23,9 @@ struct Mode {
 };
 
 struct Measured {
-  double latency_ms = 0;  ///< mean of the latency-critical service, from its launch
-  double rate = 0;        ///< of the others together, requests done per second
+  double latency_ms = 0;     ///< mean of the latency-critical service, from its launch
+  double critical_rate = 0;  ///< its requests done per second
+  double rate = 0;           ///< those of the others together
 };
 
 /// Runs `programs` on the hardware model `model`. Errors: those of the testbed.

@@ -235,6 +235,7 @@ GpuParameters Model::with(std::span<const double> values) const {
   };
   gpu.t_grace = at_its_clock(gpu.t_grace);
   gpu.t_dequeue = at_its_clock(gpu.t_dequeue);
+  gpu.flops_fp16 *= gpu.clock_hz / point.clock_hz;
   return gpu;
 }
 

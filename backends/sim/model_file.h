@@ -27,8 +27,8 @@ struct Model {
   [[nodiscard]] Evidence weakest_cost_evidence() const;
 
   /// The GPU with other values. Shape: one for each of `parameters`, in its unit and order.
-  /// `t_grace` and `t_dequeue` are those at the model's own clock: the hardware counts them in
-  /// clocks, so they stretch on a slower one.
+  /// `t_grace`, `t_dequeue` and `flops_fp16` are those at the model's own clock: on a slower one
+  /// the times, which the hardware counts in clocks, stretch, and the operations shrink.
   [[nodiscard]] GpuParameters with(std::span<const double> values) const;
 };
 

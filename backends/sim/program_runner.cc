@@ -1,5 +1,6 @@
 #include "backends/sim/program_runner.h"
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <functional>
@@ -73,7 +74,7 @@ void ProgramRunner::start() {
                       .endless = true},
                      program_.run_ahead);
     if (observer_ != nullptr) {
-      observer_->activity(pid_, true);
+      observer_->busy(pid_);
     }
   }
   if (program_.clients == 0) {
@@ -132,7 +133,7 @@ void ProgramRunner::arrive(const Arrival& arrival) {
 void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
   ++launched_;
   if (launched_ == 1 && !program_.endless && observer_ != nullptr) {
-    observer_->activity(pid_, true);
+    observer_->busy(pid_);
   }
   if (engine_ != nullptr) {
     engine_->add(request, arrival.prompt_tokens, arrival.output_tokens);
@@ -218,7 +219,11 @@ void ProgramRunner::finish(std::size_t request) {
   }
   hint(request, &HintSink::work_finished);
   if (launched_ == 0 && !program_.endless && observer_ != nullptr) {
-    observer_->activity(pid_, false);
+    Instant empty = Instant::min();
+    for (const QueueIndex queue : queues_) {
+      empty = std::max(empty, gpu_.ring_empty_since(queue));
+    }
+    observer_->idle(pid_, empty);
   }
   if (program_.clients > 0) {
     think();

@@ -27,8 +27,11 @@ class WorkObserver {
   WorkObserver(const WorkObserver&) = delete;
   WorkObserver& operator=(const WorkObserver&) = delete;
   virtual ~WorkObserver() = default;
-  /// The process' queues turned busy or idle.
-  virtual void activity(Pid pid, bool busy) = 0;
+  /// The process' queues have work.
+  virtual void busy(Pid pid) = 0;
+  /// They have completed all of it. From `ring_empty` on their read indices were their write
+  /// indices, which may be earlier (`GpuParameters::read_index_early`).
+  virtual void idle(Pid pid, Instant ring_empty) = 0;
 };
 
 /// Runs one program as a process would: submits its trains to its queues when they arrive, or runs

@@ -285,17 +285,30 @@ Result<void> SimBackend::watch(TargetId id, Duration period) {
   return {};
 }
 
-void SimBackend::activity(Pid pid, bool busy) {
-  const std::optional<TargetId> id = target_of(pid);
-  if (!id) {
-    return;
+void SimBackend::busy(Pid pid) {
+  if (const std::optional<TargetId> id = target_of(pid)) {
+    Target& target = targets_.at(*id);
+    target.busy = true;
+    if (target.watch) {
+      target.watch->busy = true;
+      target.watch->empty_ticks = 0;
+      arm_tick(*id, *target.watch);
+    }
   }
-  Target& target = targets_.at(*id);
-  target.busy = busy;
-  if (target.watch) {
-    target.watch->busy = busy;
-    target.watch->idle_ticks = 0;
-    arm_tick(*id, *target.watch);
+}
+
+void SimBackend::idle(Pid pid, Instant ring_empty) {
+  if (const std::optional<TargetId> id = target_of(pid)) {
+    Target& target = targets_.at(*id);
+    target.busy = false;
+    if (target.watch) {
+      Watch& watch = *target.watch;
+      watch.busy = false;
+      // The last poll may have seen empty rings, and only a completion signal that was pending.
+      const Instant last_poll = watch.zero + (now() - watch.zero) / watch.period * watch.period;
+      watch.empty_ticks = last_poll > ring_empty ? 1 : 0;
+      arm_tick(*id, watch);
+    }
   }
 }
 
@@ -311,10 +324,11 @@ void SimBackend::tick(TargetId id) {
   GPREEMPT_CHECK(target.watch.has_value());
   Watch& watch = *target.watch;
   watch.tick = 0;
-  // read == write is not proof of completion: idle takes two polls that agree.
+  // read == write is not proof of completion: idle takes two polls in a row that find the rings
+  // empty at the same write index, and at the second one the last packet's completion signal.
   constexpr int kIdlePolls = 2;
-  watch.idle_ticks = watch.busy ? 0 : watch.idle_ticks + 1;
-  if (watch.busy != watch.reported && (watch.busy || watch.idle_ticks >= kIdlePolls)) {
+  watch.empty_ticks = watch.busy ? 0 : watch.empty_ticks + 1;
+  if (watch.busy != watch.reported && (watch.busy || watch.empty_ticks >= kIdlePolls)) {
     watch.reported = watch.busy;
     post(ActivityEdge{.target = id, .busy = watch.busy});
   }

@@ -46,7 +46,8 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
 
   void work_arrived(Pid pid, std::uint64_t request) override;
   void work_finished(Pid pid, std::uint64_t request) override;
-  void activity(Pid pid, bool busy) override;
+  void busy(Pid pid) override;
+  void idle(Pid pid, Instant ring_empty) override;
 
  private:
   /// Samples a target's activity at fixed ticks, but only computes the ticks at which something
@@ -56,7 +57,7 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
     Instant zero{};
     bool busy = false;      ///< now
     bool reported = false;  ///< last edge told
-    int idle_ticks = 0;     ///< polls in a row that saw it idle
+    int empty_ticks = 0;    ///< polls in a row that saw the rings empty and nothing new in them
     Timeline::EventId tick = 0;
   };
   struct Target {

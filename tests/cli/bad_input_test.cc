@@ -92,13 +92,13 @@ TEST_F(BadInput, AFolderIsNoScenario) {
 }
 
 TEST_F(BadInput, GraceBeyondTheHardwareIsRefusedWithTheMaximum) {
-  // 255 units of 1000 clocks at 2.1 GHz are 121,428 ns.
+  // 255 units of 1000 clocks at 1.65 GHz are 154,545 ns.
   const std::string text = small_scenario("5/s");
   const std::string refused =
       scenario(replaced(text, "[scheduler]", "[scheduler]\ngrace = \"1ms\""));
-  expect_refused(gpreempt("run --gate " + refused), "121428 ns");
+  expect_refused(gpreempt("run --gate " + refused), "154545 ns");
   const std::string held =
-      scenario(replaced(text, "[scheduler]", "[scheduler]\ngrace = \"121428ns\""));
+      scenario(replaced(text, "[scheduler]", "[scheduler]\ngrace = \"154545ns\""));
   const Finished finished = gpreempt("run --quiet --gate " + held);
   EXPECT_EQ(finished.exit_code, 0) << finished.err << finished.out;
 }

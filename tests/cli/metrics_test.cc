@@ -246,8 +246,27 @@ TEST(OfflineMetrics, LossFloorAndOverheadFollowTheirDefinitions) {
   EXPECT_DOUBLE_EQ(offline_of(metrics).loss.value_or(-1), 0.375);
   EXPECT_DOUBLE_EQ(offline_of(metrics).loss_floor.value_or(-1), 0.25);
   EXPECT_DOUBLE_EQ(offline_of(metrics).overhead.value_or(-1), 0.125);
-  EXPECT_TRUE(offline_of(metrics).verdicts.at(0).met);
-  EXPECT_FALSE(offline_of(metrics).verdicts.at(1).met);
+  EXPECT_EQ(offline_of(metrics).verdicts.at(0).met, true);
+  EXPECT_EQ(offline_of(metrics).verdicts.at(1).met, false);
+}
+
+TEST(OfflineMetrics, LossClearlyBelowTheFloorIsNotJudged) {
+  // Of 8 s alone, with Online alone at a quarter of the time: 6 s would be left.
+  const auto verdict_of = [](milliseconds work) {
+    Baselines baselines;
+    baselines.online = run_of({online({}, seconds(0))});
+    baselines.online.tenants.at(0).at_duration.work = milliseconds(2500);
+    baselines.offline = run_of({offline(seconds(0), seconds(8))});
+    RunRecord run = run_of({online({}), offline(seconds(0), seconds(0))});
+    run.tenants.at(1).at_duration.work = work;
+    const SloScenario slo{.online_latency = {}, .offline_loss = {0.20}};
+    const PolicyMetrics metrics = measure(run, baselines, slo);
+    EXPECT_TRUE(missed_limits(metrics, slo).empty());
+    return offline_of(metrics).verdicts.at(0).met;
+  };
+  EXPECT_EQ(verdict_of(milliseconds(6000)), true);
+  EXPECT_EQ(verdict_of(milliseconds(6080)), true);          // 1 % more than the floor leaves
+  EXPECT_EQ(verdict_of(milliseconds(6400)), std::nullopt);  // 5 %
 }
 
 TEST(OfflineMetrics, OnlineOfAnotherGpuRaisesNoFloor) {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <cstdlib>
 #include <filesystem>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -134,6 +135,25 @@ TEST_F(Verbs, ShownModelRanksEveryPriorByItsSwing) {
                   swing["high_value"].get<double>() - swing["low_value"].get<double>(), 2);
     }
   }
+}
+
+TEST_F(Verbs, ShownModelTellsWhatMattersWhileSaveAreasStayInVram) {
+  const json shown = json_of("models show mi308x");
+  const auto suspend_swing = [&](const char* table, const std::string& name) {
+    for (const json& swing : shown[table]["swings"]) {
+      if (swing["name"] == name) {
+        return std::abs(swing["high"]["suspend_ns"].get<std::int64_t>() -
+                        swing["low"]["suspend_ns"].get<std::int64_t>());
+      }
+    }
+    return std::int64_t{-1};
+  };
+  // Over the bus, its bandwidth paces a save; in memory, that of memory does, or the XCCs'.
+  EXPECT_GT(suspend_swing("sensitivity", "memory.system_bandwidth"), 0);
+  EXPECT_EQ(suspend_swing("sensitivity", "memory.save_bandwidth"), 0);
+  EXPECT_GT(suspend_swing("sensitivity_in_vram", "memory.save_bandwidth"), 0);
+  EXPECT_EQ(suspend_swing("sensitivity_in_vram", "memory.system_bandwidth"), 0);
+  EXPECT_EQ(suspend_swing("sensitivity_in_vram", "memory.area_moves"), -1);
 }
 
 TEST_F(Verbs, UnknownModelIsRefusedWithTheNearest) {

@@ -25,6 +25,15 @@ namespace gpreempt::contract {
 
 void ScheduledTest::prepare(std::string_view policy, Program service, Mechanism mechanism,
                             Duration lease) {
+  prepare_service(policy, std::move(service), std::move(mechanism), lease);
+  attach_offline();
+  EventSink nowhere;
+  drive_for(std::chrono::milliseconds(100), nowhere);
+  ASSERT_EQ(backend().queues(offline_target_).size(), 1U);
+}
+
+void ScheduledTest::prepare_service(std::string_view policy, Program service, Mechanism mechanism,
+                                    Duration lease) {
   service_ = std::move(service);
   online_ = launch(service_);
   offline_ = launch(offline_training());
@@ -36,20 +45,20 @@ void ScheduledTest::prepare(std::string_view policy, Program service, Mechanism 
   const Result<TargetId> online = backend().attach(online_, AttachMode::kObserve);
   ASSERT_TRUE(online) << sentence(online);
   online_target_ = *online;
-  const Result<TargetId> offline = backend().attach(offline_, AttachMode::kControl);
-  ASSERT_TRUE(offline) << sentence(offline);
-  offline_target_ = *offline;
   ASSERT_TRUE(scheduler_->add_tenant({.name = "service",
                                       .cls = TenantClass::kOnline,
                                       .priority = 15,
                                       .targets = {online_target_}}));
+}
+
+void ScheduledTest::attach_offline() {
+  const Result<TargetId> offline = backend().attach(offline_, AttachMode::kControl);
+  ASSERT_TRUE(offline) << sentence(offline);
+  offline_target_ = *offline;
   ASSERT_TRUE(scheduler_->add_tenant({.name = "training",
                                       .cls = TenantClass::kOffline,
                                       .priority = 2,
                                       .targets = {offline_target_}}));
-  EventSink nowhere;
-  drive_for(std::chrono::milliseconds(100), nowhere);
-  ASSERT_EQ(backend().queues(offline_target_).size(), 1U);
 }
 
 void ScheduledTest::drive_for(Duration duration, EventSink& sink,

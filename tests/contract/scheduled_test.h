@@ -21,6 +21,11 @@ class ScheduledTest : public BackendTest {
   /// Launches and attaches both and lets the scheduler see it. Nothing is started.
   void prepare(std::string_view policy, Program service, Mechanism mechanism = {},
                Duration lease = kLongLease);
+  /// The first half of `prepare`: launches both, and attaches the service only.
+  void prepare_service(std::string_view policy, Program service, Mechanism mechanism = {},
+                       Duration lease = kLongLease);
+  /// The second half; does not wait for it.
+  void attach_offline();
   /// Serves the scheduler for `duration`, or until `stop` says so after an event.
   void drive_for(Duration duration, EventSink& sink, const std::function<bool()>& stop = {});
 

@@ -120,6 +120,34 @@ TEST_P(SchedulerTest, PolicyNoneNeverCallsTheDriver) {
   EXPECT_TRUE(record.decisions().empty());
 }
 
+TEST_P(SchedulerTest, OfflineAttachedWhileOnlineWorksIsSuspendedRightAfterIt) {
+  prepare_service("suspend", online_service(1, milliseconds(1)));
+  testbed().start();
+  struct Ends final : EventSink {
+    void event(const Event& event) override {
+      began = began || std::holds_alternative<WorkArrived>(event.what);
+      ended = ended || std::holds_alternative<WorkFinished>(event.what);
+      if (const auto* const done = std::get_if<ControlDone>(&event.what)) {
+        suspended_in_time = done->kind == ControlKind::kSuspend && !ended;
+        attached_for = event.at - attached;
+      }
+      if (std::holds_alternative<AttachDone>(event.what)) {
+        attached = event.at;
+      }
+    }
+    bool began = false;
+    bool ended = false;
+    bool suspended_in_time = false;
+    Instant attached;
+    Duration attached_for{};
+  } ends;
+  drive_for(seconds(1), ends, [&] { return ends.began; });
+  attach_offline();
+  drive_for(seconds(1), ends, [&] { return ends.suspended_in_time || ends.ended; });
+  EXPECT_TRUE(ends.suspended_in_time);
+  EXPECT_LT(ends.attached_for, milliseconds(10));  // half a request
+}
+
 TEST_P(SchedulerTest, ShutDownLeavesNothingSuspended) {
   prepare("suspend", online_service(1, milliseconds(1)));
   Recorder record = recorder();

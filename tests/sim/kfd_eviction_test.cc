@@ -66,6 +66,8 @@ TEST_F(EvictionTest, EvictionOfARangeLastsOneMs) {
 class MovedAreaEvictionTest : public EvictionTest {
  protected:
   MovedAreaEvictionTest() : EvictionTest(moving()) {}
+
+ public:
   static SystemOptions moving() {
     SystemOptions options = free_system();
     options.gpu.area_moves = 1;
@@ -88,6 +90,32 @@ TEST_F(MovedAreaEvictionTest, FirstHeaderCopyEvictsTheProcessForOneMs) {
   EXPECT_TRUE(runs());
   EXPECT_EQ(control(true, target, {0}).first, 1);
   EXPECT_EQ(kfd().evictions(target, 0), 0U);  // headers were copied before
+}
+
+class SlowlyMovedAreaEvictionTest : public EvictionTest {
+ protected:
+  static SystemOptions slow() {
+    SystemOptions options = MovedAreaEvictionTest::moving();
+    options.gpu.cwsr_area_bytes = 1'250'000;
+    options.gpu.system_bandwidth = 1e9;
+    return options;
+  }
+  SlowlyMovedAreaEvictionTest() : EvictionTest(slow()) {}
+};
+
+TEST_F(SlowlyMovedAreaEvictionTest, RestoreWaitsForTheMove) {
+  const Duration move = microseconds(1250) * system.options().gpu.xccs;
+  ASSERT_GT(move, milliseconds(1));
+  attach(target);
+  kfd().suspend(me, target, {0}, Duration::zero(), [](long, const Ids&) {});
+  run(move - Duration(1));
+  kfd().resume(me, target, {0},
+               [](long, const Ids&) {});  // waits for the suspend, as the move does
+  EXPECT_EQ(kfd().evictions(target, 0), 1U);
+  run(Duration(1));
+  EXPECT_EQ(kfd().evictions(target, 0), 0U);
+  run(Duration(1));
+  EXPECT_TRUE(runs());
 }
 
 TEST_F(EvictionTest, ResumeOfAnEvictedQueueIsFinishedByTheRestore) {

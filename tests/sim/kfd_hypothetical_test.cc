@@ -91,6 +91,37 @@ TEST_F(SelectiveTest, OthersRefreshesDoNotPutItBackAndItsDebuggersResumeDoes) {
   EXPECT_GT(system.progress(target).work, work);
 }
 
+TEST_F(SelectiveTest, TwentyFifthQueueThatIsPutBackTakesTurnsWithTheOthers) {
+  Program many = half();
+  many.queues = 23;  // 25 with the two that are there
+  const Pid third = launch(many);
+  EXPECT_EQ(system.gpu(0).groups(), 2U);
+  call(&KfdModel::selective_unmap, {0});
+  EXPECT_EQ(update(third, 0, {.percentage = 100, .priority = {}}), 0);
+  EXPECT_EQ(system.gpu(0).groups(), 1U);  // 24 without the one that is held
+  EXPECT_EQ(call(&KfdModel::selective_map, {0}), std::make_pair(1L, Ids{0}));
+  EXPECT_EQ(system.gpu(0).groups(), 2U);
+}
+
+TEST_F(SelectiveTest, SecondCooperativeQueueThatIsPutBackTakesTurnsWithTheFirst) {
+  Program cooperative = half();
+  cooperative.cooperative = true;
+  const Pid first = launch(cooperative);
+  const Pid second = launch(cooperative);
+  EXPECT_EQ(system.gpu(0).groups(), 2U);
+  const auto on_first = [&](Ioctl ioctl) {
+    long result = kNoAnswer;
+    (kfd().*ioctl)(first, {0}, [&](long answer, const Ids&) { result = answer; });
+    settle();
+    return result;
+  };
+  EXPECT_EQ(on_first(&KfdModel::selective_unmap), 1);
+  EXPECT_EQ(update(second, 0, {.percentage = 100, .priority = {}}), 0);
+  EXPECT_EQ(system.gpu(0).groups(), 1U);
+  EXPECT_EQ(on_first(&KfdModel::selective_map), 1);
+  EXPECT_EQ(system.gpu(0).groups(), 2U);
+}
+
 TEST_F(SelectiveTest, UnknownAndRepeatedIdsAreInvalid) {
   EXPECT_EQ(call(&KfdModel::selective_unmap, {5, 0, 0}),
             std::make_pair(1L, Ids{invalid(5), 0, invalid(0)}));

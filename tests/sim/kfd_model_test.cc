@@ -217,6 +217,23 @@ TEST_F(PricedKfdModelTest, SuspendCostsTheDocumentedSumAndPreemptsTheBystander) 
                 microseconds(7) + relaunch + restore);
 }
 
+TEST_F(PricedKfdModelTest, ItsOwnSuspensionIsNobodyElsesFaultWhoeverCalledLast) {
+  const Pid first = launch(endless(1));
+  const Pid second = launch(endless(1));
+  for (const Pid target : {first, second}) {
+    attach(target);
+  }
+  system.start();
+  settle();
+  ASSERT_EQ(control(true, first, {0}).first, 1);
+  const Duration before = system.progress(first).bystander;
+  ASSERT_EQ(control(true, second, {0}).first, 1);  // nothing is mapped from here on
+  const Duration work = system.progress(first).work;
+  ASSERT_EQ(control(false, first, {0}).first, 1);
+  EXPECT_GT(system.progress(first).work, work);
+  EXPECT_EQ(system.progress(first).bystander, before);
+}
+
 TEST_F(PricedKfdModelTest, ResumeCopiesNoHeadersAndReturnsBeforeTheWavesRun) {
   const Pid target = launch(endless(1));
   ASSERT_EQ(enable(target), 0);

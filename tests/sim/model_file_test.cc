@@ -92,6 +92,32 @@ TEST_P(EveryModelTest, EveryGuessIsAPriorWithARange) {
   }
 }
 
+TEST_P(EveryModelTest, EveryValueLiesWellInsideItsOwnPrior) {
+  for (const Parameter& parameter : model.parameters) {
+    EXPECT_GE(parameter.value, parameter.at_quantile(0.05)) << parameter.name;
+    EXPECT_LE(parameter.value, parameter.at_quantile(0.95)) << parameter.name;
+  }
+}
+
+TEST_P(EveryModelTest, TheMiddleIsTakenWhereBothEndsAreKindsOfHardware) {
+  for (const char* const name : {"gpu.clock", "memory.system_bandwidth"}) {
+    const auto found = std::ranges::find(model.parameters, name, &Parameter::name);
+    ASSERT_NE(found, model.parameters.end());
+    EXPECT_NEAR(found->value / found->at_quantile(0.5), 1, 0.005) << name;
+  }
+}
+
+TEST_P(EveryModelTest, OperationsAndWaitsFollowTheClock) {
+  std::vector<double> values;
+  for (const Parameter& parameter : model.parameters) {
+    values.push_back(parameter.name == "gpu.clock" ? parameter.value / 2 : parameter.value);
+  }
+  const GpuParameters slow = model.with(values);
+  EXPECT_DOUBLE_EQ(slow.flops_fp16, model.point.flops_fp16 / 2);
+  EXPECT_EQ(slow.t_grace, 2 * model.point.t_grace);
+  EXPECT_EQ(slow.t_dequeue, 2 * model.point.t_dequeue);
+}
+
 TEST_P(EveryModelTest, ItsOwnValuesGiveItsPoint) {
   std::vector<double> values;
   for (const Parameter& parameter : model.parameters) {

@@ -1,6 +1,7 @@
 // Goal: a runlist that does not fit takes turns as the driver's rules say, and one that fits does
-// not. Expected: G = max(ceil(processes / VMIDs), ceil(queues / slots)) turns, each busy queue gets
-// 1/G of the GPU, and waits at most (G - 1)(Q + c) for its next turn.
+// not. Expected: P = ceil(processes / VMIDs) groups of processes share the time equally, and within
+// a group its ceil(queues / slots) turns do; a queue waits at most (G - 1)(Q + c) for its next turn
+// of G if one group has them all.
 #include <gtest/gtest.h>
 
 #include <chrono>
@@ -112,6 +113,18 @@ TEST_F(OversubscriptionTest, FourteenthProcessHalvesEverybodysShareByTheProcessQ
   EXPECT_EQ(first.at[13], Instant{} + milliseconds(10));
 }
 
+TEST_F(OversubscriptionTest, QueuesOfAProcessGroupShareTheGroupsTimeAmongThemselves) {
+  map(14, 2);  // 13 processes with 26 queues, which take two turns, and one with its two
+  run(milliseconds(2000));
+  EXPECT_EQ(device->groups(), 3U);
+  for (QueueIndex queue = 0; queue < 26; ++queue) {
+    EXPECT_NEAR(static_cast<double>(to_ns(work(all[queue]))), 2000e6 / 2 / 2, 12e6) << queue;
+  }
+  for (QueueIndex queue = 26; queue < 28; ++queue) {
+    EXPECT_NEAR(static_cast<double>(to_ns(work(all[queue]))), 2000e6 / 2, 12e6) << queue;
+  }
+}
+
 TEST_F(OversubscriptionTest, EachOfGTurnsWaitsForTheOthersQuantaAndSwitches) {
   gpu.t_map = microseconds(20);
   gpu.t_map_queue = microseconds(1);
@@ -172,16 +185,16 @@ TEST_F(OversubscriptionTest, SdmaQueuesTakeNoComputeSlot) {
   EXPECT_EQ(device->groups(), 1U);
 }
 
-Task unmap_queues(Gpu& gpu, std::vector<QueueIndex> only, UnmapReport& report) {
-  UnmapRequest request{.grace = {}, .cause = 0, .only = std::move(only)};
+Task unmap_queues(Gpu& gpu, std::vector<QueueIndex> only, bool drop, UnmapReport& report) {
+  UnmapRequest request{.grace = {}, .cause = 0, .only = std::move(only), .drop = drop};
   co_await gpu.unmap(std::move(request), report);
 }
 
 class FailureTest : public OversubscriptionTest {
  protected:
   /// Of all queues unless some are named.
-  void unmap(UnmapReport& report, std::vector<QueueIndex> only = {}) {
-    tasks.start(unmap_queues(*device, std::move(only), report));
+  void unmap(UnmapReport& report, std::vector<QueueIndex> only = {}, bool drop = false) {
+    tasks.start(unmap_queues(*device, std::move(only), drop, report));
   }
   TaskScope tasks;
 };
@@ -226,6 +239,24 @@ TEST_F(FailureTest, ResetQueueLosesItsWorkAndObeysAgain) {
   run(milliseconds(2));
   EXPECT_TRUE(report.stuck.empty());
   EXPECT_EQ(work(all[0]), milliseconds(1));
+}
+
+TEST_F(FailureTest, WhatIsDroppedStartsOverAlsoWhereItsWavesAreInMemory) {
+  plan = std::make_shared<const TrainPlan>(
+      gpu, KernelTrain{{.count = 1, .duration = milliseconds(50), .shape = small_workgroups(16)}});
+  map(1, 48);
+  run(microseconds(1500));  // in the second turn: the first one's waves are saved
+  ASSERT_EQ(work(all[0]), milliseconds(1));
+  ASSERT_GT(device->waves().saved_bytes(all[0]), 0U);
+  UnmapReport report;
+  unmap(report, {all[0], all[47]}, true);
+  run(microseconds(1600));
+  for (const QueueIndex queue : {all[0], all[47]}) {
+    EXPECT_EQ(work(queue), Duration::zero());
+    EXPECT_EQ(device->waves().saved_bytes(queue), 0U);
+  }
+  EXPECT_EQ(report.saved_bytes, 0U);
+  EXPECT_EQ(work(all[1]), milliseconds(1));
 }
 
 TEST_F(FailureTest, UnmapOfOneQueueLeavesTheOthersRunning) {

@@ -127,7 +127,8 @@ class Hints final : public HintSink {
 class Edges final : public WorkObserver {
  public:
   explicit Edges(Timeline& timeline) : timeline_(timeline) {}
-  void activity(Pid /*pid*/, bool busy) override { (busy ? busy_ : idle_) = timeline_.now(); }
+  void busy(Pid /*pid*/) override { busy_ = timeline_.now(); }
+  void idle(Pid /*pid*/, Instant /*ring_empty*/) override { idle_ = timeline_.now(); }
   Instant busy_ = kForever;
   Instant idle_ = kForever;
 

@@ -220,20 +220,21 @@ TEST(Driver, GracePeriodHasEightBitsAndZeroMeansOne) {
     c.system().start();
     const auto unmap_of = [&](std::uint32_t grace) {
       std::vector<std::uint32_t> ids{0, 1};
-      EXPECT_EQ(c.os().wait({}, c.os().now() + std::chrono::milliseconds(1)).value(), 0U);
+      // Until what was saved is back: 43 MB over a bus of 36 GB/s.
+      EXPECT_EQ(c.os().wait({}, c.os().now() + std::chrono::milliseconds(3)).value(), 0U);
       EXPECT_EQ(c.suspend(ids, grace), 2);
       const auto& call = c.system().kfd().calls().back();
       const Duration unmap = call.phases.at(static_cast<std::size_t>(DriverPhase::kUnmap));
       EXPECT_EQ(c.call(abi::TrapOp::kResumeQueues), 2);
       return unmap;
     };
-    // 1000 clocks at 2.1 GHz are 476.19 ns; kernels are long enough not to drain in 60 units.
+    // 1000 clocks at 1.65 GHz are 606.06 ns; kernels are long enough not to drain in 60 units.
     unmap_of(1);  // the first header copy evicts the process, which comes back after 1 ms
     EXPECT_EQ(c.os().wait({}, c.os().now() + std::chrono::milliseconds(5)).value(), 0U);
     const Duration one = unmap_of(1);
     EXPECT_EQ(unmap_of(0), one);
     EXPECT_EQ(unmap_of(0x101), one);
-    EXPECT_EQ(unmap_of(60) - one, Duration(28571 - 476));
+    EXPECT_EQ(unmap_of(60) - one, Duration(36364 - 606));
   });
 }
 
@@ -293,7 +294,7 @@ TEST(Machine, TopologyIsThatOfTheModel) {
     EXPECT_EQ(gpus[0].info.xccs, 4U);
     EXPECT_EQ(gpus[0].info.cus, 80U);
     EXPECT_EQ(gpus[0].info.hqd_slots, 24U);
-    EXPECT_EQ(gpus[0].max_clock_mhz, 2100U);
+    EXPECT_EQ(gpus[0].max_clock_mhz, 1650U);
     EXPECT_EQ(c.os().read_file("/sys/module/amdgpu/version").value(), "6.12.12\n");
   });
 }

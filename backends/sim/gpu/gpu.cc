@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -79,11 +80,10 @@ Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
   }
   co_await Delay(timeline_, parameters_.t_hiq);
   if (all) {
-    cause_ = request.cause;
     request.only = mapped_queues();
     for (const QueueIndex index : request.only) {
-      queues_[index].off = true;
       queues_[index].off_since = timeline_.now();
+      queues_[index].off_for = request.cause;
     }
   } else {
     for (const QueueIndex index : request.only) {
@@ -114,9 +114,10 @@ Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapR
   SaveLoad load{.xcc = frozen.xcc_bytes, .cu = frozen.cu_bytes};
   for (const WaveDispatcher::Frozen& each : frozen.queues) {
     (queues_[each.queue].save_in_system_memory ? load.system : load.local) += each.bytes;
-    if (drop) {
-      waves_.drop(each.queue);
-    }
+  }
+  if (drop) {
+    // Also those whose waves are all in memory, or between two rounds.
+    std::ranges::for_each(queues, [this](QueueIndex index) { waves_.drop(index); });
   }
   if (load.total() > 0) {
     co_await Delay(timeline_, parameters_.t_stop);
@@ -279,7 +280,8 @@ Task Gpu::map_beside(std::vector<QueueIndex> queues) {
 
 void Gpu::turn_on(QueueIndex index) {
   Queue& queue = queues_[index];
-  if (std::exchange(queue.off, false) && queue.process != cause_) {
+  const std::optional<std::int32_t> cause = std::exchange(queue.off_for, std::nullopt);
+  if (cause && *cause != queue.process) {
     queue.bystander += timeline_.now() - queue.off_since;
   }
   waves_.enable(index);
@@ -310,7 +312,7 @@ void Gpu::reset() {
   firmware_hung_ = false;
   for (QueueIndex index = 0; index < queues_.size(); ++index) {
     queues_[index].mapped = false;
-    queues_[index].off = false;
+    queues_[index].off_for.reset();
     if (queues_[index].present) {
       waves_.disable(std::span(&index, 1));
       reset_queue(index);

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -96,6 +97,11 @@ class Gpu {
     return parameters_.read_index_early != 0 ? waves_.kernels_begun(queue)
                                              : waves_.progress(queue).kernels;
   }
+  /// Since when that index has been the write index of a queue that has no work left, having just
+  /// completed it.
+  [[nodiscard]] Instant ring_empty_since(QueueIndex queue) const {
+    return parameters_.read_index_early != 0 ? waves_.last_begun(queue) : timeline_.now();
+  }
   /// Time this queue was off for calls of other processes.
   [[nodiscard]] Duration bystander(QueueIndex queue) const { return queues_[queue].bystander; }
   [[nodiscard]] bool is_mapped(QueueIndex queue) const { return queues_[queue].mapped; }
@@ -114,7 +120,8 @@ class Gpu {
     bool save_in_system_memory = false;
     bool stuck = false;
     bool taken_off = false;  ///< by an unmap that named it; no turn maps it
-    bool off = false;        ///< was mapped when everything was unmapped last
+    /// Was mapped when everything was unmapped: for a call of this process.
+    std::optional<std::int32_t> off_for{};
     Instant off_since{};
     Duration bystander{};
   };
@@ -138,7 +145,6 @@ class Gpu {
   std::vector<Queue> queues_;
   RunlistGroups groups_;
   std::uint64_t generation_ = 0;  ///< of the runlist: older turns end
-  std::int32_t cause_ = 0;
   bool firmware_hung_ = false;
   FifoLock firmware_;
   TaskScope tasks_;

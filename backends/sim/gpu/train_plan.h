@@ -45,6 +45,8 @@ class TrainPlan {
   [[nodiscard]] const Run& run(std::uint32_t index) const { return runs_[index]; }
   [[nodiscard]] Duration total() const { return total_; }
   [[nodiscard]] std::uint64_t kernels() const { return kernels_; }
+  /// Duration of the train's last kernel.
+  [[nodiscard]] Duration last_kernel() const { return runs_.back().kernel; }
   /// Time before `position` in a train that runs alone.
   [[nodiscard]] Duration elapsed(Position position) const;
   /// Inverse of `elapsed`, for 0 <= elapsed < total; at a boundary the next kernel has begun.

@@ -259,10 +259,12 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
   }
   if (std::uint32_t& pending = queue.pending.at(xcc); pending > 0 && placed < limit) {
     const Duration length = length_now(queue);
+    const bool begins = queue.fresh();
     const std::uint32_t put_now =
         put(index, xcc, std::min(limit - placed, pending), length, length);
     pending -= put_now;
     placed += put_now;
+    queue.begun_at = begins && put_now > 0 ? timeline_.now() : queue.begun_at;
     if (put_now > 0 && !std::exchange(queue.started, true)) {
       listener_.first_wave(index, queue.jobs.front().tag);
     }

@@ -84,6 +84,8 @@ class WaveDispatcher {
   /// Kernels that have placed a workgroup, counted the same way. The read index of a ring whose
   /// packets are consumed early; `progress().kernels` is that of one that advances at completion.
   [[nodiscard]] std::uint64_t kernels_begun(QueueIndex queue) const;
+  /// When the last kernel began of a queue that has no work left; the epoch if it had none ever.
+  [[nodiscard]] Instant last_begun(QueueIndex queue) const { return queues_[queue].begun_at; }
 
   /// Lets a queue place workgroups, saved ones first.
   void enable(QueueIndex queue);
@@ -145,6 +147,7 @@ class WaveDispatcher {
     std::deque<Job> jobs;  ///< the first one is under way
     bool started = false;  ///< the first job has placed a workgroup
     bool begun = false;    ///< its current kernel passed the gate
+    Instant begun_at{};    ///< a kernel placed its first workgroup last
     TrainPlan::Position at;
     PerXcc pending{};           ///< workgroups of the current kernel that were never placed
     std::uint32_t waiting = 0;  ///< pending and saved, over all XCCs

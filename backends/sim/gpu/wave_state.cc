@@ -187,6 +187,7 @@ void WaveDispatcher::end_alone(QueueIndex index) {
   Queue& queue = queues_[index];
   queue.done.work += queue.plan().total() - queue.plan().elapsed(queue.at);
   queue.done.kernels += queue.plan().kernels() - queue.plan().kernels_before(queue.at);
+  queue.begun_at = timeline_.now() - queue.plan().last_kernel();
   finish_job(index);
   ask_dispatch();
 }
@@ -213,6 +214,7 @@ void WaveDispatcher::stop_alone() {
   queue.done.kernels += static_cast<std::uint64_t>(laps) * plan.kernels() +
                         plan.kernels_before(kernel) - plan.kernels_before(queue.at);
   queue.at = kernel;
+  queue.begun_at = timeline_.now() - now.offset;
   const TrainPlan::Run& run = queue.run();
   const auto round = static_cast<std::uint32_t>(now.offset / run.workgroup);
   const Duration left = run.workgroup - now.offset % run.workgroup - last;

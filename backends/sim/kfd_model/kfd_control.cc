@@ -157,6 +157,7 @@ Task KfdModel::copy_headers(Process& process, CallRecord& call) {
     nodes_[device.gpu]->gpu->phases().call_enters(DriverPhase::kCopy, timeline_.now());
   }
   Duration copy = parameters(0).t_copyctx;
+  Duration moving{};
   bool moves = false;
   for (auto& [id, queue] : process.queues) {
     const GpuParameters& gpu = parameters(queue.gpu);
@@ -170,14 +171,14 @@ Task KfdModel::copy_headers(Process& process, CallRecord& call) {
     call.call.first_of_process = true;
     if (stays_in_system_memory(process.pid, id, gpu)) {
       moves = true;
-      copy += move_time(gpu, gpu.cwsr_area_bytes * gpu.xccs);
+      moving += move_time(gpu, gpu.cwsr_area_bytes * gpu.xccs);
       nodes_[queue.gpu]->gpu->move_save_area(queue.hardware);
     }
   }
   if (moves) {
-    co_await evict_for_move(process);
+    co_await evict_for_move(process, moving);
   }
-  co_await Delay(timeline_, copy);
+  co_await Delay(timeline_, copy + moving);
   for (const Device& device : process.devices) {
     nodes_[device.gpu]->gpu->phases().call_leaves(DriverPhase::kCopy, timeline_.now());
   }

@@ -1,4 +1,5 @@
 // kfd_process_evict_queues and kfd_process_restore_queues, and who calls them.
+#include <algorithm>
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
@@ -92,13 +93,15 @@ Task KfdModel::restore_after(Process& process, Eviction cause, Duration delay) {
   process.evicted_by.at(static_cast<std::size_t>(cause)) = false;
 }
 
-/// A shared range is about to move: whoever moves it waits until the queues are off, not for their
-/// return.
-Task KfdModel::evict_for_move(Process& process) {
+/// A shared range is about to move, which takes `moving` from the eviction on: whoever moves it
+/// waits until the queues are off, not for their return. The restore is due 1 ms after the eviction
+/// (svm_range_evict), but first takes the mutex of each range, which the migration holds
+/// (svm_range_restore_work, svm_migrate_to_ram).
+Task KfdModel::evict_for_move(Process& process, Duration moving) {
   bool& evicted = process.evicted_by.at(static_cast<std::size_t>(Eviction::kSvm));
   if (!std::exchange(evicted, true)) {
     co_await evict_queues(process);
-    tasks_.start(restore_after(process, Eviction::kSvm, kRangeRestoreDelay));
+    tasks_.start(restore_after(process, Eviction::kSvm, std::max(kRangeRestoreDelay, moving)));
   }
 }
 

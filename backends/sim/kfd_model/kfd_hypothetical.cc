@@ -97,11 +97,24 @@ Task KfdModel::take_off(std::uint32_t gpu, std::vector<QueueIndex> queues, Selec
                gpu, call);
 }
 
-/// Beside what is mapped. A chained runlist, or none, has to be built again.
+/// Whether the runlist, built now, would be one that is not chained. The last one may have left out
+/// what is put back.
+bool KfdModel::fits(std::uint32_t gpu) const {
+  std::uint32_t cooperative = 0;
+  for (Process* process : nodes_[gpu]->processes) {
+    for (const Queue* queue : process->queues_on(gpu)) {
+      cooperative += queue->active() && queue->cooperative ? 1U : 0U;
+    }
+  }
+  return active_queues(gpu) <= parameters(gpu).hqd_slots && cooperative <= 1 &&
+         processes(gpu) <= parameters(gpu).vmids;
+}
+
+/// Beside what is mapped. A runlist that is or becomes chained, or none, has to be built again.
 Task KfdModel::put_back(std::uint32_t gpu, std::vector<QueueIndex> queues, Pid cause,
                         CallRecord& call) {
   Node& node = *nodes_[gpu];
-  if (!node.runlist_active || node.gpu->is_oversubscribed()) {
+  if (!node.runlist_active || node.gpu->is_oversubscribed() || !fits(gpu)) {
     co_await refresh(gpu, Duration::zero(), cause, call);
     co_return;
   }

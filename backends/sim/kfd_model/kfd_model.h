@@ -339,13 +339,14 @@ class KfdModel {
   Task take_off(std::uint32_t gpu, std::vector<QueueIndex> queues, Selective what, Pid cause,
                 CallRecord& call);
   Task put_back(std::uint32_t gpu, std::vector<QueueIndex> queues, Pid cause, CallRecord& call);
+  [[nodiscard]] bool fits(std::uint32_t gpu) const;
   void start_selective(Pid pid, Selective what, std::vector<std::uint32_t> ids, IdsReply reply);
 
   // evictions
   Task evict_queues(Process& process);
   Task restore_queues(Process& process);
   Task evict_and_restore(Process& process, Eviction cause);
-  Task evict_for_move(Process& process);
+  Task evict_for_move(Process& process, Duration moving);
   Task restore_after(Process& process, Eviction cause, Duration delay);
   Task pause(Process& process, bool paused, CallRecord& call, long& result);
 

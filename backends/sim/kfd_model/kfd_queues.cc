@@ -91,6 +91,7 @@ Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long
   queue.ring_bytes = request.ring_bytes;
   queue.serial = next_serial_++;
   queue.priority = request.priority;
+  queue.cooperative = request.cooperative;
   queue.hardware = node.gpu->add_queue({.process = process.pid.value(),
                                         .priority = request.priority,
                                         .compute = request.type == QueueType::kCompute,

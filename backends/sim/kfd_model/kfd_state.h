@@ -30,6 +30,7 @@ struct KfdModel::Queue {
   std::uint64_t serial = 0;  ///< rises with each queue created
   QueueIndex hardware = 0;
   std::uint32_t priority = 0;
+  bool cooperative = false;
   std::uint64_t exceptions = 0;
   // The independent reasons for being off (QUEUE_IS_ACTIVE), and two of ours.
   std::uint32_t percentage = 100;

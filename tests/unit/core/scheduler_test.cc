@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mechanism.h"
 #include "core/policy.h"
 #include "core/time.h"
 #include "tests/unit/core/scheduler_rig.h"
@@ -156,6 +157,41 @@ TEST(SchedulerTest, ResumesAQueueThatArrivesSuspended) {
   QueueInfo left_over = queue_info(2, kOffline, kGpuA);
   left_over.state = QueueState::kSuspended;
   EXPECT_THAT(only_action(rig.feed(QueueBorn{left_over}), ControlKind::kResume), ElementsAre(2));
+}
+
+TEST(SchedulerTest, AsksAgainAfterTheAttachForWhatWasRefusedDuringIt) {
+  SchedulerRig rig;
+  rig.tenant(TenantClass::kOnline, 9, {kOnline});
+  rig.tenant(TenantClass::kOffline, 1, {kOffline});
+  rig.busy();
+  EXPECT_THAT(only_action(rig.born(1, kOffline), ControlKind::kSuspend), ElementsAre(1));
+  rig.refuse(kOffline);
+  EXPECT_THAT(rig.feed_nothing().items, IsEmpty());
+  EXPECT_THAT(
+      only_action(rig.feed(AttachDone{.target = kOffline, .error = {}}), ControlKind::kSuspend),
+      ElementsAre(1));
+  rig.complete(kOffline);
+  EXPECT_THAT(only_action(rig.idle(), ControlKind::kResume), ElementsAre(1));
+}
+
+TEST(SchedulerTest, ArmsAQueueThatWasBornDuringTheAttachRightAfterIt) {
+  SchedulerOptions options;
+  options.mechanism = make_mechanism("launch-throttle:k=4,b=2").value();
+  SchedulerRig rig("none", options);
+  rig.small_world();
+  rig.refuse(kOffline);
+  EXPECT_THAT(
+      only_action(rig.feed(AttachDone{.target = kOffline, .error = {}}), ControlKind::kResume),
+      ElementsAre(1));
+  rig.complete(kOffline);
+  EXPECT_TRUE(rig.scheduler.quiescent());
+}
+
+TEST(SchedulerTest, TurnsToNobodyWhenATargetWithoutWishesIsAttached) {
+  SchedulerRig rig;
+  rig.small_world();
+  EXPECT_THAT(rig.feed(AttachDone{.target = kOffline, .error = {}}).items, IsEmpty());
+  EXPECT_THAT(rig.feed(AttachDone{.target = kOnline, .error = {}}).items, IsEmpty());
 }
 
 TEST(SchedulerTest, RefusesAPriorityOverFifteen) {
