@@ -291,31 +291,72 @@ SysResult<void> LinuxOs::signal(Fd pidfd, int number) {
   return {};
 }
 
+namespace {
+
+/// Memory of a device driver (VM_IO, VM_PFNMAP), which process_vm_readv does not reach.
+SysResult<std::size_t> read_through_proc(Pid pid, std::span<const MemoryRange> ranges) {
+  const std::string path = "/proc/" + std::to_string(pid.value()) + "/mem";
+  const int file = ::open(path.c_str(), O_RDONLY | O_CLOEXEC);
+  if (file < 0) {
+    return last_error();
+  }
+  std::size_t total = 0;
+  for (const MemoryRange& range : ranges) {
+    const auto got =
+        ::pread(file, range.into.data(), range.into.size(), static_cast<off_t>(range.address));
+    total += got > 0 ? static_cast<std::size_t>(got) : 0;
+    if (got != static_cast<ssize_t>(range.into.size())) {
+      break;
+    }
+  }
+  ::close(file);
+  if (total == 0) {
+    return sys_fail(EFAULT);
+  }
+  return total;
+}
+
+/// Up to IOV_MAX ranges.
+SysResult<std::size_t> read_part(Pid pid, std::span<const MemoryRange> ranges) {
+  std::vector<iovec> local;
+  std::vector<iovec> remote;
+  std::size_t wanted = 0;
+  for (const MemoryRange& range : ranges) {
+    local.push_back({.iov_base = range.into.data(), .iov_len = range.into.size()});
+    remote.push_back(
+        // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of the other process
+        {.iov_base = reinterpret_cast<void*>(static_cast<std::uintptr_t>(range.address)),
+         .iov_len = range.into.size()});
+    wanted += range.into.size();
+  }
+  const auto got =
+      ::process_vm_readv(pid.value(), local.data(), local.size(), remote.data(), remote.size(), 0);
+  if (got < 0 && errno != EFAULT) {
+    return last_error();
+  }
+  if (got >= 0 && static_cast<std::size_t>(got) == wanted) {
+    return wanted;
+  }
+  const auto all = read_through_proc(pid, ranges);
+  return all || got <= 0 ? all : SysResult<std::size_t>(static_cast<std::size_t>(got));
+}
+
+}  // namespace
+
 SysResult<std::size_t> LinuxOs::read_memory(Pid pid, std::span<const MemoryRange> ranges) {
   std::size_t total = 0;
   for (std::size_t first = 0; first < ranges.size(); first += IOV_MAX) {
     const auto part = ranges.subspan(first, std::min<std::size_t>(IOV_MAX, ranges.size() - first));
-    std::vector<iovec> local;
-    std::vector<iovec> remote;
     std::size_t wanted = 0;
     for (const MemoryRange& range : part) {
-      local.push_back({.iov_base = range.into.data(), .iov_len = range.into.size()});
-      remote.push_back(
-          // NOLINTNEXTLINE(performance-no-int-to-ptr): an address of the other process
-          {.iov_base = reinterpret_cast<void*>(static_cast<std::uintptr_t>(range.address)),
-           .iov_len = range.into.size()});
       wanted += range.into.size();
     }
-    const auto got = ::process_vm_readv(pid.value(), local.data(), local.size(), remote.data(),
-                                        remote.size(), 0);
-    if (got < 0) {
-      if (total > 0) {
-        return total;
-      }
-      return last_error();
+    const auto got = read_part(pid, part);
+    if (!got) {
+      return total > 0 ? SysResult<std::size_t>(total) : got;
     }
-    total += static_cast<std::size_t>(got);
-    if (static_cast<std::size_t>(got) < wanted) {
+    total += *got;
+    if (*got < wanted) {
       break;
     }
   }

@@ -184,7 +184,8 @@ class Os {
   /// Errors: ESRCH, EPERM.
   virtual SysResult<void> signal(Fd pidfd, int number) = 0;
 
-  /// Copies memory of another process. Returns the bytes copied, which may end early.
+  /// Copies memory of another process, also what a device driver has mapped there. Returns the
+  /// bytes copied, which may end early.
   /// Errors: ESRCH, EPERM, EFAULT (nothing of the first range is mapped).
   [[nodiscard]] virtual SysResult<std::size_t> read_memory(Pid pid,
                                                            std::span<const MemoryRange> ranges) = 0;

@@ -2,6 +2,7 @@
 // it is traced, signals arrive as they were sent, and stops, exec, exits and crashes go their way.
 // Method: Linux's own processes under a scripted driver.
 #include <gtest/gtest.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/types.h>
@@ -10,10 +11,13 @@
 #include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
+#include <cstring>
 #include <filesystem>
 #include <functional>
 #include <initializer_list>
 #include <memory>
+#include <span>
 #include <string>
 #include <string_view>
 #include <thread>
@@ -127,6 +131,26 @@ TEST(InheritedSignals, ChildrenAreHeardOfThoughTheyWereIgnored) {
   const auto status = os.poll_child(child->value());
   ASSERT_TRUE(status && *status);
   EXPECT_EQ((*status)->kind, ChildStatus::Kind::kExited);
+}
+
+// ---- memory
+
+TEST(ReadMemory, ReachesWhatOnlyTheProcessItselfMayNot) {
+  // As with a driver's mappings, process_vm_readv is refused here and /proc/PID/mem is not.
+  constexpr std::size_t kPage = 4096;
+  constexpr std::uint64_t kContent = 0x1234567890abcdef;
+  void* const page =
+      ::mmap(nullptr, kPage, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  ASSERT_NE(page, MAP_FAILED);
+  std::memcpy(page, &kContent, sizeof kContent);
+  ASSERT_EQ(::mprotect(page, kPage, PROT_NONE), 0);
+  LinuxOs os;
+  std::uint64_t read = 0;
+  const std::vector<MemoryRange> ranges{{.address = reinterpret_cast<std::uintptr_t>(page),
+                                         .into = std::as_writable_bytes(std::span(&read, 1))}};
+  EXPECT_EQ(os.read_memory(Pid(::getpid()), ranges).value(), sizeof read);
+  EXPECT_EQ(read, kContent);
+  ::munmap(page, kPage);
 }
 
 // ---- many targets

@@ -100,6 +100,7 @@ void WaveDispatcher::begin_job(QueueIndex index) {
 
 void WaveDispatcher::begin_kernel(QueueIndex index) {
   Queue& queue = queues_[index];
+  queue.placed = false;
   queue.begun = !queue.gate || queue.done.kernels < *queue.gate;
   if (queue.begun) {
     queue.pending = queue.run().share;
@@ -259,12 +260,13 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
   }
   if (std::uint32_t& pending = queue.pending.at(xcc); pending > 0 && placed < limit) {
     const Duration length = length_now(queue);
-    const bool begins = queue.fresh();
     const std::uint32_t put_now =
         put(index, xcc, std::min(limit - placed, pending), length, length);
     pending -= put_now;
     placed += put_now;
-    queue.begun_at = begins && put_now > 0 ? timeline_.now() : queue.begun_at;
+    if (put_now > 0 && !std::exchange(queue.placed, true)) {
+      queue.begun_at = timeline_.now();
+    }
     if (put_now > 0 && !std::exchange(queue.started, true)) {
       listener_.first_wave(index, queue.jobs.front().tag);
     }

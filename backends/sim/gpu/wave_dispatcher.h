@@ -147,7 +147,7 @@ class WaveDispatcher {
     std::deque<Job> jobs;  ///< the first one is under way
     bool started = false;  ///< the first job has placed a workgroup
     bool begun = false;    ///< its current kernel passed the gate
-    Instant begun_at{};    ///< a kernel placed its first workgroup last
+    bool placed = false;   ///< and has placed a workgroup
     TrainPlan::Position at;
     PerXcc pending{};           ///< workgroups of the current kernel that were never placed
     std::uint32_t waiting = 0;  ///< pending and saved, over all XCCs
@@ -156,7 +156,8 @@ class WaveDispatcher {
     std::vector<Cohort> leaving;  ///< frozen, and still on their CUs
     Footprint leaving_footprint;
     std::vector<Saved> saved;
-    Progress done;  ///< complete kernels
+    Progress done;       ///< complete kernels
+    Instant begun_at{};  ///< a kernel placed its first workgroup last
 
     [[nodiscard]] const TrainPlan& plan() const { return *jobs.front().plan; }
     [[nodiscard]] const TrainPlan::Run& run() const { return plan().run(at.run); }

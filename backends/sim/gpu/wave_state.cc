@@ -215,6 +215,7 @@ void WaveDispatcher::stop_alone() {
                         plan.kernels_before(kernel) - plan.kernels_before(queue.at);
   queue.at = kernel;
   queue.begun_at = timeline_.now() - now.offset;
+  queue.placed = true;
   const TrainPlan::Run& run = queue.run();
   const auto round = static_cast<std::uint32_t>(now.offset / run.workgroup);
   const Duration left = run.workgroup - now.offset % run.workgroup - last;
