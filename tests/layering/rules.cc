@@ -65,7 +65,7 @@ const std::vector<Layer>& layers() {
        .instead = "the simulator knows no other backend and no driver interface"},
       {.folder = "backends/kfd",
        .folders = {"core"},
-       .libraries = {"fmt", "tl", "system", "spdlog"},
+       .libraries = {"fmt", "tl", "system", "spdlog", "nlohmann"},
        .instead = "the KFD backend knows core and Linux; what differs between worlds goes behind "
                   "backends/kfd/os.h"},
       {.folder = "backends/vkfd",
