@@ -291,6 +291,7 @@ void SimBackend::busy(Pid pid) {
     target.busy = true;
     if (target.watch) {
       target.watch->busy = true;
+      target.watch->touched = true;
       target.watch->empty_ticks = 0;
       arm_tick(*id, *target.watch);
     }
@@ -328,9 +329,11 @@ void SimBackend::tick(TargetId id) {
   // empty at the same write index, and at the second one the last packet's completion signal.
   constexpr int kIdlePolls = 2;
   watch.empty_ticks = watch.busy ? 0 : watch.empty_ticks + 1;
-  if (watch.busy != watch.reported && (watch.busy || watch.empty_ticks >= kIdlePolls)) {
-    watch.reported = watch.busy;
-    post(ActivityEdge{.target = id, .busy = watch.busy});
+  // What came and went between two polls has moved the positions.
+  const bool seen_busy = std::exchange(watch.touched, false) || watch.busy;
+  if (seen_busy != watch.reported && (seen_busy || watch.empty_ticks >= kIdlePolls)) {
+    watch.reported = seen_busy;
+    post(ActivityEdge{.target = id, .busy = seen_busy});
   }
   arm_tick(id, watch);
 }

@@ -56,6 +56,7 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
     Duration period{};
     Instant zero{};
     bool busy = false;      ///< now
+    bool touched = false;   ///< since the last poll: its rings' positions have changed
     bool reported = false;  ///< last edge told
     int empty_ticks = 0;    ///< polls in a row that saw the rings empty and nothing new in them
     Timeline::EventId tick = 0;

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "backends/kfd/abi.h"
+#include "backends/kfd/activity.h"
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/mailbox.h"
@@ -315,6 +316,38 @@ void BM_AttachDetach(benchmark::State& state) {
   GPREEMPT_CHECK(backend->close().has_value());
 }
 BENCHMARK(BM_AttachDetach)->UseRealTime();
+
+// ---- activity
+
+/// One look at the rings of another process that has nothing to do: the state that is polled for
+/// longest.
+void BM_ActivityPoll(benchmark::State& state) {
+  struct IdleRing {
+    std::uint64_t read = 0;
+    std::uint64_t write = 0;
+  };
+  const std::vector<IdleRing> rings(static_cast<std::size_t>(state.range(0)));
+  // A copy of this process has them at the same addresses.
+  const ForkedProcess process([](int) {
+    for (;;) {
+      ::pause();
+    }
+  });
+  std::vector<RingPlace> places;
+  for (const IdleRing& ring : rings) {
+    places.push_back({.read_pointer = reinterpret_cast<std::uintptr_t>(&ring.read),
+                      .write_pointer = reinterpret_cast<std::uintptr_t>(&ring.write),
+                      .ring_base = 0,
+                      .ring_bytes = 1U << 20U});
+  }
+  LinuxOs os;
+  ActivityMeter meter;
+  meter.set_rings(places);
+  for (auto _ : state) {
+    GPREEMPT_CHECK(meter.poll(os, process.pid()).value() != Activity::kBusy);
+  }
+}
+BENCHMARK(BM_ActivityPoll)->Arg(1)->Arg(8)->Arg(64);
 
 // ---- stops
 

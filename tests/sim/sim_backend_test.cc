@@ -78,9 +78,9 @@ TEST(WatchTest, BusyIsSeenAtTheNextPollAndIdleAtTheSecondOne) {
             (std::vector<Edge>{{milliseconds(2), true}, {milliseconds(5), false}}));
 }
 
-TEST(WatchTest, WorkBetweenTwoPollsIsNotSeen) {
+TEST(WatchTest, WorkBetweenTwoPollsShowsByThePositionsThatItMoved) {
   EXPECT_EQ(edges(online({microseconds(100)}, {microseconds(1200)}), milliseconds(1)),
-            (std::vector<Edge>{}));
+            (std::vector<Edge>{{milliseconds(2), true}, {milliseconds(3), false}}));
 }
 
 TEST(WatchTest, GapShorterThanTwoPollsIsNotIdle) {

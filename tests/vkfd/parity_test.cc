@@ -58,24 +58,34 @@ class BothLogs final : public EventSink {
   EventLog& everything_;
 };
 
+struct Play {
+  std::uint64_t seed = 0;
+  std::optional<Duration> grace;
+  std::optional<Duration> poll;  ///< of Online's rings; empty: it gives hints
+};
+
 /// Two Offline processes and one Online under the strict policy.
-Record play(Testbed& testbed, std::uint64_t seed, std::optional<Duration> grace) {
+Record play(Testbed& testbed, const Play& how) {
   Record record;
   Backend& backend = testbed.backend();
   const Pid first = testbed.launch(training(2)).value();
   const Pid second = testbed.launch(training(1)).value();
-  const Pid online = testbed.launch(inference(60, milliseconds(4), seed)).value();
-  Scheduler scheduler(make_policy("suspend").value(), {.grace = grace});
+  Program service = inference(60, milliseconds(4), how.seed);
+  service.hints = !how.poll;
+  const Pid online = testbed.launch(service).value();
+  Scheduler scheduler(make_policy("suspend").value(), {.grace = how.grace});
   const auto attach = [&](Pid pid, AttachMode mode) { return backend.attach(pid, mode).value(); };
   EXPECT_TRUE(scheduler.add_tenant(
       {.name = "training",
        .priority = 2,
        .targets = {attach(first, AttachMode::kControl), attach(second, AttachMode::kControl)}}));
-  EXPECT_TRUE(scheduler.add_tenant({.name = "inference",
-                                    .cls = TenantClass::kOnline,
-                                    .priority = 15,
-                                    .targets = {attach(online, AttachMode::kObserve)}}));
-  const EventLogHeader header{.scenario = "parity", .policy = "suspend", .seed = seed};
+  const TargetId observed = attach(online, AttachMode::kObserve);
+  EXPECT_TRUE(scheduler.add_tenant(
+      {.name = "inference", .cls = TenantClass::kOnline, .priority = 15, .targets = {observed}}));
+  if (how.poll) {
+    EXPECT_TRUE(backend.watch(observed, *how.poll));
+  }
+  const EventLogHeader header{.scenario = "parity", .policy = "suspend", .seed = how.seed};
   EventLog decisions(record.decisions, header, EventLogContent::kDecisions);
   EventLog everything(record.everything, header);
   BothLogs sink(decisions, everything);
@@ -121,17 +131,22 @@ class Parity : public testing::TestWithParam<std::uint64_t> {};
 
 TEST_P(Parity, SameDecisionsAndSameDriverCallsAsTheSimBackend) {
   SCOPED_TRACE(GetParam());
-  const std::optional<Duration> grace =
-      GetParam() % 2 == 0 ? std::optional<Duration>() : Duration(17'123);
+  Play how{.seed = GetParam(), .grace = Duration(17'123), .poll = milliseconds(1)};
+  if (GetParam() % 2 == 0) {
+    how.grace.reset();
+  }
+  if (GetParam() % 3 != 0) {
+    how.poll.reset();
+  }
   Record on_sim;
   Record on_vkfd;
   ASSERT_TRUE(run([&] {
     const auto testbed = sim::open_sim_testbed(world().timeline(), options());
-    on_sim = play(*testbed, GetParam(), grace);
+    on_sim = play(*testbed, how);
   }));
   ASSERT_TRUE(run([&] {
     const auto testbed = open_vkfd_testbed(world(), options()).value();
-    on_vkfd = play(*testbed, GetParam(), grace);
+    on_vkfd = play(*testbed, how);
   }));
   EXPECT_GT(on_sim.calls.size(), 40U);
   expect_equal(on_sim, on_vkfd);
@@ -143,8 +158,8 @@ TEST(VkfdTestbed, SameSeedGivesTheSameLog) {
   Record first;
   Record second;
   for (Record* const record : {&first, &second}) {
-    ASSERT_TRUE(run(
-        [&] { *record = play(*open_vkfd_testbed(world(), options()).value(), 1, std::nullopt); }));
+    ASSERT_TRUE(
+        run([&] { *record = play(*open_vkfd_testbed(world(), options()).value(), {.seed = 1}); }));
   }
   EXPECT_EQ(first.everything, second.everything);
 }
