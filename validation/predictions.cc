@@ -161,8 +161,8 @@ std::vector<Target> container_targets() {
            .source = "XSched (OSDI 2025) Fig. 13 on MI50: BlackScholes at 5 req/s, alone 72.1 ms, "
                      "beside Rodinia's euler3d, alone 0.519 ms an iteration",
            .long_run = true,
-           .run = [run = run, which](Hardware& hardware) -> Result<double> {
-             return run.on(hardware).map([which](const Containers& both) { return both.*which; });
+           .run = [kept = run, which](Hardware& hardware) -> Result<double> {
+             return kept.on(hardware).map([which](const Containers& both) { return both.*which; });
            }});
     };
     add("blackscholes-mean", "ms", &Containers::mean_ms);
