@@ -107,7 +107,15 @@ TEST_F(SessionTest, ProcessThatExecutesAnotherProgramStaysUnderControl) {
 TEST_F(SessionTest, ProcessWhoseOtherThreadExecutesAProgramStaysUnderControl) {
   attach();
   EXPECT_TRUE(is_ok(controller_->suspend(kLease)));
+  const auto program = [this] { return status_of(target_.pid(), target_.pid().value(), "Name"); };
+  const std::string before = program();
   target_.give(Order::kExecuteElsewhere);
+  const Instant patience_ends = os_.now() + std::chrono::seconds(20);
+  while (program() == before && os_.now() < patience_ends) {
+    (void)os_.wait({}, os_.now() + std::chrono::milliseconds(1));
+  }
+  // Nothing tells of it, and this session looks for nothing by itself: a call does.
+  EXPECT_FALSE(controller_->suspend(kLease));
   EXPECT_TRUE(is_ok(controller_->await<QueueGone>()));
   EXPECT_TRUE(is_ok(controller_->detach()));
   EXPECT_TRUE(is_ok(controller_->close()));
