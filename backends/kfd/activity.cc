@@ -104,7 +104,8 @@ SysResult<Activity> ActivityMeter::poll(Os& os, Pid pid) {
       ring.verdict.reset();
     }
     const bool is_read = seen_[i].read == seen_[i].write;
-    const auto activity = is_read && (is_same || is_first) ? judge(os, pid, ring) : Activity::kBusy;
+    const auto activity =
+        is_read && (is_same || is_first) ? judge(os, pid, ring, seen_[i].write) : Activity::kBusy;
     if (!activity) {
       return activity;
     }
@@ -113,9 +114,9 @@ SysResult<Activity> ActivityMeter::poll(Os& os, Pid pid) {
   return all;
 }
 
-SysResult<Activity> ActivityMeter::judge(Os& os, Pid pid, Ring& ring) {
+SysResult<Activity> ActivityMeter::judge(Os& os, Pid pid, Ring& ring, std::uint64_t write) {
   if (!ring.verdict) {
-    const auto activity = last_packet(os, pid, ring.place, ring.last->write);
+    const auto activity = last_packet(os, pid, ring.place, write);
     if (!activity || *activity == Activity::kBusy) {
       return activity;
     }

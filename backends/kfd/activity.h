@@ -57,7 +57,7 @@ class ActivityMeter {
     std::optional<Positions> last;
     std::optional<Activity> verdict;  ///< of the last packet, once it is not busy
   };
-  [[nodiscard]] static SysResult<Activity> judge(Os& os, Pid pid, Ring& ring);
+  [[nodiscard]] static SysResult<Activity> judge(Os& os, Pid pid, Ring& ring, std::uint64_t write);
 
   std::vector<Ring> rings_;
   std::vector<Positions> seen_;

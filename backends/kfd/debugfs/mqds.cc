@@ -121,9 +121,11 @@ bool has_words(MqdKind kind) {
 
 /// The next queue of the process; nullopt if something else comes.
 Result<std::optional<MqdsQueue>> read_queue(TextCursor& cursor) {
-  Result<std::optional<MqdsQueue>> queue = read_title(cursor);
-  if (queue && *queue && has_words((*queue)->kind)) {
-    GPREEMPT_TRY(read_words(cursor, **queue));
+  Result<std::optional<MqdsQueue>> title = read_title(cursor);
+  GPREEMPT_TRY(title);
+  std::optional<MqdsQueue> queue = *std::move(title);
+  if (queue && has_words(queue->kind)) {
+    GPREEMPT_TRY(read_words(cursor, *queue));
   }
   return queue;
 }
@@ -132,14 +134,13 @@ Result<MqdsProcess> read_process_and_queues(TextCursor& cursor) {
   Result<MqdsProcess> process = read_process(cursor);
   GPREEMPT_TRY(process);
   while (true) {
-    Result<std::optional<MqdsQueue>> queue = read_queue(cursor);
+    Result<std::optional<MqdsQueue>> read = read_queue(cursor);
+    GPREEMPT_TRY(read);
+    std::optional<MqdsQueue> queue = *std::move(read);
     if (!queue) {
-      return tl::unexpected<Error>(std::move(queue).error());
-    }
-    if (!*queue) {
       return process;
     }
-    process->queues.push_back(**std::move(queue));
+    process->queues.push_back(*std::move(queue));
   }
 }
 
