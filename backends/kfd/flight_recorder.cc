@@ -10,7 +10,6 @@
 #include <optional>
 #include <span>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -72,7 +71,7 @@ std::vector<T> copy_from(std::uint64_t address, std::size_t count) {
 
 std::vector<std::byte> filled_snapshot(const std::optional<abi::TrapArgs>& before,
                                        const std::optional<abi::TrapArgs>& after) {
-  if (!before || before->op != abi::TrapOp::kGetQueueSnapshot) {
+  if (!before || !after || before->op != abi::TrapOp::kGetQueueSnapshot) {
     return {};
   }
   const std::size_t filled = std::min(before->snapshot.num_queues, after->snapshot.num_queues);

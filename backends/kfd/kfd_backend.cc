@@ -16,6 +16,7 @@
 #include <variant>
 #include <vector>
 
+#include "backends/kfd/activity.h"
 #include "backends/kfd/grace_period.h"
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/messages.h"

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "backends/kfd/abi.h"
+#include "backends/kfd/activity.h"
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
