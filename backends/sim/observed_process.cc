@@ -36,6 +36,7 @@ void ObservedProcess::changed() {
 
 std::vector<QueueInfo> ObservedProcess::queues() const {
   std::vector<QueueInfo> queues;
+  queues.reserve(known_.size());
   for (const auto& [serial, queue] : known_) {
     queues.push_back(queue);
   }

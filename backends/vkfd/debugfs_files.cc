@@ -1,10 +1,8 @@
 #include "backends/vkfd/debugfs_files.h"
 
 #include <algorithm>
-#include <array>
 #include <cstddef>
 #include <cstdint>
-#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -16,13 +14,13 @@
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/runlist.h"
+#include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
 #include "backends/vkfd/queue_places.h"
 #include "backends/vkfd/queue_words.h"
 #include "core/event.h"
 #include "core/ids.h"
-#include "core/testbed.h"
 
 namespace gpreempt::vkfd {
 namespace {
@@ -226,6 +224,31 @@ debugfs::Packet run_again(const debugfs::RlsNode& node, std::size_t processes) {
   return packet;
 }
 
+void add_queues(debugfs::RlsNode& node, const std::vector<ListedQueue>& all,
+                const sim::RunlistProcess& process) {
+  for (const sim::QueueIndex hardware : process.queues) {
+    const auto queue = std::ranges::find(all, hardware, &ListedQueue::hardware);
+    if (queue != all.end()) {
+      node.packets.push_back(map_queue(all, *queue));
+    }
+  }
+}
+
+debugfs::RlsNode runlist_of(sim::System& system, std::uint32_t gpu) {
+  const sim::Runlist runlist = system.kfd().runlist(gpu);
+  const std::vector<ListedQueue> all = queues_on(system, gpu);
+  debugfs::RlsNode node{
+      .node = gpu + 1, .gpu_id = sim::gpu_id_of(gpu).value(), .is_active = !runlist.empty()};
+  for (const sim::RunlistProcess& process : runlist) {
+    node.packets.push_back(map_process(system, gpu, Pid(process.process)));
+    add_queues(node, all, process);
+  }
+  if (system.gpu(gpu).is_oversubscribed() && node.is_active) {
+    node.packets.push_back(run_again(node, runlist.size()));
+  }
+  return node;
+}
+
 }  // namespace
 
 std::string mqds_text(sim::System& system) {
@@ -263,23 +286,7 @@ std::string hqds_text(sim::System& system) {
 std::string rls_text(sim::System& system) {
   debugfs::RlsDump dump;
   for (std::uint32_t gpu = 0; gpu < system.kfd().gpus(); ++gpu) {
-    const sim::Runlist runlist = system.kfd().runlist(gpu);
-    const std::vector<ListedQueue> all = queues_on(system, gpu);
-    debugfs::RlsNode node{
-        .node = gpu + 1, .gpu_id = sim::gpu_id_of(gpu).value(), .is_active = !runlist.empty()};
-    for (const sim::RunlistProcess& process : runlist) {
-      node.packets.push_back(map_process(system, gpu, Pid(process.process)));
-      for (const sim::QueueIndex hardware : process.queues) {
-        if (const auto queue = std::ranges::find(all, hardware, &ListedQueue::hardware);
-            queue != all.end()) {
-          node.packets.push_back(map_queue(all, *queue));
-        }
-      }
-    }
-    if (system.gpu(gpu).is_oversubscribed() && node.is_active) {
-      node.packets.push_back(run_again(node, runlist.size()));
-    }
-    dump.push_back(std::move(node));
+    dump.push_back(runlist_of(system, gpu));
   }
   return debugfs::write_rls(dump);
 }

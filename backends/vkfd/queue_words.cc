@@ -4,7 +4,6 @@
 #include <bit>
 #include <cstddef>
 #include <cstdint>
-#include <vector>
 
 #include "backends/kfd/debugfs/fields.h"
 #include "backends/sim/gpu/parameters.h"

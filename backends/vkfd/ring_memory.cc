@@ -5,7 +5,6 @@
 #include <cstring>
 #include <optional>
 #include <span>
-#include <vector>
 
 #include "backends/kfd/os.h"
 #include "backends/sim/gpu/gpu.h"

@@ -108,8 +108,8 @@ void KfdModel::exec_process(Pid pid) {
 
 void KfdModel::forget_tracees(Pid tracer, bool of_first_thread) {
   for (const auto& [pid, target] : processes_) {
-    if (target->tracer && target->tracer->process == tracer &&
-        (of_first_thread || target->tracer->thread != tracer.value())) {
+    const std::optional<Caller> by = target->tracer;
+    if (by && by->process == tracer && (of_first_thread || by->thread != tracer.value())) {
       target->tracer.reset();
     }
   }
