@@ -27,6 +27,7 @@ struct Verb {
 };
 
 /// In the order of the help.
+// NOLINTBEGIN(modernize-use-designated-initializers): a table
 constexpr auto kVerbs = std::to_array<Verb>({{"run", run_line},
                                              {"compare", compare_line},
                                              {"models", models_line},
@@ -36,6 +37,7 @@ constexpr auto kVerbs = std::to_array<Verb>({{"run", run_line},
                                              {"decode", decode_line},
                                              {"rescue", rescue_line},
                                              {"watchdog", watchdog_line}});
+// NOLINTEND(modernize-use-designated-initializers)
 
 constexpr auto kVerbNames = [] {
   std::array<std::string_view, kVerbs.size()> names;
