@@ -199,13 +199,17 @@ TEST(ManyTargets, EachGetsItsOwnSignalsInOrder) {
 constexpr int kThreads = 200;
 constexpr int kWorkers = 8;
 
+/// The worker reports itself, once it is sure to die with its parent.
 void add_worker(int report) {
-  const pid_t worker = ::fork();
-  if (worker == 0) {
+  const pid_t parent = ::getpid();
+  if (::fork() == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (::getppid() != parent) {
+      ::_exit(0);
+    }
+    report_number(report, ::getpid());
     pause_for_ever();
   }
-  report_number(report, worker);
 }
 
 TEST_F(RealProcessTest, OnlyTheLeaderIsTracedOfManyThreadsAndWorkers) {
