@@ -180,9 +180,13 @@ LinuxOs::LinuxOs() : child_events_(open_signals({SIGCHLD})) {
   ignored.sa_handler = SIG_IGN;
   ::sigaction(SIGPIPE, &ignored, nullptr);
   // Whoever started this process may have had it ignored: then no tracee's stop would be told of.
-  struct sigaction standard{};
-  standard.sa_handler = SIG_DFL;
-  ::sigaction(SIGCHLD, &standard, nullptr);
+  struct sigaction inherited{};
+  ::sigaction(SIGCHLD, nullptr, &inherited);
+  if (inherited.sa_handler == SIG_IGN) {
+    struct sigaction standard{};
+    standard.sa_handler = SIG_DFL;
+    ::sigaction(SIGCHLD, &standard, nullptr);
+  }
 }
 
 LinuxOs::~LinuxOs() {

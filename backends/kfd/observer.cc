@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <chrono>
+#include <cstddef>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -29,6 +31,21 @@
 #include "core/time.h"
 
 namespace gpreempt::kfd {
+namespace {
+
+/// The longest pause between two readings of debugfs for rings that were not found: it makes the
+/// driver print every process' queues, and the observed one waits for that when it creates one.
+constexpr Duration kLongestRingsPause = std::chrono::seconds(1);
+
+/// Once for each new sentence: the same one comes again with each look.
+void warn(std::string& last, std::string what) {
+  if (what != last) {
+    spdlog::warn("{}", what);
+    last = std::move(what);
+  }
+}
+
+}  // namespace
 
 class Observer::Worker {
  public:
@@ -62,13 +79,16 @@ class Observer::Worker {
     SessionQueues queues;
     std::size_t compute_queues = 0;
     Instant scan_at = kForever;
-    bool rings_missing = false;
+    Instant rings_at = kForever;  ///< when its rings are looked for again
+    Duration rings_pause{};
+    std::string scan_problem;  ///< warned of last
+    std::string rings_problem;
     // of one that is watched
     ActivityMeter meter;
     Duration period{};
     Instant poll_at = kForever;
     bool is_busy = false;  ///< as reported last
-    int error = 0;         ///< of the last look, errno
+    std::string poll_problem;
   };
 
   void serve(const Follow& follow) {
@@ -115,7 +135,7 @@ class Observer::Worker {
   [[nodiscard]] Instant next_deadline() const {
     Instant first = kForever;
     for (const auto& [id, target] : targets_) {
-      first = std::min({first, target.scan_at, target.poll_at});
+      first = std::min({first, target.scan_at, target.rings_at, target.poll_at});
     }
     return first;
   }
@@ -123,6 +143,9 @@ class Observer::Worker {
   void serve_deadlines(TargetId id, Target& target) {
     if (target.scan_at <= os_.now()) {
       scan(id, target);
+    }
+    if (target.rings_at <= os_.now()) {
+      find_rings_of(target);
     }
     if (target.poll_at <= os_.now()) {
       poll(id, target);
@@ -136,9 +159,10 @@ class Observer::Worker {
     target.scan_at = saturating_add(os_.now(), options_.scan_period);
     const auto found = scan_queues(os_, options_.sysfs_root, target.pid);
     if (!found) {
-      warn(target, found.error());
+      warn(target.scan_problem, found.error().what);
       return;
     }
+    target.scan_problem.clear();
     const auto changes = target.queues.apply(*found);
     for (const QueueSerial serial : changes.gone) {
       report(id, SessionQueueGone{serial});
@@ -149,46 +173,55 @@ class Observer::Worker {
     target.compute_queues = static_cast<std::size_t>(std::ranges::count(
         *found, abi::QueueKind::kComputeAql, &abi::QueueSnapshotEntry::queue_type));
     const bool changed = !changes.gone.empty() || !changes.born.empty();
-    if (target.period != Duration{} && (changed || target.rings_missing)) {
+    if (target.period != Duration{} && changed) {
+      target.rings_pause = {};
       find_rings_of(target);
     }
   }
 
   void find_rings_of(Target& target) {
     const auto rings = find_rings(os_, options_.debugfs, target.pid);
-    // Both files are of different instants: if they disagree the next scan looks again.
-    target.rings_missing = !rings || rings->size() != target.compute_queues;
+    target.rings_at = kForever;
     if (!rings) {
-      warn(target, rings.error());
+      warn(target.rings_problem, rings.error().what);
+      find_rings_later(target);
       return;
     }
+    target.rings_problem.clear();
     target.meter.set_rings(*rings);
+    if (rings->size() != target.compute_queues) {
+      find_rings_later(target);  // sysfs and debugfs were of different instants
+    }
+  }
+
+  /// After a pause that doubles until a poll succeeds or a queue comes or goes.
+  void find_rings_later(Target& target) {
+    target.rings_pause =
+        std::clamp(2 * target.rings_pause, options_.scan_period, kLongestRingsPause);
+    target.rings_at = saturating_add(os_.now(), target.rings_pause);
   }
 
   void poll(TargetId id, Target& target) {
     const auto activity = target.meter.poll(os_, target.pid);
     if (!activity) {
-      // It has ended, or a ring has been unmapped: the next scan finds which.
-      target.rings_missing = target.is_followed;
+      // It has ended, or a ring has been unmapped.
+      if (target.is_followed && target.rings_at == kForever) {
+        find_rings_later(target);
+      }
       if (activity.error().number != ESRCH) {
-        warn(target, Error{.code = Errc::kIo,
-                           .sys_errno = activity.error().number,
-                           .what = fmt::format("read the rings of pid {}: {}", target.pid,
-                                               std::strerror(activity.error().number))});
+        warn(target.poll_problem,
+             fmt::format("read the rings of pid {}: {}; its activity is not known meanwhile",
+                         target.pid, std::strerror(activity.error().number)));
       }
       return;
     }
-    target.error = 0;
+    target.poll_problem.clear();
+    if (target.rings_at == kForever) {
+      target.rings_pause = {};
+    }
     const bool is_busy = *activity == Activity::kBusy;
     if (is_busy != std::exchange(target.is_busy, is_busy)) {
       report(id, SessionActivity{.busy = is_busy, .proven = *activity != Activity::kMaybeIdle});
-    }
-  }
-
-  /// Once for each new error: it comes again with each look.
-  static void warn(Target& target, const Error& error) {
-    if (std::exchange(target.error, error.sys_errno) != error.sys_errno || error.sys_errno == 0) {
-      spdlog::warn("{}", error.what);
     }
   }
 

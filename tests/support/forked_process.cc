@@ -15,7 +15,6 @@
 #include <functional>
 #include <optional>
 #include <string>
-#include <thread>
 
 #include "core/ids.h"
 
@@ -94,7 +93,6 @@ bool await_state(Pid pid, const std::string& states) {
     if (!state.empty() && states.find(state.front()) != std::string::npos) {
       return true;
     }
-    std::this_thread::yield();
     pollfd none{.fd = -1, .events = 0, .revents = 0};
     (void)::poll(&none, 1, 1);
   }

@@ -6,9 +6,15 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <variant>
 #include <vector>
 
+#include "backends/kfd/forwarding_os.h"
+#include "backends/kfd/mailbox.h"
+#include "backends/kfd/messages.h"
+#include "backends/kfd/observer.h"
+#include "backends/kfd/os.h"
 #include "backends/vkfd/vkfd_testbed.h"
 #include "core/backend.h"
 #include "core/event.h"
@@ -87,6 +93,39 @@ TEST_P(ObserveTest, EveryRequestIsABusyAndAnIdleEdge) {
     }
     EXPECT_EQ(edges, 2U * kRequests);
     ASSERT_TRUE(testbed->backend().close());
+  }));
+}
+
+/// Whose debugfs lists no queue, however often it is read.
+class NoQueuesInDebugfs final : public kfd::ForwardingOs {
+ public:
+  using ForwardingOs::ForwardingOs;
+  [[nodiscard]] kfd::SysResult<std::string> read_file(const std::string& path) override {
+    if (path == "/sys/kernel/debug/kfd/mqds") {
+      ++reads;
+      return std::string();
+    }
+    return ForwardingOs::read_file(path);
+  }
+  std::size_t reads = 0;
+};
+
+TEST(Observer, ReadsDebugfsEverMoreSeldomForRingsThatAreNotThere) {
+  ASSERT_TRUE(run([] {
+    Rig rig;
+    const Pid pid = rig.system().launch(training(2)).value();
+    rig.system().start();
+    (void)rig.os().wait({}, rig.os().now() + milliseconds(20));
+    NoQueuesInDebugfs os(rig.os());
+    const auto outbox = kfd::Mailbox<kfd::BackendMessage>::open(os).value();
+    const auto observer =
+        kfd::Observer::start(os, {.scan_period = milliseconds(10)}, outbox).value();
+    observer->follow(TargetId(1), pid);
+    observer->watch(TargetId(1), pid, milliseconds(1));
+    (void)rig.os().wait({}, rig.os().now() + std::chrono::seconds(3));
+    // At once, after 10 ms, then after pauses of 20, 40 ... 640 ms and 1 s: 9 within 2.27 s.
+    EXPECT_EQ(os.reads, 9U);
+    observer->close();
   }));
 }
 
