@@ -4,18 +4,17 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/whole_number.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
@@ -82,10 +81,9 @@ SysResult<long> DbgTrap::call(abi::TrapOp op, abi::TrapArgs& args, Fill fill) {
 Tid DbgTrap::other_thread() const {
   const auto threads = os_->list_dir(fmt::format("/proc/{}/task", target_));
   for (const std::string& name : threads.value_or(std::vector<std::string>())) {
-    Tid thread = 0;
-    const auto read = std::from_chars(name.data(), name.data() + name.size(), thread);
-    if (read.ec == std::errc() && thread != target_.value()) {
-      return thread;
+    const auto thread = whole_number<Tid>(name);
+    if (thread && *thread != target_.value()) {
+      return *thread;
     }
   }
   return target_.value();

@@ -4,14 +4,12 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstdint>
 #include <cstring>
 #include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -20,6 +18,7 @@
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/queue_state.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/whole_number.h"
 #include "core/error.h"
 #include "core/ids.h"
 
@@ -37,14 +36,13 @@ Result<Number> read_decimal(Os& os, const std::string& path) {
                 text.error().number);
   }
   const std::string_view digits = std::string_view(*text).substr(0, text->find('\n'));
-  Number value = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
-  if (error != std::errc() || end != digits.data() + digits.size() || digits.empty()) {
+  const auto value = whole_number<Number>(digits);
+  if (!value) {
     return fail(Errc::kParse, fmt::format("{}:1:1: reading a queue: expected a decimal number; "
                                           "this driver is not known",
                                           path));
   }
-  return value;
+  return *value;
 }
 
 abi::QueueKind kind_of(std::uint32_t type) {
@@ -88,12 +86,11 @@ Result<std::vector<abi::QueueSnapshotEntry>> scan_queues(Os& os, const std::stri
                 names.error().number);
   }
   for (const std::string& name : names.value_or(std::vector<std::string>())) {
-    std::uint32_t id = 0;
-    const auto [end, error] = std::from_chars(name.data(), name.data() + name.size(), id);
-    if (error != std::errc() || end != name.data() + name.size()) {
+    const auto id = whole_number<std::uint32_t>(name);
+    if (!id) {
       continue;
     }
-    auto queue = read_queue(os, fmt::format("{}/{}", folder, name), id);
+    auto queue = read_queue(os, fmt::format("{}/{}", folder, name), *id);
     if (queue) {
       queues.push_back(*queue);
     } else if (queue.error().sys_errno != ENOENT && queue.error().sys_errno != ENODEV) {

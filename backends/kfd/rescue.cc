@@ -4,7 +4,6 @@
 
 #include <cerrno>
 #include <chrono>
-#include <cstdint>
 #include <span>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "backends/kfd/driver.h"
 #include "backends/kfd/handshake.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/process_status.h"
 #include "backends/kfd/tracee.h"
 #include "core/error.h"
 #include "core/ids.h"
@@ -62,8 +62,8 @@ class Rescue {
   /// Drivers before 6.12.107 let anybody end a session; none lets anybody answer. The session of
   /// a tracer that runs is left alone: its target is in good hands.
   Result<Rescued> free_untraced() {
-    const std::string tracer = tracer_of(pid_.value());
-    const bool may_end = tracer == "0" || !is_running(tracer);
+    const std::string by = tracer();
+    const bool may_end = by == "0" || !is_running(by);
     if (may_end && trap_.disable() &&
         !waits_in_handshake(os_, options_.proc_root, pid_).value_or(false)) {
       return Rescued{.ended_session = true, .answered_handshake = false};
@@ -72,36 +72,30 @@ class Rescue {
                 EPERM);
   }
 
-  /// The value of a key in /proc/PID/status, empty without one.
-  [[nodiscard]] std::string status_of(std::string_view pid, std::string_view key) {
-    const auto status =
-        os_.read_file(fmt::format("{}/{}/status", options_.proc_root, pid)).value_or(std::string());
-    const auto at = status.find(fmt::format("{}:\t", key));
-    if (at == std::string::npos) {
-      return {};
-    }
-    const auto begin = at + key.size() + 2;
-    return status.substr(begin, status.find('\n', begin) - begin);
+  /// Empty where it cannot be read.
+  [[nodiscard]] std::string status_of(std::string_view who, std::string_view key) {
+    return value_of(read_process_status(os_, options_.proc_root, who).value_or(ProcessStatus()),
+                    key);
   }
-  [[nodiscard]] std::string tracer_of(std::int32_t pid) {
-    const std::string tracer = status_of(fmt::format("{}", pid), "TracerPid");
-    return tracer.empty() ? "0" : tracer;
+  /// The thread that traces it, "0" without one.
+  [[nodiscard]] std::string tracer() {
+    const std::string found = status_of(fmt::format("{}", pid_), "TracerPid");
+    return found.empty() ? "0" : found;
   }
   /// Neither stopped nor ending. One in a frozen control group looks as if it slept.
-  [[nodiscard]] bool is_running(const std::string& pid) {
-    const std::string state = status_of(pid, "State");
+  [[nodiscard]] bool is_running(std::string_view who) {
+    const std::string state = status_of(who, "State");
     return !state.empty() && std::string_view("RSD").find(state.front()) != std::string_view::npos;
   }
 
   [[nodiscard]] std::string reason_not_to_trace() {
-    const std::string tracer = tracer_of(pid_.value());
-    return tracer == "0"
-               ? "ptrace is refused; run as the same user or with CAP_SYS_PTRACE, see "
-                 "kernel.yama.ptrace_scope"
-               : fmt::format(
-                     "thread {} traces it; if that is a controller that hangs, end it with "
-                     "kill -KILL {}: the driver resumes its queues then",
-                     tracer, tracer);
+    const std::string by = tracer();
+    return by == "0" ? "ptrace is refused; run as the same user or with CAP_SYS_PTRACE, see "
+                       "kernel.yama.ptrace_scope"
+                     : fmt::format(
+                           "thread {} traces it; if that is a controller that hangs, end it with "
+                           "kill -KILL {}: the driver resumes its queues then",
+                           by, by);
   }
 
   Os& os_;

@@ -3,15 +3,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <vector>
 
 #include "backends/kfd/os.h"
+#include "backends/kfd/whole_number.h"
 #include "core/error.h"
 #include "core/ids.h"
 
@@ -19,12 +18,8 @@ namespace gpreempt::kfd {
 namespace {
 
 std::optional<Pid> read_pid(std::string_view text) {
-  std::int32_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc{} || end != text.data() + text.size() || number <= 0) {
-    return std::nullopt;
-  }
-  return Pid(number);
+  const auto number = whole_number<std::int32_t>(text);
+  return number && *number > 0 ? std::optional(Pid(*number)) : std::nullopt;
 }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <cstring>
@@ -12,25 +11,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/os.h"
+#include "backends/kfd/whole_number.h"
 #include "core/error.h"
 #include "core/ids.h"
 
 namespace gpreempt::kfd {
 namespace {
-
-std::optional<std::uint64_t> parse_number(std::string_view text) {
-  std::uint64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return value;
-}
 
 /// Reads one key; the first error is kept and later keys are skipped.
 class PropertyReader {
@@ -86,7 +76,7 @@ Result<std::optional<GpuNode>> read_node(Os& os, const std::string& folder) {
     return cannot_read(id_path, id_text.error());
   }
   const auto end = std::min(id_text->find('\n'), id_text->size());
-  const auto id = parse_number(std::string_view(*id_text).substr(0, end));
+  const auto id = whole_number<std::uint64_t>(std::string_view(*id_text).substr(0, end));
   if (!id || *id > std::numeric_limits<std::uint32_t>::max()) {
     return fail(Errc::kParse, fmt::format("{}:1:1: expected a decimal GPU id, found \"{}\"",
                                           id_path, id_text->substr(0, end)));
@@ -133,7 +123,7 @@ Result<NodeProperties> parse_properties(const std::string& path, std::string_vie
       return fail(Errc::kParse, fmt::format("{}:{}:1: expected \"key value\", found \"{}\"", path,
                                             line_number, line));
     }
-    const auto value = parse_number(line.substr(space + 1));
+    const auto value = whole_number<std::uint64_t>(line.substr(space + 1));
     if (!value) {
       return fail(Errc::kParse, fmt::format("{}:{}:{}: expected a decimal number, found \"{}\"",
                                             path, line_number, space + 2, line.substr(space + 1)));
@@ -159,7 +149,7 @@ Result<std::vector<GpuNode>> read_topology(Os& os, const std::string& sysfs_root
   }
   std::vector<std::uint64_t> numbers;
   for (const std::string& name : *names) {
-    const auto number = parse_number(name);
+    const auto number = whole_number<std::uint64_t>(name);
     if (!number) {
       return fail(Errc::kParse, fmt::format("{}/{}:1:1: expected a node number", nodes, name));
     }

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cmath>
 #include <cstddef>
@@ -13,11 +12,11 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/os.h"
+#include "backends/kfd/whole_number.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
@@ -29,6 +28,7 @@ namespace gpreempt::vkfd {
 
 using kfd::sys_fail;
 using kfd::SysResult;
+using kfd::whole_number;
 
 void FileTree::put(const std::string& path, std::string text) {
   put_live(path, [text = std::move(text)] { return text; });
@@ -184,14 +184,6 @@ struct QueuePath {
   Pid pid;
   std::string_view rest;  ///< after "queues": empty, or "ID/FILE"
 };
-
-template <class Number>
-std::optional<Number> whole_number(std::string_view digits) {
-  Number number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  return error == std::errc{} && end == digits.data() + digits.size() ? std::optional(number)
-                                                                      : std::nullopt;
-}
 
 std::optional<QueuePath> queue_path(std::string_view path) {
   constexpr std::string_view kProcesses = "/sys/class/kfd/kfd/proc/";

@@ -5,7 +5,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -15,10 +14,10 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 
 #include "backends/kfd/os.h"
+#include "backends/kfd/whole_number.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
@@ -39,15 +38,6 @@ namespace {
 /// Above the pids that the simulated system gives, below Linux's largest.
 constexpr std::int32_t kFirstPid = 1'000'000;
 
-std::optional<int> parse_int(std::string_view text) {
-  int value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || value < 0) {
-    return std::nullopt;
-  }
-  return value;
-}
-
 }  // namespace
 
 std::optional<BuiltIn> find_built_in(std::span<const std::string> argv) {
@@ -62,9 +52,10 @@ std::optional<BuiltIn> find_built_in(std::span<const std::string> argv) {
   if (name == "sleep" && argument == "infinity") {
     return BuiltIn{.runs = Duration::max()};
   }
-  const auto number = parse_int(argument);
+  // Without a sign.
+  const auto number = kfd::whole_number<unsigned>(argument);
   if (name == "exit" && number) {
-    return BuiltIn{.code = *number};
+    return BuiltIn{.code = static_cast<int>(*number)};
   }
   if (name == "sleep" && number) {
     return BuiltIn{.runs = std::chrono::seconds(*number)};

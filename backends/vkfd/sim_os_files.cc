@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -10,11 +9,11 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/os.h"
+#include "backends/kfd/whole_number.h"
 #include "backends/vkfd/file_tree.h"
 #include "backends/vkfd/open_file.h"
 #include "backends/vkfd/process_table.h"
@@ -46,10 +45,8 @@ std::optional<Pid> owner_of_status(std::string_view path) {
   }
   path.remove_prefix(kFolder.size());
   path.remove_suffix(kFile.size());
-  std::int32_t number = 0;
-  const auto [end, error] = std::from_chars(path.data(), path.data() + path.size(), number);
-  return error == std::errc() && end == path.data() + path.size() ? std::optional(Pid(number))
-                                                                  : std::nullopt;
+  const auto number = kfd::whole_number<std::int32_t>(path);
+  return number ? std::optional(Pid(*number)) : std::nullopt;
 }
 
 }  // namespace

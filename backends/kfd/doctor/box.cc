@@ -17,7 +17,9 @@
 
 #include "backends/kfd/driver.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/process_status.h"
 #include "backends/kfd/topology.h"
+#include "backends/kfd/whole_number.h"
 #include "core/error.h"
 #include "core/ids.h"
 
@@ -47,7 +49,7 @@ Result<std::optional<Box::Gpu>> read_gpu(Box& box, const std::string& folder) {
   if (!id_text && denied(id_text.error())) {
     return std::nullopt;
   }
-  const auto id = id_text ? whole_number(*id_text) : std::nullopt;
+  const auto id = id_text ? whole_number<std::int64_t>(*id_text) : std::nullopt;
   if (!id) {
     return fail(Errc::kParse, fmt::format("{}/gpu_id has no number", folder));
   }
@@ -79,7 +81,7 @@ Result<std::vector<Box::Gpu>> read_gpus(Box& box) {
   }
   std::vector<std::int64_t> numbers;
   for (const std::string& name : *names) {
-    numbers.push_back(whole_number(name).value_or(-1));
+    numbers.push_back(whole_number<std::int64_t>(name).value_or(-1));
   }
   std::sort(numbers.begin(), numbers.end());
   std::vector<Box::Gpu> gpus;
@@ -120,15 +122,6 @@ std::string sentence_of(SysError error) {
                                 : std::string(std::strerror(error.number));
 }
 
-std::optional<std::int64_t> whole_number(std::string_view text, int base) {
-  std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value, base);
-  if (error != std::errc() || end != text.data() + text.size()) {
-    return std::nullopt;
-  }
-  return value;
-}
-
 SysResult<std::string> Box::text(const std::string& path) {
   auto text = os_.read_file(path);
   while (text && text->ends_with('\n')) {
@@ -144,7 +137,7 @@ Box::Reading Box::number(const std::string& path) {
     reading.problem = fmt::format("{}: {}", path, sentence_of(read.error()));
     return reading;
   }
-  reading.value = whole_number(*read);
+  reading.value = whole_number<std::int64_t>(*read);
   if (!reading.value) {
     reading.problem = fmt::format("{} has \"{}\", which is no number", path, *read);
   }
@@ -210,38 +203,15 @@ std::optional<Box::Driver> Box::driver() {
   return driver;
 }
 
-SysResult<Box::Status> Box::status(std::string_view who) {
-  const auto text = os_.read_file(fmt::format("/proc/{}/status", who));
-  if (!text) {
-    return tl::unexpected<SysError>(text.error());
-  }
-  Status status;
-  std::string_view rest(*text);
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find('\n'), rest.size());
-    const std::string_view line = rest.substr(0, end);
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-    const std::size_t colon = line.find(':');
-    if (colon == std::string_view::npos) {
-      continue;
-    }
-    const std::size_t value = std::min(line.find_first_not_of(" \t", colon + 1), line.size());
-    std::string words(line.substr(value));
-    std::replace(words.begin(), words.end(), '\t', ' ');
-    status.emplace(line.substr(0, colon), std::move(words));
-  }
-  return status;
-}
-
 std::optional<bool> Box::may_trace_all() {
   constexpr int kHex = 16;
   constexpr unsigned kSysPtrace = 19;  // CAP_SYS_PTRACE
   const auto own = status("self");
-  const auto found = own ? own->find("CapEff") : Status::const_iterator{};
+  const auto found = own ? own->find("CapEff") : ProcessStatus::const_iterator{};
   if (!own || found == own->end()) {
     return std::nullopt;
   }
-  const auto set = whole_number(found->second, kHex);
+  const auto set = whole_number<std::int64_t>(found->second, kHex);
   if (!set) {
     return std::nullopt;
   }

@@ -12,6 +12,7 @@
 #include "backends/kfd/abi.h"
 #include "backends/kfd/doctor/doctor.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/process_status.h"
 #include "backends/kfd/topology.h"
 #include "core/error.h"
 #include "core/ids.h"
@@ -73,9 +74,10 @@ class Box {
   /// nullopt where neither can be read.
   [[nodiscard]] std::optional<Driver> driver();
 
-  /// /proc/WHO/status by its keys. Errors: those of `Os::read_file`.
-  using Status = std::map<std::string, std::string, std::less<>>;
-  [[nodiscard]] SysResult<Status> status(std::string_view who);
+  /// See process_status.h.
+  [[nodiscard]] SysResult<ProcessStatus> status(std::string_view who) {
+    return read_process_status(os_, "/proc", who);
+  }
   /// Whether this process has CAP_SYS_PTRACE; nullopt where that cannot be read.
   [[nodiscard]] std::optional<bool> may_trace_all();
   /// Whether this process is in the pid namespace that the driver's files count in.
@@ -90,8 +92,5 @@ class Box {
 
 /// What an error number means, as text.
 [[nodiscard]] std::string sentence_of(SysError error);
-
-/// The number that all of `text` is; nullopt if it is none.
-[[nodiscard]] std::optional<std::int64_t> whole_number(std::string_view text, int base = 10);
 
 }  // namespace gpreempt::kfd::doctor

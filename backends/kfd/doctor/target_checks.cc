@@ -11,6 +11,7 @@
 #include "backends/kfd/doctor/control_group.h"
 #include "backends/kfd/doctor/doctor.h"
 #include "backends/kfd/handshake.h"
+#include "backends/kfd/process_status.h"
 #include "core/ids.h"
 
 /// The process that is to be preempted. Nothing here attaches to it.
@@ -19,13 +20,8 @@ namespace {
 
 std::string name_of(Pid pid) { return fmt::format("pid {}", pid); }
 
-std::string value_of(const Box::Status& status, std::string_view key) {
-  const auto found = status.find(key);
-  return found == status.end() ? std::string() : found->second;
-}
-
 /// Asks `judge` about a named process that is there; what is wrong otherwise, check_process says.
-Findings for_target(Box& box, Finding (*judge)(Box& box, Pid pid, const Box::Status& status)) {
+Findings for_target(Box& box, Finding (*judge)(Box& box, Pid pid, const ProcessStatus& status)) {
   const auto pid = box.options().pid;
   if (!pid) {
     return {};
@@ -63,7 +59,7 @@ Findings check_process(Box& box) {
                                     value_of(*status, "Name"), state, value_of(*status, "NSpid")))};
 }
 
-Finding judge_owner(Box& box, Pid pid, const Box::Status& status) {
+Finding judge_owner(Box& box, Pid pid, const ProcessStatus& status) {
   const std::string path = fmt::format("/proc/{}/status", pid);
   if (box.may_trace_all().value_or(false)) {
     return ok(name_of(pid), path + ": of any user, since this process has CAP_SYS_PTRACE");
@@ -83,7 +79,7 @@ Finding judge_owner(Box& box, Pid pid, const Box::Status& status) {
       "run as that user or as root; start a container with `--cap-add=SYS_PTRACE`");
 }
 
-Finding judge_debugger(Box& box, Pid pid, const Box::Status& status) {
+Finding judge_debugger(Box& box, Pid pid, const ProcessStatus& status) {
   const std::string path = fmt::format("/proc/{}/status", pid);
   const std::string tracer = value_of(status, "TracerPid");
   if (tracer.empty()) {
@@ -106,7 +102,7 @@ std::size_t queues_of(Box& box, Pid pid) {
   return queues ? queues->size() : 0;
 }
 
-Finding judge_runtime(Box& box, Pid pid, const Box::Status& /*status*/) {
+Finding judge_runtime(Box& box, Pid pid, const ProcessStatus& /*status*/) {
   const std::string path = fmt::format("/proc/{}/maps", pid);
   const auto maps = box.text(path);
   if (!maps) {
@@ -138,7 +134,7 @@ Finding judge_runtime(Box& box, Pid pid, const Box::Status& /*status*/) {
                      fmt::format("{}", pid) + "`");
 }
 
-Finding judge_handshake(Box& box, Pid pid, const Box::Status& /*status*/) {
+Finding judge_handshake(Box& box, Pid pid, const ProcessStatus& /*status*/) {
   const auto waits = waits_in_handshake(box.os(), "/proc", pid);
   if (!waits) {
     return unknown(name_of(pid), fmt::format("/proc/{}/task/*/syscall cannot be read", pid),
@@ -157,7 +153,7 @@ Finding judge_handshake(Box& box, Pid pid, const Box::Status& /*status*/) {
       fmt::format("if it stays so, free it: `gpreempt rescue {}`", pid));
 }
 
-Finding judge_group(Box& box, Pid pid, const Box::Status& /*status*/) {
+Finding judge_group(Box& box, Pid pid, const ProcessStatus& /*status*/) {
   const auto theirs = control_group(box, fmt::format("{}", pid));
   const auto ours = control_group(box, "self");
   if (!theirs || !ours) {

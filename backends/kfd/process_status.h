@@ -1,0 +1,24 @@
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <string_view>
+
+#include "backends/kfd/os.h"
+
+namespace gpreempt::kfd {
+
+/// /proc/WHO/status by its keys, e.g. "TracerPid". Blanks at a value's begin are dropped, tabs in
+/// it are blanks.
+using ProcessStatus = std::map<std::string, std::string, std::less<>>;
+
+/// `who`: a pid, a thread's number or "self". Errors: those of `Os::read_file`.
+/// Source: proc_pid_status(5).
+[[nodiscard]] SysResult<ProcessStatus> read_process_status(Os& os, std::string_view proc_root,
+                                                           std::string_view who);
+
+/// The value of a key; empty without one.
+[[nodiscard]] std::string value_of(const ProcessStatus& status, std::string_view key);
+
+}  // namespace gpreempt::kfd
