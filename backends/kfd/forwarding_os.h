@@ -56,6 +56,18 @@ class ForwardingOs : public Os {
     return inner_.read_link(path);
   }
 
+  [[nodiscard]] SysResult<Fd> listen(const std::string& path) override {
+    return inner_.listen(path);
+  }
+  [[nodiscard]] SysResult<Fd> accept(Fd listener) override { return inner_.accept(listener); }
+  [[nodiscard]] SysResult<Fd> connect(const std::string& path) override {
+    return inner_.connect(path);
+  }
+  [[nodiscard]] SysResult<Peer> peer_of(Fd connection) override {
+    return inner_.peer_of(connection);
+  }
+  SysResult<void> remove_file(const std::string& path) override { return inner_.remove_file(path); }
+
   [[nodiscard]] SysResult<long> ioctl(Fd fd, std::uint32_t request, void* arg) override {
     return inner_.ioctl(fd, request, arg);
   }

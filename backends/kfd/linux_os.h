@@ -50,6 +50,12 @@ class LinuxOs : public Os {
   [[nodiscard]] SysResult<std::vector<std::string>> list_dir(const std::string& path) override;
   [[nodiscard]] SysResult<std::string> read_link(const std::string& path) override;
 
+  [[nodiscard]] SysResult<Fd> listen(const std::string& path) override;
+  [[nodiscard]] SysResult<Fd> accept(Fd listener) override;
+  [[nodiscard]] SysResult<Fd> connect(const std::string& path) override;
+  [[nodiscard]] SysResult<Peer> peer_of(Fd connection) override;
+  SysResult<void> remove_file(const std::string& path) override;
+
   [[nodiscard]] SysResult<long> ioctl(Fd fd, std::uint32_t request, void* arg) override;
 
   [[nodiscard]] SysResult<Pid> start(std::span<const std::string> argv,

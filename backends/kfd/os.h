@@ -55,6 +55,13 @@ struct PipeEnds {
 
 enum class OpenMode { kRead, kWrite, kReadWrite };
 
+/// Who made a connection, as the kernel noted when it was made.
+struct Peer {
+  Pid pid;
+  std::uint32_t user = 0;
+  friend bool operator==(const Peer&, const Peer&) = default;
+};
+
 enum class PtraceOp {
   kSeize,       ///< arg: a sum of `PtraceOption`. Does not stop the tracee.
   kCont,        ///< arg: signal to deliver, 0 = none. Tracee must be in a stop.
@@ -147,6 +154,22 @@ class Os {
   /// Names in a folder, sorted, without "." and "..".
   [[nodiscard]] virtual SysResult<std::vector<std::string>> list_dir(const std::string& path) = 0;
   [[nodiscard]] virtual SysResult<std::string> read_link(const std::string& path) = 0;
+
+  // ---- local sockets, which keep messages apart
+
+  /// Makes a socket at `path` that this user and root may connect to; it is readable when somebody
+  /// has. Closing it leaves the path behind. Errors: EADDRINUSE (something is there), ENOENT,
+  /// EACCES, ENAMETOOLONG (108 bytes).
+  [[nodiscard]] virtual SysResult<Fd> listen(const std::string& path) = 0;
+  /// The next connection to a listening socket. `read` gives one message of it, cut to the buffer,
+  /// or 0 once the other side has closed; `write` sends one. Non-blocking. Errors: EAGAIN.
+  [[nodiscard]] virtual SysResult<Fd> accept(Fd listener) = 0;
+  /// Never blocks. Errors: ENOENT, ECONNREFUSED (nobody listens), EACCES, EAGAIN (too many wait).
+  [[nodiscard]] virtual SysResult<Fd> connect(const std::string& path) = 0;
+  /// Whose the other end of a connection is. Errors: ENOTSOCK.
+  [[nodiscard]] virtual SysResult<Peer> peer_of(Fd connection) = 0;
+  /// Removes a file or a socket's path. Errors: ENOENT, EACCES, EPERM.
+  virtual SysResult<void> remove_file(const std::string& path) = 0;
 
   // ---- driver
 

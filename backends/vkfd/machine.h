@@ -2,12 +2,15 @@
 
 #include <cstdint>
 #include <map>
+#include <memory>
+#include <string>
 
 #include "backends/kfd/os.h"
 #include "backends/sim/system.h"
 #include "backends/sim/world.h"
 #include "backends/vkfd/file_tree.h"
 #include "backends/vkfd/process_table.h"
+#include "backends/vkfd/socket_file.h"
 #include "backends/vkfd/user_memory.h"
 #include "core/ids.h"
 
@@ -31,6 +34,12 @@ class Machine {
   [[nodiscard]] FileTree& files() { return files_; }
   [[nodiscard]] ProcessTable& processes() { return processes_; }
   [[nodiscard]] const UserMemory& memory() const { return memory_; }
+  /// Where sockets were made; an entry whose socket is gone refuses connections.
+  struct SocketPlace {
+    std::weak_ptr<ListeningSocket> socket;
+    std::uint32_t user = 0;  ///< its owner
+  };
+  [[nodiscard]] std::map<std::string, SocketPlace>& sockets() { return sockets_; }
   /// A thread of `process` besides its first one, which has the process's number.
   [[nodiscard]] kfd::Tid new_tid(Pid process) {
     threads_.emplace(next_tid_, process);
@@ -54,6 +63,7 @@ class Machine {
   FileTree files_;
   ProcessTable processes_;
   UserMemory memory_;
+  std::map<std::string, SocketPlace> sockets_;
   std::map<kfd::Tid, Pid> threads_;
   kfd::Tid next_tid_ = kFirstTid;
   std::uint32_t device_mode_ = kOpenToAll;

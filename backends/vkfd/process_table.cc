@@ -122,8 +122,8 @@ SysResult<std::string> ProcessTable::status(Pid pid) {
                                  : is_held                ? "t (tracing stop)"
                                  : process->group_stopped ? "T (stopped)"
                                                           : "S (sleeping)";
-  return fmt::format("State:\t{}\nPid:\t{}\nTracerPid:\t{}\nNSpid:\t{}\n", state, pid,
-                     process->tracer ? process->tracer->thread : 0, pid);
+  return fmt::format("State:\t{}\nTgid:\t{}\nPid:\t{}\nTracerPid:\t{}\nNSpid:\t{}\n", state, pid,
+                     pid, process->tracer ? process->tracer->thread : 0, pid);
 }
 
 SysResult<void> ProcessTable::signal(Pid pid, int number) {

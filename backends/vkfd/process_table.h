@@ -74,7 +74,8 @@ class ProcessTable {
   [[nodiscard]] kfd::SysResult<void> signal(Pid pid, int number);
   [[nodiscard]] kfd::SysResult<std::size_t> read_memory(Pid pid,
                                                         std::span<const kfd::MemoryRange> ranges);
-  /// Its /proc/PID/status, as far as it is modelled: State, TracerPid and NSpid. Errors: ENOENT.
+  /// Its /proc/PID/status, as far as it is modelled: State, Tgid, TracerPid and NSpid. Errors:
+  /// ENOENT.
   [[nodiscard]] kfd::SysResult<std::string> status(Pid pid);
   /// Whether it has exited; ESRCH: there is no such process (any more).
   [[nodiscard]] kfd::SysResult<bool> exited(Pid pid);

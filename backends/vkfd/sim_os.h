@@ -87,6 +87,12 @@ class SimOs final : public kfd::Os,
   [[nodiscard]] kfd::SysResult<std::vector<std::string>> list_dir(const std::string& path) override;
   [[nodiscard]] kfd::SysResult<std::string> read_link(const std::string& path) override;
 
+  [[nodiscard]] kfd::SysResult<kfd::Fd> listen(const std::string& path) override;
+  [[nodiscard]] kfd::SysResult<kfd::Fd> accept(kfd::Fd listener) override;
+  [[nodiscard]] kfd::SysResult<kfd::Fd> connect(const std::string& path) override;
+  [[nodiscard]] kfd::SysResult<kfd::Peer> peer_of(kfd::Fd connection) override;
+  kfd::SysResult<void> remove_file(const std::string& path) override;
+
   [[nodiscard]] kfd::SysResult<long> ioctl(kfd::Fd fd, std::uint32_t request, void* arg) override;
 
   [[nodiscard]] kfd::SysResult<Pid> start(std::span<const std::string> argv,

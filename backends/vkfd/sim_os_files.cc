@@ -36,7 +36,7 @@ using kfd::Tid;
 namespace {
 
 /// The process, or thread, whose /proc/PID/status `path` is.
-std::optional<Pid> owner_of_status(std::string_view path) {
+std::optional<Pid> owner_of_status(std::string_view path, Pid self) {
   constexpr std::string_view kFolder = "/proc/";
   constexpr std::string_view kFile = "/status";
   if (!path.starts_with(kFolder) || !path.ends_with(kFile) ||
@@ -45,6 +45,9 @@ std::optional<Pid> owner_of_status(std::string_view path) {
   }
   path.remove_prefix(kFolder.size());
   path.remove_suffix(kFile.size());
+  if (path == "self") {
+    return self;
+  }
   const auto number = kfd::whole_number<std::int32_t>(path);
   return number ? std::optional(Pid(*number)) : std::nullopt;
 }
@@ -123,7 +126,7 @@ SysResult<std::string> SimOs::read_file(const std::string& path) {
   if (auto text = read_queue_file(machine_.system(), path)) {
     return *std::move(text);
   }
-  if (const auto pid = owner_of_status(path)) {
+  if (const auto pid = owner_of_status(path, pid_)) {
     return machine_.processes().status(machine_.process_of(pid->value()));
   }
   return may_look_at(path) ? machine_.files().read(path) : sys_fail(EACCES);
@@ -151,7 +154,10 @@ SysResult<std::string> SimOs::read_link(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
   }
-  // There are no links: what is there is something else.
+  if (path == "/proc/self") {
+    return fmt::format("{}", local_pid());
+  }
+  // There are no other links: what is there is something else.
   const auto text = machine_.files().read(path);
   return sys_fail(!text && text.error().number == ENOENT ? ENOENT : EINVAL);
 }
