@@ -65,6 +65,11 @@ tl::unexpected<Error> cannot_read(const std::string& path, SysError error) {
               error.number);
 }
 
+std::uint64_t hive_of(const NodeProperties& properties) {
+  const auto found = properties.find("hive_id");
+  return found == properties.end() ? 0 : found->second;
+}
+
 /// nullopt: not a GPU, or not ours.
 Result<std::optional<GpuNode>> read_node(Os& os, const std::string& folder) {
   const std::string id_path = folder + "/gpu_id";
@@ -103,7 +108,8 @@ Result<std::optional<GpuNode>> read_node(Os& os, const std::string& folder) {
                         .xccs = reader.read("num_xcc", 1),
                         .cus = simds / simds_per_cu,
                         .hqd_slots = reader.read("num_cp_queues")},
-               .max_clock_mhz = reader.read("max_engine_clk_fcompute")};
+               .max_clock_mhz = reader.read("max_engine_clk_fcompute"),
+               .hive = hive_of(*properties)};
   if (const std::optional<std::string>& error = reader.error(); error.has_value()) {
     return fail(Errc::kParse, *error);
   }

@@ -17,6 +17,7 @@ namespace gpreempt::kfd {
 struct GpuNode {
   GpuInfo info;
   std::uint32_t max_clock_mhz = 0;  ///< of the compute engine; the unit of the grace period
+  std::uint64_t hive = 0;  ///< of the GPUs that XGMI connects, which reset together; 0: none
 };
 
 /// The GPUs under `sysfs_root` ("/sys"), in order of node number. CPU nodes are left out, and so

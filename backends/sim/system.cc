@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -280,6 +281,11 @@ void System::exit(Pid pid) {
       on_exit_(pid);
     }
   }
+}
+
+std::string_view System::name_of(Pid pid) const {
+  const auto found = runners_.find(pid);
+  return found == runners_.end() ? std::string_view() : found->second->program().name;
 }
 
 HostLauncher* System::launcher(Pid pid) const {

@@ -5,6 +5,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/sim/gpu/gpu.h"
@@ -58,6 +59,8 @@ class System {
   void exit(Pid pid);
   [[nodiscard]] ProgramProgress progress(Pid pid) const;
   [[nodiscard]] const std::vector<RequestRecord>& requests(Pid pid) const;
+  /// Of the program that it runs; empty if it is no workload.
+  [[nodiscard]] std::string_view name_of(Pid pid) const;
   /// What the process' host launches; null if it is no workload.
   [[nodiscard]] HostLauncher* launcher(Pid pid) const;
   [[nodiscard]] bool exited(Pid pid) const { return !kfd_->alive(pid); }

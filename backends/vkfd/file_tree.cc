@@ -9,26 +9,20 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/os.h"
-#include "backends/kfd/whole_number.h"
 #include "backends/sim/gpu/parameters.h"
-#include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
 #include "backends/vkfd/debugfs_files.h"
-#include "core/event.h"
-#include "core/ids.h"
 
 namespace gpreempt::vkfd {
 
 using kfd::sys_fail;
 using kfd::SysResult;
-using kfd::whole_number;
 
 void FileTree::put(const std::string& path, std::string text) {
   put_live(path, [text = std::move(text)] { return text; });
@@ -78,17 +72,19 @@ constexpr std::uint32_t kDebugCapabilities = 0x20000000U | 0x00008000U | 0x00010
 constexpr std::uint32_t kFirstBus = 0x11;
 constexpr std::uint32_t kAmd = 0x1002;
 constexpr std::uint32_t kMi308x = 0x74a2;
+/// Several GPUs are one hive, as on an MI300 board.
+constexpr std::uint64_t kHive = 0x9a3f0c5d1e7b4286;
 
 /// Every model is shown as a gfx942 of this product: parameters have no name of an architecture.
-std::string properties_of(const sim::GpuParameters& gpu, std::uint32_t index) {
+std::string properties_of(const sim::GpuParameters& gpu, std::uint32_t index, std::uint64_t hive) {
   constexpr double kHzPerMhz = 1e6;
   constexpr unsigned kBusShift = 8;
   return fmt::format(
       "cpu_cores_count 0\nsimd_count {}\nmax_waves_per_simd {}\nsimd_per_cu {}\nwave_front_size "
       "{}\ngfx_target_version {}\nvendor_id {}\ndevice_id {}\nlocation_id {}\ndomain 0\nhive_id "
-      "0\nnum_xcc {}\nnum_cp_queues {}\ncapability {}\nmax_engine_clk_fcompute {}\n",
+      "{}\nnum_xcc {}\nnum_cp_queues {}\ncapability {}\nmax_engine_clk_fcompute {}\n",
       gpu.cus() * kSimdPerCu, gpu.waves_per_cu / kSimdPerCu, kSimdPerCu, gpu.lanes_per_wave,
-      kGfx942, kAmd, kMi308x, (kFirstBus + index) << kBusShift, gpu.xccs, gpu.hqd_slots,
+      kGfx942, kAmd, kMi308x, (kFirstBus + index) << kBusShift, hive, gpu.xccs, gpu.hqd_slots,
       kDebugCapabilities, std::llround(gpu.clock_hz / kHzPerMhz));
 }
 
@@ -159,7 +155,8 @@ void put_sysfs(FileTree& files, const sim::SystemOptions& options) {
   for (std::uint32_t gpu = 0; gpu < options.gpus; ++gpu) {
     files.put(fmt::format("{}/{}/gpu_id", kNodes, gpu + 1),
               fmt::format("{}\n", sim::gpu_id_of(gpu)));
-    files.put(fmt::format("{}/{}/properties", kNodes, gpu + 1), properties_of(options.gpu, gpu));
+    files.put(fmt::format("{}/{}/properties", kNodes, gpu + 1),
+              properties_of(options.gpu, gpu, options.gpus > 1 ? kHive : 0));
     put_device(files, options.gpu, gpu);
   }
   put_parameters(files, options.gpu);
@@ -175,76 +172,6 @@ void put_debugfs(FileTree& files, sim::System& system) {
 bool is_in_debugfs(std::string_view path) {
   constexpr std::string_view kMount = "/sys/kernel/debug";
   return path.starts_with(kMount) && (path.size() == kMount.size() || path[kMount.size()] == '/');
-}
-
-namespace {
-
-/// The parts of "/sys/class/kfd/kfd/proc/PID/queues[/ID/FILE]".
-struct QueuePath {
-  Pid pid;
-  std::string_view rest;  ///< after "queues": empty, or "ID/FILE"
-};
-
-std::optional<QueuePath> queue_path(std::string_view path) {
-  constexpr std::string_view kProcesses = "/sys/class/kfd/kfd/proc/";
-  constexpr std::string_view kQueues = "/queues";
-  if (!path.starts_with(kProcesses)) {
-    return std::nullopt;
-  }
-  path.remove_prefix(kProcesses.size());
-  const std::size_t end = std::min(path.find('/'), path.size());
-  const auto pid = whole_number<std::int32_t>(path.substr(0, end));
-  path.remove_prefix(end);
-  if (!path.starts_with(kQueues)) {
-    return std::nullopt;
-  }
-  path.remove_prefix(kQueues.size());
-  return QueuePath{.pid = Pid(pid.value_or(-1)),
-                   .rest = path.substr(path.starts_with('/') ? 1 : 0)};
-}
-
-}  // namespace
-
-std::optional<SysResult<std::vector<std::string>>> list_queues(sim::System& system,
-                                                               std::string_view path) {
-  const auto found = queue_path(path);
-  if (!found || !found->rest.empty()) {
-    return std::nullopt;
-  }
-  if (!system.kfd().alive(found->pid)) {
-    return sys_fail(ENOENT);
-  }
-  std::vector<std::string> ids;
-  for (const sim::KfdModel::ListedQueue& queue : system.kfd().queues_of(found->pid)) {
-    ids.push_back(std::to_string(queue.id));
-  }
-  std::sort(ids.begin(), ids.end());
-  return ids;
-}
-
-std::optional<SysResult<std::string>> read_queue_file(sim::System& system, std::string_view path) {
-  const auto found = queue_path(path);
-  if (!found || found->rest.empty()) {
-    return std::nullopt;
-  }
-  const std::size_t slash = std::min(found->rest.find('/'), found->rest.size());
-  const auto id = whole_number<std::uint32_t>(found->rest.substr(0, slash));
-  const std::string_view file = found->rest.substr(std::min(slash + 1, found->rest.size()));
-  const auto queues = system.kfd().queues_of(found->pid);
-  const auto queue = std::ranges::find_if(queues, [&](const auto& each) { return each.id == id; });
-  if (queue == queues.end()) {
-    return sys_fail(ENOENT);
-  }
-  if (file == "gpuid") {
-    return std::to_string(sim::gpu_id_of(queue->gpu).value());
-  }
-  if (file == "size") {
-    return std::to_string(queue->ring_bytes);
-  }
-  if (file == "type") {
-    return std::string(queue->type == QueueType::kSdma ? "1" : "0");
-  }
-  return sys_fail(ENOENT);
 }
 
 }  // namespace gpreempt::vkfd

@@ -2,7 +2,6 @@
 
 #include <functional>
 #include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -39,14 +38,5 @@ void put_debugfs(FileTree& files, sim::System& system);
 
 /// Whether `path` is in debugfs, which is root's alone. Source: fs/debugfs/inode.c.
 [[nodiscard]] bool is_in_debugfs(std::string_view path);
-
-/// What amdkfd shows of a process: if `path` is ".../kfd/proc/PID/queues", the ids of its queues,
-/// sorted as text, or ENOENT without such a process; nullopt for every other path.
-/// Source: drivers/gpu/drm/amd/amdkfd/kfd_process.c, kfd_procfs_add_queue.
-[[nodiscard]] std::optional<kfd::SysResult<std::vector<std::string>>> list_queues(
-    sim::System& system, std::string_view path);
-/// The same for the files of a queue, ".../kfd/proc/PID/queues/ID/gpuid", "size" and "type".
-[[nodiscard]] std::optional<kfd::SysResult<std::string>> read_queue_file(sim::System& system,
-                                                                         std::string_view path);
 
 }  // namespace gpreempt::vkfd

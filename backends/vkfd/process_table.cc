@@ -37,6 +37,8 @@ namespace {
 
 /// Above the pids that the simulated system gives, below Linux's largest.
 constexpr std::int32_t kFirstPid = 1'000'000;
+/// Of a process's name that Linux keeps.
+constexpr std::size_t kNameBytes = 15;
 
 }  // namespace
 
@@ -47,18 +49,18 @@ std::optional<BuiltIn> find_built_in(std::span<const std::string> argv) {
   const std::string name = argv.front().substr(argv.front().rfind('/') + 1);
   const std::string argument = argv.size() > 1 ? argv[1] : std::string();
   if (name == "true" || name == "false") {
-    return BuiltIn{.code = name == "true" ? 0 : 1};
+    return BuiltIn{.name = name, .code = name == "true" ? 0 : 1};
   }
   if (name == "sleep" && argument == "infinity") {
-    return BuiltIn{.runs = Duration::max()};
+    return BuiltIn{.name = name, .runs = Duration::max()};
   }
   // Without a sign.
   const auto number = kfd::whole_number<unsigned>(argument);
   if (name == "exit" && number) {
-    return BuiltIn{.code = static_cast<int>(*number)};
+    return BuiltIn{.name = name, .code = static_cast<int>(*number)};
   }
   if (name == "sleep" && number) {
-    return BuiltIn{.runs = std::chrono::seconds(*number)};
+    return BuiltIn{.name = name, .runs = std::chrono::seconds(*number)};
   }
   return std::nullopt;
 }
@@ -112,18 +114,41 @@ SysResult<bool> ProcessTable::exited(Pid pid) {
   return process->exited;
 }
 
-SysResult<std::string> ProcessTable::status(Pid pid) {
+std::string ProcessTable::name_of(const Process& process) const {
+  if (process.program) {
+    return process.program->name;
+  }
+  return std::string(system_.name_of(process.pid)).substr(0, kNameBytes);
+}
+
+std::string ProcessTable::status_of(const Process& process) const {
+  constexpr std::int32_t kInit = 1;
+  const bool is_held = process.stop && !process.listening;
+  const std::string_view state = process.exited          ? "Z (zombie)"
+                                 : is_held               ? "t (tracing stop)"
+                                 : process.group_stopped ? "T (stopped)"
+                                                         : "S (sleeping)";
+  return fmt::format(
+      "Name:\t{}\nState:\t{}\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\nNSpid:\t{}\n",
+      name_of(process), state, process.pid, process.pid, process.parent.value_or(Pid(kInit)),
+      process.tracer ? process.tracer->thread : 0, process.pid);
+}
+
+SysResult<std::string> ProcessTable::proc_file(Pid pid, std::string_view file) {
   const Process* const process = find(pid);
   if (process == nullptr) {
     return sys_fail(ENOENT);
   }
-  const bool is_held = process->stop && !process->listening;
-  const std::string_view state = process->exited          ? "Z (zombie)"
-                                 : is_held                ? "t (tracing stop)"
-                                 : process->group_stopped ? "T (stopped)"
-                                                          : "S (sleeping)";
-  return fmt::format("State:\t{}\nTgid:\t{}\nPid:\t{}\nTracerPid:\t{}\nNSpid:\t{}\n", state, pid,
-                     pid, process->tracer ? process->tracer->thread : 0, pid);
+  if (file == "status") {
+    return status_of(*process);
+  }
+  if (file == "comm") {
+    return name_of(*process) + "\n";
+  }
+  if (file == "cgroup") {
+    return std::string("0::/\n");
+  }
+  return sys_fail(ENOENT);
 }
 
 SysResult<void> ProcessTable::signal(Pid pid, int number) {

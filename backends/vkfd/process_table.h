@@ -7,6 +7,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/kfd/os.h"
@@ -20,6 +21,7 @@ namespace gpreempt::vkfd {
 
 /// A program that a virtual machine can execute: does nothing for `runs`, then exits with `code`.
 struct BuiltIn {
+  std::string name;
   Duration runs{};
   int code = 0;
 };
@@ -74,9 +76,10 @@ class ProcessTable {
   [[nodiscard]] kfd::SysResult<void> signal(Pid pid, int number);
   [[nodiscard]] kfd::SysResult<std::size_t> read_memory(Pid pid,
                                                         std::span<const kfd::MemoryRange> ranges);
-  /// Its /proc/PID/status, as far as it is modelled: State, Tgid, TracerPid and NSpid. Errors:
-  /// ENOENT.
-  [[nodiscard]] kfd::SysResult<std::string> status(Pid pid);
+  /// A file of its folder in /proc: "comm", "cgroup" (the root's for all), and of "status" the
+  /// lines Name, State, Tgid, Pid, PPid (1 for those of the simulated system), TracerPid and NSpid.
+  /// Errors: ENOENT.
+  [[nodiscard]] kfd::SysResult<std::string> proc_file(Pid pid, std::string_view file);
   /// Whether it has exited; ESRCH: there is no such process (any more).
   [[nodiscard]] kfd::SysResult<bool> exited(Pid pid);
 
@@ -94,6 +97,8 @@ class ProcessTable {
   enum class Stage { kExec, kRun, kExit };
 
   [[nodiscard]] Process* find(Pid pid);
+  [[nodiscard]] std::string name_of(const Process& process) const;
+  [[nodiscard]] std::string status_of(const Process& process) const;
   [[nodiscard]] std::uint32_t user_of(Pid pid) const {
     const auto found = users_.find(pid);
     return found == users_.end() ? 0 : found->second;

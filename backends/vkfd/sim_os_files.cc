@@ -15,6 +15,7 @@
 #include "backends/kfd/os.h"
 #include "backends/kfd/whole_number.h"
 #include "backends/vkfd/file_tree.h"
+#include "backends/vkfd/kfd_proc_files.h"
 #include "backends/vkfd/open_file.h"
 #include "backends/vkfd/process_table.h"
 #include "backends/vkfd/ring_memory.h"
@@ -35,21 +36,25 @@ using kfd::Tid;
 
 namespace {
 
-/// The process, or thread, whose /proc/PID/status `path` is.
-std::optional<Pid> owner_of_status(std::string_view path, Pid self) {
+/// "/proc/NUMBER/FILE" of a process or thread, or "/proc/self/FILE".
+struct ProcPath {
+  Tid thread = 0;
+  std::string_view file;
+};
+std::optional<ProcPath> proc_path(std::string_view path, Pid self) {
   constexpr std::string_view kFolder = "/proc/";
-  constexpr std::string_view kFile = "/status";
-  if (!path.starts_with(kFolder) || !path.ends_with(kFile) ||
-      path.size() <= kFolder.size() + kFile.size()) {
+  if (!path.starts_with(kFolder)) {
     return std::nullopt;
   }
   path.remove_prefix(kFolder.size());
-  path.remove_suffix(kFile.size());
-  if (path == "self") {
-    return self;
+  const std::size_t slash = path.find('/');
+  if (slash == std::string_view::npos) {
+    return std::nullopt;
   }
-  const auto number = kfd::whole_number<std::int32_t>(path);
-  return number ? std::optional(Pid(*number)) : std::nullopt;
+  const std::string_view who = path.substr(0, slash);
+  const auto thread = who == "self" ? self.value() : kfd::whole_number<Tid>(who);
+  return thread ? std::optional(ProcPath{.thread = *thread, .file = path.substr(slash + 1)})
+                : std::nullopt;
 }
 
 }  // namespace
@@ -123,11 +128,11 @@ SysResult<std::string> SimOs::read_file(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
   }
-  if (auto text = read_queue_file(machine_.system(), path)) {
+  if (auto text = read_kfd_proc(machine_.system(), path)) {
     return *std::move(text);
   }
-  if (const auto pid = owner_of_status(path, pid_)) {
-    return machine_.processes().status(machine_.process_of(pid->value()));
+  if (const auto found = proc_path(path, pid_)) {
+    return machine_.processes().proc_file(machine_.process_of(found->thread), found->file);
   }
   return may_look_at(path) ? machine_.files().read(path) : sys_fail(EACCES);
 }
@@ -136,16 +141,8 @@ SysResult<std::vector<std::string>> SimOs::list_dir(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
   }
-  if (path == "/sys/class/kfd/kfd/proc") {
-    std::vector<std::string> names;
-    for (const Pid pid : machine_.system().kfd().listed()) {
-      names.push_back(fmt::format("{}", pid));
-    }
-    std::ranges::sort(names);
-    return names;
-  }
-  if (auto queues = list_queues(machine_.system(), path)) {
-    return *std::move(queues);
+  if (auto names = list_kfd_proc(machine_.system(), path)) {
+    return *std::move(names);
   }
   return may_look_at(path) ? machine_.files().list(path) : sys_fail(EACCES);
 }
