@@ -35,6 +35,8 @@ constexpr auto kVerbs = std::to_array<Verb>({{"run", run_line},
                                              {"conformance", conformance_line},
                                              {"doctor", doctor_line},
                                              {"decode", decode_line},
+                                             {"suspend", suspend_line},
+                                             {"resume", resume_line},
                                              {"rescue", rescue_line},
                                              {"watchdog", watchdog_line}});
 // NOLINTEND(modernize-use-designated-initializers)

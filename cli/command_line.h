@@ -11,6 +11,7 @@
 #include "cli/models_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
+#include "cli/suspend_options.h"
 #include "cli/validate_options.h"
 #include "cli/watchdog_options.h"
 #include "core/error.h"
@@ -22,9 +23,10 @@ struct Printout {
   std::string text;
 };
 
-using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                             ConformanceOptions, DecodeOptions, DoctorCommandOptions,
-                             RescueCommandOptions, WatchdogCommandOptions>;
+using Command =
+    std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
+                 ConformanceOptions, DecodeOptions, DoctorCommandOptions, SuspendCommandOptions,
+                 ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -24,6 +24,8 @@
 #include "cli/rescue_options.h"
 #include "cli/run_command.h"
 #include "cli/run_options.h"
+#include "cli/suspend_command.h"
+#include "cli/suspend_options.h"
 #include "cli/validate_command.h"
 #include "cli/validate_options.h"
 #include "cli/watchdog_command.h"
@@ -52,7 +54,9 @@ using gpreempt::cli::DoctorCommandOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::RescueCommandOptions;
+using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
+using gpreempt::cli::SuspendCommandOptions;
 using gpreempt::cli::ValidateOptions;
 using gpreempt::cli::WatchdogCommandOptions;
 
@@ -84,6 +88,12 @@ struct Execute {
   }
   Result<ExitCode> operator()(const RescueCommandOptions& options) const {
     return gpreempt::cli::rescue_command(options);
+  }
+  Result<ExitCode> operator()(const SuspendCommandOptions& options) const {
+    return gpreempt::cli::suspend_command(options);
+  }
+  Result<ExitCode> operator()(const ResumeCommandOptions& options) const {
+    return gpreempt::cli::resume_command(options);
   }
   Result<ExitCode> operator()(const WatchdogCommandOptions& options) const {
     return gpreempt::cli::watchdog_command(options);

@@ -30,6 +30,7 @@ Examples:
   gpreempt validate                     the model against what is published
   gpreempt conformance                  the modelled driver against what real ones answered
   gpreempt decode hqds FILE             which queue is in which hardware slot
+  gpreempt suspend 4711 --for 30s       keeps a process off the GPU for a while
   gpreempt rescue 4711                  frees a process that a controller left behind
   gpreempt VERB --help                  everything about a verb
 

@@ -16,6 +16,7 @@
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/queue_role.h"
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"
@@ -24,24 +25,6 @@
 
 /// How what the workers report becomes events.
 namespace gpreempt::kfd {
-namespace {
-
-/// ROCr makes its own queues with 64 packets of 64 bytes.
-constexpr std::uint64_t kInternalRingBytes = 4096;
-
-QueueType type_of(abi::QueueKind kind) {
-  const bool is_compute = kind == abi::QueueKind::kCompute || kind == abi::QueueKind::kComputeAql;
-  return is_compute ? QueueType::kCompute : QueueType::kSdma;
-}
-
-QueueRole role_of(const abi::QueueSnapshotEntry& entry) {
-  if (type_of(entry.queue_type) == QueueType::kSdma) {
-    return QueueRole::kSdma;
-  }
-  return entry.ring_size == kInternalRingBytes ? QueueRole::kInternal : QueueRole::kUser;
-}
-
-}  // namespace
 
 void KfdBackend::absorb() {
   while (auto message = outbox_->take()) {
@@ -94,7 +77,7 @@ void KfdBackend::translate(TargetId id, Instant at, const SessionQueueBorn& born
                         .gpu = GpuId(born.entry.gpu_id),
                         .kernel_id = born.entry.queue_id,
                         .type = type_of(born.entry.queue_type),
-                        .role = role_of(born.entry),
+                        .role = role_of(type_of(born.entry.queue_type), born.entry.ring_size),
                         .ring_bytes = born.entry.ring_size,
                         .state = QueueState::kRunning};
   target.handles.push_back(queue.id);

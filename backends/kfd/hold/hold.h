@@ -60,6 +60,9 @@ struct HoldReport {
 
 [[nodiscard]] std::string_view to_string(HoldReport::End end);
 
+/// "queue 3", "queues 0 1 2".
+[[nodiscard]] std::string list_of(const std::vector<std::uint32_t>& ids);
+
 /// Attaches to the targets, suspends, waits, and gives everything back whatever happens: closes
 /// `backend` before it returns, also with an error. Serves `requests` meanwhile, unless that is
 /// null. `say` is told each step in a line. Blocks: for the limit, and as long as the driver does.

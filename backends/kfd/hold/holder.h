@@ -82,7 +82,4 @@ class Holder {
   Instant limit_ = kForever;
 };
 
-/// "queue 3", "queues 0 1 2".
-[[nodiscard]] std::string list_of(const std::vector<std::uint32_t>& ids);
-
 }  // namespace gpreempt::kfd

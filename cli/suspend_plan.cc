@@ -1,0 +1,190 @@
+#include "cli/suspend_plan.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdint>
+#include <span>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/abi.h"
+#include "backends/kfd/discovery/kfd_process.h"
+#include "backends/kfd/hold/blast_radius.h"
+#include "backends/kfd/hold/hold.h"
+#include "backends/kfd/observed_queues.h"
+#include "backends/kfd/os.h"
+#include "backends/kfd/queue_role.h"
+#include "backends/kfd/target_selector.h"
+#include "backends/kfd/topology.h"
+#include "cli/suspend_options.h"
+#include "cli/table.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+
+namespace gpreempt::cli {
+namespace {
+
+QueueRole role_of(const kfd::abi::QueueSnapshotEntry& queue) {
+  return kfd::role_of(kfd::type_of(queue.queue_type), queue.ring_size);
+}
+
+Result<void> check_target(const kfd::KfdProcess& target, const SuspendCommandOptions& options) {
+  std::vector<std::uint32_t> ids;
+  for (const auto& queue : target.queues) {
+    ids.push_back(queue.queue_id);
+  }
+  std::ranges::sort(ids);
+  for (const std::uint32_t id : options.queues) {
+    if (!std::ranges::binary_search(ids, id)) {
+      return fail(Errc::kNoSuchQueue,
+                  fmt::format("suspend queue {} of pid {}: there is none; it has {}", id,
+                              target.pid, ids.empty() ? "no queue" : kfd::list_of(ids)));
+    }
+  }
+  if (std::ranges::none_of(target.queues,
+                           [&](const auto& queue) { return is_meant(queue, options); })) {
+    return fail(Errc::kNoSuchQueue,
+                fmt::format("suspend pid {}: it has no compute queue; wait until it uses a GPU, or "
+                            "name its workers with tree:{}",
+                            target.pid, target.pid));
+  }
+  return {};
+}
+
+std::string hex(GpuId id) { return fmt::format("{:x}", id.value()); }
+
+std::string size_text(std::uint64_t bytes) {
+  constexpr std::uint64_t kKib = 1024;
+  return bytes % (kKib * kKib) == 0 ? fmt::format("{} MiB", bytes / kKib / kKib)
+                                    : fmt::format("{} KiB", bytes / kKib);
+}
+
+std::string radius_text(const SuspendPlan& plan) {
+  std::string text = "preempts\n";
+  for (const kfd::BlastRadius::Gpu& gpu : plan.radius.gpus) {
+    text += fmt::format(
+        "  GPU {}{}: {}\n", hex(gpu.id),
+        gpu.hive == 0 ? "" : fmt::format(" of hive {:x}", gpu.hive),
+        gpu.queues == 0 ? "only by attaching and detaching" : "by each suspend and resume");
+  }
+  text += "disturbs\n";
+  if (!plan.blind.empty()) {
+    return text + "  nobody knows whom: " + plan.blind + "\n";
+  }
+  for (const kfd::BlastRadius::Bystander& each : plan.radius.bystanders) {
+    text += "  " + describe(each) + "\n";
+  }
+  return plan.radius.bystanders.empty() ? text + "  nobody else\n" : text;
+}
+
+}  // namespace
+
+bool is_meant(const kfd::abi::QueueSnapshotEntry& queue, const SuspendCommandOptions& options) {
+  return options.queues.empty()
+             ? role_of(queue) != QueueRole::kSdma
+             : std::ranges::find(options.queues, queue.queue_id) != options.queues.end();
+}
+
+Result<std::vector<Pid>> find_all(kfd::Os& os, std::span<const std::string> selectors) {
+  std::vector<Pid> pids;
+  for (const std::string& text : selectors) {
+    const auto selector = kfd::parse_target(text);
+    GPREEMPT_TRY(selector);
+    const auto found = kfd::find_targets(os, *selector);
+    GPREEMPT_TRY(found);
+    pids.insert(pids.end(), found->begin(), found->end());
+  }
+  std::ranges::sort(pids);
+  const auto twice = std::ranges::unique(pids);
+  pids.erase(twice.begin(), twice.end());
+  return pids;
+}
+
+Result<SuspendPlan> make_plan(kfd::Os& os, const SuspendCommandOptions& options) {
+  const auto pids = find_all(os, options.targets);
+  GPREEMPT_TRY(pids);
+  auto named = find_all(os, options.bystanders);
+  GPREEMPT_TRY(named);
+  const auto topology = kfd::read_topology(os, "/sys");
+  GPREEMPT_TRY(topology);
+  const auto processes = kfd::list_kfd_processes(os);
+  GPREEMPT_TRY(processes);
+  SuspendPlan plan;
+  if (!kfd::has_initial_pids(os).value_or(true)) {
+    plan.blind =
+        "sysfs has the pids of the initial namespace, and this process has others; run "
+        "it with --pid=host";
+    for (const Pid pid : *pids) {
+      plan.targets.push_back({.pid = pid});
+    }
+    return plan;
+  }
+  for (const Pid pid : *pids) {
+    const auto found = std::ranges::find(*processes, pid, &kfd::KfdProcess::pid);
+    plan.targets.push_back(found == processes->end() ? kfd::KfdProcess{.pid = pid} : *found);
+  }
+  // A launcher is meant by its command or group as its workers are, and has no queue.
+  if (plan.targets.size() > 1) {
+    std::erase_if(plan.targets, [](const kfd::KfdProcess& each) { return each.queues.empty(); });
+  }
+  if (plan.targets.empty()) {
+    return fail(Errc::kNoSuchQueue,
+                fmt::format("suspend {}: no process of these has a queue on a GPU",
+                            fmt::join(options.targets, " ")));
+  }
+  if (!options.queues.empty() && plan.targets.size() > 1) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("reading --queue: an id means a queue of one process, and {} are named "
+                            "(pids {}); name one",
+                            plan.targets.size(), fmt::join(*pids, " ")));
+  }
+  for (const kfd::KfdProcess& target : plan.targets) {
+    GPREEMPT_TRY(check_target(target, options));
+  }
+  std::vector<Pid> targets;
+  for (const kfd::KfdProcess& target : plan.targets) {
+    targets.push_back(target.pid);
+  }
+  plan.radius = kfd::blast_radius(*processes, *topology, targets, *named);
+  return plan;
+}
+
+Result<void> check_bystanders(const SuspendPlan& plan, const SuspendCommandOptions& options) {
+  if (options.allow_bystanders || (plan.radius.bystanders.empty() && plan.blind.empty())) {
+    return {};
+  }
+  if (!plan.blind.empty()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("suspend: whom it would disturb cannot be seen: {}; or add "
+                            "--allow-bystanders",
+                            plan.blind));
+  }
+  std::vector<std::string> others;
+  for (const kfd::BlastRadius::Bystander& each : plan.radius.bystanders) {
+    others.push_back(describe(each));
+  }
+  return fail(Errc::kInvalidArgument,
+              fmt::format("suspend: {}; name those that may be, as --bystander {}, or add "
+                          "--allow-bystanders",
+                          fmt::join(others, "; "), plan.radius.bystanders.front().pid));
+}
+
+std::string plan_text(const SuspendPlan& plan, const SuspendCommandOptions& options) {
+  Table table({"pid", "name", "queue", "GPU", "role", "ring", "is"});
+  for (const kfd::KfdProcess& target : plan.targets) {
+    auto queues = target.queues;
+    std::ranges::sort(queues, {}, &kfd::abi::QueueSnapshotEntry::queue_id);
+    for (const auto& queue : queues) {
+      table.add_row({fmt::format("{}", target.pid), target.name, fmt::format("{}", queue.queue_id),
+                     hex(GpuId(queue.gpu_id)), std::string(to_string(role_of(queue))),
+                     size_text(queue.ring_size),
+                     is_meant(queue, options) ? "suspended" : "left on"});
+    }
+  }
+  return table.render(0) + radius_text(plan);
+}
+
+}  // namespace gpreempt::cli

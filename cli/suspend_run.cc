@@ -1,0 +1,124 @@
+#include "cli/suspend_run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdio>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/flight_recorder.h"
+#include "backends/kfd/heartbeat.h"
+#include "backends/kfd/hold/hold.h"
+#include "backends/kfd/hold/resume_socket.h"
+#include "backends/kfd/kfd_backend.h"
+#include "backends/kfd/os.h"
+#include "cli/exit_code.h"
+#include "cli/suspend_options.h"
+#include "cli/suspend_plan.h"
+#include "core/checked_backend.h"
+#include "core/error.h"
+#include "core/ids.h"
+
+namespace gpreempt::cli {
+namespace {
+
+Result<std::shared_ptr<kfd::Heartbeat>> start_watchdog(kfd::Os& os,
+                                                       const SuspendCommandOptions& options) {
+  const auto tool = os.read_link("/proc/self/exe");
+  std::vector<std::string> argv = {tool.value_or("gpreempt"), "watchdog", "--device",
+                                   options.device};
+  if (!options.watchdog_cgroup.empty()) {
+    argv.insert(argv.end(), {"--cgroup", options.watchdog_cgroup});
+  }
+  auto heartbeat = kfd::Heartbeat::start(os, std::move(argv));
+  if (!heartbeat) {
+    return tl::unexpected<Error>(heartbeat.error());
+  }
+  return std::shared_ptr<kfd::Heartbeat>(*std::move(heartbeat));
+}
+
+/// The driver's calls, if that was asked for or something went wrong.
+void write_record(const kfd::FlightRecorder& recorder, const SuspendCommandOptions& options,
+                  Pid target, bool is_wanted) {
+  const std::string path = options.flight_record.empty()
+                               ? fmt::format("gpreempt-suspend-{}.flight.jsonl", target)
+                               : options.flight_record;
+  if (!is_wanted && options.flight_record.empty()) {
+    return;
+  }
+  std::ofstream file(path);
+  file << recorder.dump() << std::flush;
+  say(file ? fmt::format("the driver's calls are in {}", path)
+           : fmt::format("write {}: it cannot be written; name another --flight-record", path));
+}
+
+}  // namespace
+
+void say(std::string_view text) {
+  fmt::print(stderr, "{}{}", text, text.ends_with('\n') ? "" : "\n");
+  (void)std::fflush(stderr);
+}
+
+Result<kfd::HoldReport> run_suspend(kfd::Os& os, const SuspendPlan& plan,
+                                    const SuspendCommandOptions& options) {
+  kfd::FlightRecorder recorder(os, {});
+  auto heartbeat = start_watchdog(recorder, options);
+  GPREEMPT_TRY(heartbeat);
+  auto backend = kfd::open_backend(recorder, {.device = options.device, .heartbeat = *heartbeat});
+  if (!backend) {
+    (*heartbeat)->close();
+    return tl::unexpected<Error>(backend.error());
+  }
+  const auto checked = make_checked_backend(*std::move(backend));
+  auto requests = kfd::ResumeSocket::open(recorder);
+  if (!requests) {
+    say(requests.error().what + "; `gpreempt resume` cannot reach this one, Ctrl-C does");
+  }
+  kfd::HoldOptions hold{.targets = {},
+                        .queues = options.queues,
+                        .limit = options.limit,
+                        .grace = options.grace,
+                        .slow = options.slow};
+  for (const kfd::KfdProcess& target : plan.targets) {
+    hold.targets.push_back(target.pid);
+  }
+  auto report = kfd::hold(recorder, *checked, hold, requests ? requests->get() : nullptr, say);
+  if (requests) {
+    (*requests)->close();
+  }
+  write_record(recorder, options, hold.targets.front(),
+               !report || report->end == kfd::HoldReport::End::kAnomaly);
+  return report;
+}
+
+std::vector<ResumeResult> run_resume(kfd::Os& os, const std::vector<Pid>& pids,
+                                     const ResumeCommandOptions& options, ExitCode& code) {
+  std::vector<ResumeResult> results;
+  for (const Pid pid : pids) {
+    ResumeResult result{.pid = pid, .holder = Pid(0), .answer = {}};
+    const auto fails = [&](const Error& error) {
+      result.answer.error = error.what;
+      code = std::max(code, exit_code_for(error.code));
+    };
+    if (const auto holder = kfd::tracer_of(os, pid); !holder) {
+      fails(holder.error());
+    } else if (result.holder = *holder;
+               *holder != Pid(0) && !options.dry_run && options.sysroot.empty()) {
+      auto answer = kfd::ask_to_resume(os, *holder, pid, options.queues);
+      if (answer) {
+        result.answer = *std::move(answer);
+      } else {
+        fails(answer.error());
+      }
+    }
+    results.push_back(std::move(result));
+  }
+  return results;
+}
+
+}  // namespace gpreempt::cli
