@@ -33,6 +33,7 @@ QueueRole role_of(const kfd::abi::QueueSnapshotEntry& queue) {
 
 Result<void> check_target(const kfd::KfdProcess& target, const SuspendCommandOptions& options) {
   std::vector<std::uint32_t> ids;
+  ids.reserve(target.queues.size());
   for (const auto& queue : target.queues) {
     ids.push_back(queue.queue_id);
   }
@@ -117,9 +118,9 @@ Result<SuspendPlan> make_plan(kfd::Os& os, const SuspendCommandOptions& options)
     plan.blind =
         "sysfs has the pids of the initial namespace, and this process has others; run "
         "it with --pid=host";
-    for (const Pid pid : *pids) {
-      plan.targets.push_back({.pid = pid});
-    }
+    plan.targets.resize(pids->size());
+    std::ranges::transform(*pids, plan.targets.begin(),
+                           [](Pid pid) { return kfd::KfdProcess{.pid = pid}; });
     return plan;
   }
   for (const Pid pid : *pids) {
@@ -144,10 +145,8 @@ Result<SuspendPlan> make_plan(kfd::Os& os, const SuspendCommandOptions& options)
   for (const kfd::KfdProcess& target : plan.targets) {
     GPREEMPT_TRY(check_target(target, options));
   }
-  std::vector<Pid> targets;
-  for (const kfd::KfdProcess& target : plan.targets) {
-    targets.push_back(target.pid);
-  }
+  std::vector<Pid> targets(plan.targets.size());
+  std::ranges::transform(plan.targets, targets.begin(), &kfd::KfdProcess::pid);
   plan.radius = kfd::blast_radius(*processes, *topology, targets, *named);
   return plan;
 }

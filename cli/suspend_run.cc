@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/flight_recorder.h"
 #include "backends/kfd/heartbeat.h"
 #include "backends/kfd/hold/hold.h"

@@ -130,6 +130,7 @@ BlastRadius blast_radius(std::span<const KfdProcess> processes, std::span<const 
 
 std::string describe(const BlastRadius::Bystander& bystander) {
   std::vector<std::string> gpus;
+  gpus.reserve(bystander.gpus.size());
   for (const GpuId gpu : bystander.gpus) {
     gpus.push_back(fmt::format("{:x}", gpu.value()));
   }

@@ -48,14 +48,12 @@ Result<HoldReport> Holder::run() {
     }
   }
   for (Target& target : targets_) {
-    if (target.asked) {
-      requests_->answer(*target.asked, {});  // it runs again
-    }
+    answer(target, {});  // it runs again
     os_.close(target.pidfd);
   }
   GPREEMPT_TRY(held);
   GPREEMPT_TRY(closed);
-  report_.end = *end_;
+  report_.end = end_.value_or(End::kLimit);
   return std::move(report_);
 }
 
@@ -80,7 +78,8 @@ Result<void> Holder::attach_all() {
     GPREEMPT_TRY(id);
     targets_.back().id = *id;
   }
-  return await_attached();
+  GPREEMPT_TRY(await_attached());
+  return choose_all();
 }
 
 Result<void> Holder::await_attached() {
@@ -95,10 +94,12 @@ Result<void> Holder::await_attached() {
                               late->pid, format_duration(options_.attach_patience), late->pid));
     }
     GPREEMPT_TRY(next(deadline));
-    if (attach_error_) {
-      return tl::unexpected<Error>(*attach_error_);
-    }
+    GPREEMPT_TRY(attach_error_);
   }
+  return {};
+}
+
+Result<void> Holder::choose_all() {
   for (Target& target : targets_) {
     std::array<WaitFd, 1> exit = {{{.fd = target.pidfd, .ready = false}}};
     if (const auto gone = os_.wait(exit, os_.now()); !gone || *gone > 0) {
@@ -152,14 +153,8 @@ Result<void> Holder::hold_until_end() {
     if (requests_ != nullptr) {
       serve_requests();
     }
-    if (std::ranges::all_of(targets_, &Target::exited)) {
-      end(End::kExited);
-    } else if (std::ranges::all_of(targets_, [](const Target& target) {
-                 return target.exited || (target.released && !target.asked);
-               })) {
-      end(End::kResumed);
-    } else if (backend_.now() >= limit_) {
-      end(End::kLimit);
+    if (const auto reason = reason_to_end()) {
+      end(*reason);
     } else {
       const Instant look = saturating_add(backend_.now(), kLookForRequests);
       GPREEMPT_TRY(next(requests_ != nullptr ? std::min(look, limit_) : limit_));
@@ -168,17 +163,28 @@ Result<void> Holder::hold_until_end() {
   return {};
 }
 
-Result<void> Holder::next(Instant deadline) {
-  const auto event = backend_.next_event(deadline);
-  if (!event) {
-    if (event.error().code == Errc::kInterrupted) {
-      end(End::kInterrupted);
-      return {};
-    }
-    return tl::unexpected<Error>(event.error());
+std::optional<HoldReport::End> Holder::reason_to_end() const {
+  if (std::ranges::all_of(targets_, &Target::exited)) {
+    return End::kExited;
   }
-  if (*event) {
-    const Instant at = (*event)->at;
+  const auto is_done = [](const Target& target) {
+    return target.exited || (target.released && !target.asked);
+  };
+  if (std::ranges::all_of(targets_, is_done)) {
+    return End::kResumed;
+  }
+  return backend_.now() >= limit_ ? std::optional(End::kLimit) : std::nullopt;
+}
+
+Result<void> Holder::next(Instant deadline) {
+  const auto next = backend_.next_event(deadline);
+  if (!next && next.error().code == Errc::kInterrupted) {
+    end(End::kInterrupted);
+    return {};
+  }
+  GPREEMPT_TRY(next);
+  if (const std::optional<Event>& event = *next; event.has_value()) {
+    const Instant at = event->at;
     std::visit(
         [&](const auto& what) {
           if constexpr (requires { handle(what, at); }) {
@@ -187,7 +193,7 @@ Result<void> Holder::next(Instant deadline) {
             handle(what);
           }
         },
-        (*event)->what);
+        event->what);
   }
   return {};
 }
@@ -249,13 +255,19 @@ void Holder::serve(const ResumeSocket::Request& request) {
   issue(*target);
 }
 
+void Holder::answer(Target& target, const ResumeAnswer& with) {
+  if (const auto asked = std::exchange(target.asked, std::nullopt)) {
+    requests_->answer(*asked, with);
+  }
+}
+
 void Holder::issue(Target& target) {
   if (target.in_flight || target.exited || is_over()) {
     return;
   }
   if (target.asked) {
     if (!issue(target, std::exchange(target.to_resume, {}), Resume{})) {
-      requests_->answer(*std::exchange(target.asked, std::nullopt), {});
+      answer(target, {});
     }
   } else {
     const Duration left = std::max(limit_ - backend_.now(), Duration{});

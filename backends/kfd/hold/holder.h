@@ -44,16 +44,20 @@ class Holder {
 
   [[nodiscard]] Result<void> attach_all();
   [[nodiscard]] Result<void> await_attached();
+  [[nodiscard]] Result<void> choose_all();
   [[nodiscard]] Result<void> choose(Target& target);
   [[nodiscard]] Result<void> hold_until_end();
   /// Waits for an event and takes it in.
   [[nodiscard]] Result<void> next(Instant deadline);
+  [[nodiscard]] std::optional<End> reason_to_end() const;
   void end(End how);
   void found(const std::string& anomaly);
   [[nodiscard]] bool is_over() const { return end_.has_value(); }
 
   void serve_requests();
   void serve(const ResumeSocket::Request& request);
+  /// Who asked for the target's queues, if anybody did.
+  void answer(Target& target, const ResumeAnswer& with);
   void issue(Target& target);
   [[nodiscard]] bool issue(Target& target, std::vector<QueueId> ids, const Control& control);
 
@@ -78,7 +82,7 @@ class Holder {
   std::vector<QueueInfo> known_;  ///< of each entry of `report_.queues`
   HoldReport report_;
   std::optional<End> end_;
-  std::optional<Error> attach_error_;
+  Result<void> attach_error_;
   Instant limit_ = kForever;
 };
 

@@ -24,7 +24,7 @@ namespace gpreempt::kfd {
 void Holder::handle(const AttachDone& done) {
   Target* const target = find(done.target);
   if (done.error) {
-    attach_error_ = done.error;
+    attach_error_ = tl::unexpected<Error>(*done.error);
   } else if (target != nullptr) {
     target->attached = true;
     say_(fmt::format("pid {}: attached", target->pid));
@@ -90,7 +90,7 @@ void Holder::suspended(const Target& target, const ControlDone& done) {
 }
 
 void Holder::resumed(Target& target, const ControlDone& done, Instant at) {
-  ResumeAnswer answer;
+  ResumeAnswer resumed;
   std::vector<std::uint32_t> failed;
   for (const QueueOutcome& each : done.outcomes) {
     HeldQueue* const queue = find_held(each.id);
@@ -102,22 +102,20 @@ void Holder::resumed(Target& target, const ControlDone& done, Instant at) {
       continue;
     }
     queue->on = at;
-    answer.resumed.push_back(queue->kernel_id);
+    resumed.resumed.push_back(queue->kernel_id);
   }
   if (!failed.empty()) {
     const std::string what = fmt::format(
         "pid {}: the driver could not resume {}; the debug session is ended, which "
         "resumes it",
         target.pid, list_of(failed));
-    answer.error = what;
+    resumed.error = what;
     found(what);
   }
-  if (!answer.resumed.empty()) {
-    say_(fmt::format("pid {}: {} on again, as asked", target.pid, list_of(answer.resumed)));
+  if (!resumed.resumed.empty()) {
+    say_(fmt::format("pid {}: {} on again, as asked", target.pid, list_of(resumed.resumed)));
   }
-  if (target.asked) {
-    requests_->answer(*std::exchange(target.asked, std::nullopt), answer);
-  }
+  answer(target, resumed);
 }
 
 void Holder::handle(const QueueBorn& born) {
@@ -159,9 +157,7 @@ void Holder::handle(const TargetExited& exited, Instant at) {
       report_.queues[i].on = at;
     }
   }
-  if (target->asked) {
-    requests_->answer(*std::exchange(target->asked, std::nullopt), {});
-  }
+  answer(*target, {});
 }
 
 // ---- looking up
