@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -51,6 +52,13 @@ struct DriverCall {
   std::array<Duration, kDriverPhases> phases{};
   std::uint64_t saved_bytes = 0;  ///< wave state of every queue of the GPUs involved
   bool first_of_process = false;  ///< the CPU touched save areas of it for the first time
+};
+
+/// What the driver knows of suspensions and no client can see.
+struct DriverAudit {
+  Duration longest_suspension{};  ///< of a queue, without a break
+  Duration longest_destroy{};     ///< that a process waited because its queue was suspended
+  std::uint32_t suspended = 0;    ///< queues of living processes that are suspended now
 };
 
 /// What a queue's work amounts to so far.
@@ -113,6 +121,8 @@ class Testbed {
   [[nodiscard]] virtual const std::vector<RequestRecord>& requests(Pid pid) = 0;
   /// Suspends and resumes served so far, in order of completion.
   [[nodiscard]] virtual const std::vector<DriverCall>& driver_calls() = 0;
+  /// nullopt: this world's driver does not tell.
+  [[nodiscard]] virtual std::optional<DriverAudit> audit() = 0;
   /// Events the world's engine has fired; 0 where there is no engine.
   [[nodiscard]] virtual std::uint64_t engine_events() const = 0;
 

@@ -97,4 +97,21 @@ class BoundedLog {
   std::uint64_t lost_ = 0;
 };
 
+/// A value that any worker may use, one at a time. `use` makes no call of the port.
+template <class T>
+class Guarded {
+ public:
+  explicit Guarded(T value) : value_(std::move(value)) {}
+
+  template <class Use>
+  auto with(Use use) {
+    const std::scoped_lock lock(mutex_);
+    return use(value_);
+  }
+
+ private:
+  std::mutex mutex_;
+  T value_;
+};
+
 }  // namespace gpreempt::kfd

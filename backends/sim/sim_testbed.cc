@@ -1,6 +1,7 @@
 #include "backends/sim/sim_testbed.h"
 
 #include <memory>
+#include <utility>
 
 #include "backends/sim/model_probe.h"
 #include "backends/sim/sim_backend.h"
@@ -22,10 +23,11 @@ Timeline& restarted(Timeline& timeline) {
 
 class SimTestbed final : public SystemTestbed {
  public:
-  SimTestbed(Timeline& timeline, const SystemOptions& options)
-      : SystemTestbed(timeline, options),
-        backend_(make_checked_backend(std::make_unique<SimBackend>(system()))),
-        probe_(system()) {}
+  SimTestbed(Timeline& timeline, const SystemOptions& options, const DecorateBackend& decorate)
+      : SystemTestbed(timeline, options), probe_(system()) {
+    std::unique_ptr<Backend> backend = std::make_unique<SimBackend>(system());
+    backend_ = make_checked_backend(decorate ? decorate(std::move(backend)) : std::move(backend));
+  }
 
   [[nodiscard]] Backend& backend() override {
     GPREEMPT_CHECK(backend_ != nullptr);
@@ -52,8 +54,9 @@ Result<void> SystemTestbed::wait(Duration duration) {
   return woken ? Result<void>{} : tl::unexpected<Error>(woken.error());
 }
 
-std::unique_ptr<Testbed> open_sim_testbed(Timeline& timeline, const SystemOptions& options) {
-  return std::make_unique<SimTestbed>(timeline, options);
+std::unique_ptr<Testbed> open_sim_testbed(Timeline& timeline, const SystemOptions& options,
+                                          const DecorateBackend& decorate) {
+  return std::make_unique<SimTestbed>(timeline, options, decorate);
 }
 
 }  // namespace gpreempt::sim

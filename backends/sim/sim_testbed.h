@@ -1,7 +1,9 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
+#include <optional>
 #include <vector>
 
 #include "backends/sim/system.h"
@@ -33,6 +35,7 @@ class SystemTestbed : public Testbed {
   [[nodiscard]] const std::vector<DriverCall>& driver_calls() override {
     return system_.kfd().calls();
   }
+  [[nodiscard]] std::optional<DriverAudit> audit() override { return system_.kfd().audit(); }
   [[nodiscard]] std::uint64_t engine_events() const override { return timeline_.fired(); }
 
  protected:
@@ -45,9 +48,13 @@ class SystemTestbed : public Testbed {
   System system_;
 };
 
+/// Puts something between a backend and its argument checks.
+using DecorateBackend = std::function<std::unique_ptr<Backend>(std::unique_ptr<Backend>)>;
+
 /// A simulated machine with the sim backend on it. `timeline` must outlive it and have nothing else
 /// on it.
 [[nodiscard]] std::unique_ptr<Testbed> open_sim_testbed(Timeline& timeline,
-                                                        const SystemOptions& options);
+                                                        const SystemOptions& options,
+                                                        const DecorateBackend& decorate = {});
 
 }  // namespace gpreempt::sim

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "backends/kfd/kfd_backend.h"
+#include "backends/kfd/os.h"
 #include "backends/sim/sim_testbed.h"
 #include "backends/sim/system.h"
 #include "backends/sim/world.h"
@@ -40,15 +41,21 @@ class VkfdTestbed final : public sim::SystemTestbed {
     drop_backend();
   }
 
-  [[nodiscard]] Result<void> open_backend() {
-    // Attached at once, as in the other worlds, so that runs can be compared event by event.
-    auto backend = kfd::open_backend(
-        *os_, {.rescan_period = Duration::zero(), .first_queue_poll = Duration::zero()});
-    if (!backend) {
-      return tl::unexpected<Error>(std::move(backend).error());
+  [[nodiscard]] Result<void> open_backend(const VkfdOptions& more) {
+    if (more.wrap) {
+      wrapped_ = more.wrap(*os_);
     }
-    system().observe(backend->get(), nullptr);
-    backend_ = make_checked_backend(*std::move(backend));
+    // Attached at once, as in the other worlds, so that runs can be compared event by event.
+    auto opened =
+        kfd::open_backend(wrapped_ != nullptr ? *wrapped_ : *os_,
+                          {.rescan_period = more.rescan_period, .first_queue_poll = Duration{}});
+    if (!opened) {
+      return tl::unexpected<Error>(std::move(opened).error());
+    }
+    system().observe(opened->get(), nullptr);
+    std::unique_ptr<Backend> backend = *std::move(opened);
+    backend_ = make_checked_backend(more.decorate ? more.decorate(std::move(backend))
+                                                  : std::move(backend));
     return {};
   }
 
@@ -71,6 +78,7 @@ class VkfdTestbed final : public sim::SystemTestbed {
 
   Machine machine_;
   std::shared_ptr<SimOs> os_;
+  std::unique_ptr<kfd::Os> wrapped_;  ///< null: `os_` itself
   std::unique_ptr<Backend> backend_;
   IoctlProbe probe_;
 };
@@ -78,9 +86,10 @@ class VkfdTestbed final : public sim::SystemTestbed {
 }  // namespace
 
 Result<std::unique_ptr<Testbed>> open_vkfd_testbed(sim::World& world,
-                                                   const sim::SystemOptions& options) {
+                                                   const sim::SystemOptions& options,
+                                                   const VkfdOptions& more) {
   auto testbed = std::make_unique<VkfdTestbed>(world, options);
-  GPREEMPT_TRY(testbed->open_backend());
+  GPREEMPT_TRY(testbed->open_backend(more));
   return testbed;
 }
 

@@ -86,7 +86,7 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
 /// suspend_single_queue, resume_single_queue: whether the queue is now as the call wants it.
 bool KfdModel::mark(Queue& queue, ControlKind kind) {
   if (kind == ControlKind::kResume) {
-    queue.is_suspended = false;
+    set_suspended(queue, false);
     queue.is_held = false;
     return true;
   }
@@ -94,8 +94,31 @@ bool KfdModel::mark(Queue& queue, ControlKind kind) {
   if (!queue.is_suspended && (is_new || queue.is_being_destroyed)) {
     return false;
   }
-  queue.is_suspended = true;
+  set_suspended(queue, true);
   return true;
+}
+
+void KfdModel::set_suspended(Queue& queue, bool suspended) {
+  if (suspended && !queue.is_suspended) {
+    queue.suspended_since = timeline_.now();
+  } else if (!suspended && queue.is_suspended) {
+    longest_suspension_ = std::max(longest_suspension_, timeline_.now() - queue.suspended_since);
+  }
+  queue.is_suspended = suspended;
+}
+
+DriverAudit KfdModel::audit() const {
+  DriverAudit audit{.longest_suspension = longest_suspension_, .longest_destroy = longest_destroy_};
+  for (const auto& [pid, process] : processes_) {
+    for (const auto& [id, queue] : process->queues) {
+      if (process->alive && queue.is_suspended) {
+        ++audit.suspended;
+        audit.longest_suspension =
+            std::max(audit.longest_suspension, timeline_.now() - queue.suspended_since);
+      }
+    }
+  }
+  return audit;
 }
 
 /// One GPU of a call: marks the queues named, then one unmap and map for all of them.

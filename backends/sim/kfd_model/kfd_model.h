@@ -256,6 +256,7 @@ class KfdModel {
 
   // ---- observation ----
   [[nodiscard]] const std::vector<DriverCall>& calls() const { return calls_; }
+  [[nodiscard]] DriverAudit audit() const;
   [[nodiscard]] const GpuParameters& parameters(std::uint32_t gpu) const;
   [[nodiscard]] std::uint32_t gpus() const { return static_cast<std::uint32_t>(nodes_.size()); }
   /// Compute queues on the runlist of `gpu`, and processes: those of suspended queues too.
@@ -364,7 +365,8 @@ class KfdModel {
   Task close_session(Process& process);
   Task resume_all(Process& process, std::uint32_t gpu);
   Task control(Request request, std::vector<std::uint32_t> ids, IdsReply reply);
-  static bool mark(Queue& queue, ControlKind kind);
+  bool mark(Queue& queue, ControlKind kind);
+  void set_suspended(Queue& queue, bool suspended);
   Task control_gpu(Process& process, std::uint32_t gpu, Duration grace,
                    std::vector<std::uint32_t>& ids, CallRecord& call);
   static void settle(Process& process, std::uint32_t gpu, const std::vector<std::uint32_t*>& named,
@@ -381,6 +383,8 @@ class KfdModel {
   std::vector<std::unique_ptr<Process>> replaced_;  ///< by an exec of theirs
   std::vector<DriverCall> calls_;
   std::function<void(Pid)> on_reset_;
+  Duration longest_suspension_{};
+  Duration longest_destroy_{};
   std::function<void(Pid)> on_queues_;
   std::uint64_t next_serial_ = 1;
   TaskScope tasks_;

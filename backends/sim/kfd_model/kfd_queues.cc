@@ -141,7 +141,9 @@ Task KfdModel::destroy(Process& process, std::uint32_t id, CallRecord& call, lon
     const sim::Reply<bool> resumed;
     queue->destroyers.push_back(resumed.sink());
     process.mutex.release();
+    const Instant begin = timeline_.now();
     const bool uninterrupted = co_await resumed;
+    longest_destroy_ = std::max(longest_destroy_, timeline_.now() - begin);
     co_await process.mutex.acquire();
     call.book(DriverPhase::kLock, timeline_.now());
     queue = process.queue(id);

@@ -190,7 +190,7 @@ Task KfdModel::resume_all(Process& process, std::uint32_t gpu) {
   co_await node.dqm_lock.acquire();
   const std::vector<Queue*> queues = process.queues_on(gpu);
   for (Queue* queue : queues) {
-    queue->is_suspended = false;
+    set_suspended(*queue, false);
     queue->is_held = false;
   }
   if (!queues.empty()) {

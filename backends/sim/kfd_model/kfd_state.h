@@ -35,7 +35,8 @@ struct KfdModel::Queue {
   // The independent reasons for being off (QUEUE_IS_ACTIVE), and two of ours.
   std::uint32_t percentage = 100;
   bool is_evicted = false;
-  bool is_suspended = false;
+  bool is_suspended = false;  ///< see `set_suspended`
+  Instant suspended_since;
   bool is_held = false;  ///< by a hypothetical ioctl
   bool is_gone = false;  ///< destroyed or lost to a reset, and still listed
   bool is_being_destroyed = false;

@@ -1,0 +1,383 @@
+#include "soak/run.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "backends/kfd/faulty_os.h"
+#include "backends/kfd/os.h"
+#include "backends/sim/kfd_model/personality.h"
+#include "backends/sim/model_file.h"
+#include "backends/sim/sim_testbed.h"
+#include "backends/sim/system.h"
+#include "backends/sim/world.h"
+#include "backends/vkfd/vkfd_testbed.h"
+#include "core/backend.h"
+#include "core/decision.h"
+#include "core/drive.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/event_log.h"
+#include "core/fault.h"
+#include "core/faulty_backend.h"
+#include "core/ids.h"
+#include "core/policy.h"
+#include "core/program.h"
+#include "core/scheduler.h"
+#include "core/testbed.h"
+#include "core/time.h"
+#include "core/units.h"
+#include "soak/plan.h"
+
+namespace gpreempt::soak {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+Result<std::unique_ptr<Testbed>> open_testbed(const SoakPlan& plan, sim::World& world,
+                                              Faults& faults) {
+  constexpr std::uint32_t kKernelQueues = 8;
+  const auto model = sim::find_model("mi308x", kKernelQueues);
+  GPREEMPT_TRY(model);
+  const auto personality = sim::find_personality(plan.personality);
+  GPREEMPT_TRY(personality);
+  const sim::SystemOptions options{
+      .gpu = model->point, .gpus = plan.gpus, .personality = *personality, .seed = plan.seed};
+  if (!plan.vkfd) {
+    return sim::open_sim_testbed(world.timeline(), options, [&](std::unique_ptr<Backend> inner) {
+      return make_faulty_backend(std::move(inner), faults);
+    });
+  }
+  return vkfd::open_vkfd_testbed(
+      world, options,
+      {.wrap = [&](kfd::Os& inner) { return std::make_unique<kfd::FaultyOs>(inner, faults); },
+       .decorate = {},
+       .rescan_period = milliseconds(10)});
+}
+
+/// A process of the run.
+struct Tenant {
+  TenantPlan plan;
+  Pid pid;
+  std::size_t requests = 0;
+  bool is_attached = false;  ///< or about to be
+  bool is_over = false;      ///< it exited, runs another program, or has lost its queues
+};
+
+/// Sees every event, and whether a request's outcomes are complete.
+class Onlooker final : public EventSink {
+ public:
+  Onlooker(SoakResult& result, EventLog* log) : result_(result), log_(log) {}
+
+  void event(const Event& event) override {
+    if (const auto* const done = std::get_if<ControlDone>(&event.what)) {
+      judge(*done);
+    } else if (const auto* const attach = std::get_if<AttachDone>(&event.what);
+               attach != nullptr && attach->error) {
+      lost_.insert(attach->target);
+    } else if (const auto* const exit = std::get_if<TargetExited>(&event.what)) {
+      lost_.insert(exit->target);
+    }
+    if (log_ != nullptr) {
+      log_->event(event);
+    }
+  }
+  void decision(const Decision& decision) override {
+    if (log_ != nullptr) {
+      log_->decision(decision);
+    }
+  }
+  void issued(const Action& action, Instant /*at*/) override {
+    asked_[action.target] = action.count;
+  }
+
+  /// Targets that are attached no more.
+  [[nodiscard]] std::set<TargetId> take_lost() { return std::exchange(lost_, {}); }
+
+ private:
+  void judge(const ControlDone& done) {
+    ++(done.kind == ControlKind::kSuspend ? result_.suspends : result_.resumes);
+    std::set<QueueId> ids;
+    for (const QueueOutcome& outcome : done.outcomes) {
+      ids.insert(outcome.id);
+    }
+    const std::size_t asked = asked_[done.target];
+    if (ids.size() != done.outcomes.size() || ids.size() != asked) {
+      result_.violations.push_back(
+          fmt::format("{} of target {}: {} queues were asked for, and {} outcomes name {} queues",
+                      to_string(done.kind), done.target, asked, done.outcomes.size(), ids.size()));
+    }
+  }
+
+  SoakResult& result_;
+  EventLog* log_;
+  std::map<TargetId, std::size_t> asked_;
+  std::set<TargetId> lost_;
+};
+
+class SoakRun {
+ public:
+  SoakRun(const SoakPlan& plan, Testbed& testbed, Faults& faults, SoakResult& result, EventLog* log)
+      : plan_(plan),
+        testbed_(testbed),
+        faults_(faults),
+        result_(result),
+        onlooker_(result, log),
+        scheduler_(make_policy(plan.policy).value(), {.lease = plan.lease}) {}
+
+  void operator()() {
+    launch();
+    attach_lost();
+    drive_for(milliseconds(5));
+    const Instant start = testbed_.start();
+    const Instant end = start + plan_.length;
+    faults_.end_at(end);
+    for (const WorldFault& fault : plan_.faults) {
+      drive_until(start + fault.at);
+      strike(fault);
+      attach_lost();
+    }
+    drive_until(end);
+    if (plan_.kill_controller) {
+      testbed_.kill_controller();
+    } else {
+      shut_down();
+    }
+    judge_end();
+  }
+
+ private:
+  [[nodiscard]] Backend& backend() { return testbed_.backend(); }
+  void violate(std::string sentence) { result_.violations.push_back(std::move(sentence)); }
+
+  void launch() {
+    for (std::uint32_t i = 0; i < plan_.tenants.size(); ++i) {
+      Program program = program_of(plan_.tenants[i], i, plan_);
+      const std::size_t requests = program.arrivals.size();
+      const auto pid = testbed_.launch(std::move(program));
+      if (!pid) {
+        violate("launch: " + pid.error().what);
+        continue;
+      }
+      tenants_.push_back({.plan = plan_.tenants[i], .pid = *pid, .requests = requests});
+    }
+  }
+
+  /// Attaches whoever is not: at first, after a refused attach, after an exec.
+  void attach_lost() {
+    for (const TargetId lost : onlooker_.take_lost()) {
+      if (const auto found = targets_.find(lost); found != targets_.end()) {
+        tenants_[found->second].is_attached = false;
+        targets_.erase(found);
+      }
+    }
+    for (std::size_t i = 0; i < tenants_.size(); ++i) {
+      Tenant& tenant = tenants_[i];
+      if (tenant.is_attached || tenant.is_over) {
+        continue;
+      }
+      const bool offline = tenant.plan.offline;
+      const auto target =
+          backend().attach(tenant.pid, offline ? AttachMode::kControl : AttachMode::kObserve);
+      if (!target) {
+        violate("attach: " + target.error().what);
+        continue;
+      }
+      tenant.is_attached = true;
+      targets_[*target] = i;
+      const auto added = scheduler_.add_tenant(
+          {.name = fmt::format("{}/{}", offline ? "job" : "service", targets_.size()),
+           .cls = offline ? TenantClass::kOffline : TenantClass::kOnline,
+           .priority = offline ? 2U : 15U,
+           .targets = {*target}});
+      if (!added) {
+        violate("add tenant: " + added.error().what);
+      }
+      if (!offline && plan_.poll > Duration{}) {
+        (void)backend().watch(*target, plan_.poll);  // refused: it is never seen busy
+      }
+    }
+  }
+
+  void strike(const WorldFault& fault) {
+    if (fault.tenant >= tenants_.size()) {
+      return;
+    }
+    Tenant& tenant = tenants_[fault.tenant];
+    if (tenant.is_over) {
+      return;
+    }
+    if (done(fault.kind, tenant)) {
+      faults_.count(fault.kind);
+    }
+  }
+  bool done(FaultKind kind, Tenant& tenant) {
+    switch (kind) {
+      case FaultKind::kTargetExit:
+        tenant.is_over = true;
+        testbed_.exit(tenant.pid);
+        return true;
+      case FaultKind::kTargetExec:
+        tenant.is_over = true;
+        return testbed_.exec(tenant.pid).has_value();
+      case FaultKind::kEvicted: return testbed_.evict(tenant.pid).has_value();
+      case FaultKind::kQueueMade: return testbed_.create_queue(tenant.pid).has_value();
+      case FaultKind::kQueueDestroyed: return destroy_queue(tenant);
+      case FaultKind::kHang: return hang(tenant.plan.gpu);
+      default: return false;
+    }
+  }
+  /// Not the last one: a job works on its first queue only.
+  bool destroy_queue(Tenant& tenant) {
+    return tenant.plan.queues > 1 && tenant.plan.offline &&
+           testbed_.destroy_queue(tenant.pid).has_value();
+  }
+  /// Every queue of the GPU is lost with it.
+  bool hang(std::uint32_t gpu) {
+    for (Tenant& tenant : tenants_) {
+      tenant.is_over = tenant.is_over || tenant.plan.gpu == gpu;
+    }
+    return testbed_.hang_firmware(backend().info().gpus.at(gpu).id).has_value();
+  }
+
+  void drive_until(Instant until) {
+    if (const auto driven = drive(backend(), scheduler_, onlooker_, until); !driven) {
+      violate("drive: " + driven.error().what);
+    }
+  }
+  void drive_for(Duration duration) { drive_until(backend().now() + duration); }
+
+  /// The faults have stopped: everybody gets on, and then the scheduler is shut down.
+  void shut_down() {
+    const auto is_finished = [this] {
+      return std::ranges::all_of(tenants_, [this](const Tenant& tenant) {
+        return tenant.is_over || tenant.plan.offline ||
+               testbed_.progress(tenant.pid).requests_completed >= tenant.requests;
+      });
+    };
+    constexpr Duration kPatience = seconds(60);
+    const Instant limit = backend().now() + kPatience;
+    if (const auto driven = drive(backend(), scheduler_, onlooker_, limit, is_finished); !driven) {
+      violate("drive: " + driven.error().what);
+    }
+    if (!is_finished()) {
+      violate(fmt::format("a service has not finished its requests {} after the faults stopped",
+                          format_duration(kPatience)));
+    }
+    // What was taken off last comes back, at the latest when its lease ends.
+    drive_for(plan_.lease + milliseconds(300) + patience_with_faults());
+    expect_progress("after the services have finished",
+                    [this](Duration duration) { drive_for(duration); });
+    if (const auto rested =
+            drive_to_rest(backend(), scheduler_, onlooker_, backend().now() + kPatience);
+        !rested) {
+      violate("shut down the scheduler: " + rested.error().what);
+    }
+    if (const auto closed = backend().close(); !closed) {
+      violate("close the backend: " + closed.error().what);
+    }
+  }
+
+  void judge_end() {
+    wait(patience_with_faults() + milliseconds(200));
+    expect_progress("after the controller has ended",
+                    [this](Duration duration) { wait(duration); });
+    const auto audit = testbed_.audit();
+    if (!audit) {
+      return;
+    }
+    if (audit->suspended > 0) {
+      violate(
+          fmt::format("{} queues are suspended after the controller has ended", audit->suspended));
+    }
+    const Duration bound = plan_.lease + milliseconds(200) + patience_with_faults();
+    if (audit->longest_suspension > bound) {
+      violate(fmt::format("a queue was suspended for {}, with a lease of {}",
+                          format_duration(audit->longest_suspension),
+                          format_duration(plan_.lease)));
+    }
+    if (audit->longest_destroy > bound) {
+      violate(fmt::format("a process waited {} to destroy a queue, with a lease of {}",
+                          format_duration(audit->longest_destroy), format_duration(plan_.lease)));
+    }
+    for (const Tenant& tenant : tenants_) {
+      if (!tenant.is_over && testbed_.calls_in_driver(tenant.pid) > 0) {
+        violate(fmt::format("pid {} still waits in the driver", tenant.pid));
+      }
+    }
+  }
+
+  /// How much longer than without them things may take, by the plan's faults.
+  [[nodiscard]] Duration patience_with_faults() const {
+    Duration patience{};
+    patience += plan_.rates[FaultKind::kLongCall] > 0 ? seconds(40) : seconds(0);
+    patience += plan_.rates[FaultKind::kFrozen] > 0 ? seconds(20) : seconds(0);
+    const bool hangs = std::ranges::any_of(
+        plan_.faults, [](const WorldFault& fault) { return fault.kind == FaultKind::kHang; });
+    patience += hangs ? seconds(40) : seconds(0);
+    // A session that is refused ends, which takes some more calls.
+    patience += plan_.rates[FaultKind::kLostTracer] > 0 ? seconds(1) : seconds(0);
+    return patience;
+  }
+
+  void wait(Duration duration) {
+    if (const auto waited = testbed_.wait(duration); !waited) {
+      violate("wait: " + waited.error().what);
+    }
+  }
+  template <class Pass>
+  void expect_progress(std::string_view when, const Pass& pass) {
+    std::vector<Duration> before;
+    before.reserve(tenants_.size());
+    for (const Tenant& tenant : tenants_) {
+      before.push_back(testbed_.progress(tenant.pid).work);
+    }
+    pass(milliseconds(100));
+    for (std::size_t i = 0; i < tenants_.size(); ++i) {
+      const Tenant& tenant = tenants_[i];
+      if (tenant.plan.offline && !tenant.is_over &&
+          testbed_.progress(tenant.pid).work <= before[i]) {
+        violate(fmt::format("job {} (pid {}) makes no progress {}", i, tenant.pid, when));
+      }
+    }
+  }
+
+  const SoakPlan& plan_;
+  Testbed& testbed_;
+  Faults& faults_;
+  SoakResult& result_;
+  Onlooker onlooker_;
+  Scheduler scheduler_;
+  std::vector<Tenant> tenants_;
+  std::map<TargetId, std::size_t> targets_;
+};
+
+}  // namespace
+
+SoakResult run_plan(const SoakPlan& plan, sim::World& world, EventLog* log) {
+  SoakResult result;
+  Faults faults(plan.seed, plan.rates);
+  {
+    const auto testbed = open_testbed(plan, world, faults);
+    if (testbed) {
+      SoakRun(plan, **testbed, faults, result, log)();
+    } else {
+      result.violations.push_back("open the testbed: " + testbed.error().what);
+    }
+  }
+  result.struck = faults.struck();
+  return result;
+}
+
+}  // namespace gpreempt::soak
