@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -18,6 +17,7 @@
 #include "cli/output.h"
 #include "cli/suspend_options.h"
 #include "cli/verb_line.h"
+#include "config/document.h"
 #include "core/error.h"
 #include "core/time.h"
 #ifdef GPREEMPT_CLI_HAS_KFD

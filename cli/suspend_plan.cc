@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "backends/kfd/abi.h"
@@ -162,6 +161,7 @@ Result<void> check_bystanders(const SuspendPlan& plan, const SuspendCommandOptio
                             plan.blind));
   }
   std::vector<std::string> others;
+  others.reserve(plan.radius.bystanders.size());
   for (const kfd::BlastRadius::Bystander& each : plan.radius.bystanders) {
     others.push_back(describe(each));
   }

@@ -2,12 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <chrono>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/hold/blast_radius.h"
 #include "backends/kfd/hold/hold.h"
 #include "backends/kfd/queue_role.h"

@@ -114,6 +114,33 @@ class Testbed {
   /// Ends a process as exit() does.
   virtual void exit(Pid pid) = 0;
 
+  // What a process may do at any moment. These return at once; the call may have to wait in the
+  // driver for whoever debugs the process.
+
+  /// The process destroys its newest user queue, with whatever that has to do. While a debugger
+  /// holds the queue suspended the call waits. Errors: kInvalidArgument (it has none),
+  /// kProcessExited, kUnsupported.
+  [[nodiscard]] virtual Result<void> destroy_queue(Pid pid) = 0;
+  /// The process starts its ROCm runtime (refused by the driver while it has queues) or ends it.
+  /// Under a debugger the call waits for its answer. Errors: kProcessExited, kUnsupported.
+  [[nodiscard]] virtual Result<void> set_runtime(Pid pid, bool enabled) = 0;
+  /// Calls of the two kinds above that have not returned to the process.
+  [[nodiscard]] virtual std::uint32_t calls_in_driver(Pid pid) = 0;
+  /// The process executes another program: its queues are gone, and the new program, which has no
+  /// work, has no runtime until `set_runtime` and no queue until `create_queue`. Errors:
+  /// kProcessExited, kUnsupported.
+  [[nodiscard]] virtual Result<void> exec(Pid pid) = 0;
+
+  // What happens to others, and to the machine.
+
+  /// The driver takes all queues of the process off, as when it needs their memory, and restores
+  /// them by itself 100 ms later. Errors: kProcessExited, kUnsupported.
+  [[nodiscard]] virtual Result<void> evict(Pid pid) = 0;
+  /// The GPU's firmware stops answering: the next call that wants queues off fails after the
+  /// driver's timeout, and the driver resets the GPU, which loses every queue on it. Errors:
+  /// kInvalidArgument (no such GPU), kUnsupported.
+  [[nodiscard]] virtual Result<void> hang_firmware(GpuId gpu) = 0;
+
   /// Lets the world go on for `duration` without serving the backend's events.
   [[nodiscard]] virtual Result<void> wait(Duration duration) = 0;
   [[nodiscard]] virtual ProgramProgress progress(Pid pid) = 0;
@@ -128,6 +155,16 @@ class Testbed {
 
   /// kill -9 of the process that holds the backend. `backend()` is gone afterwards.
   virtual void kill_controller() = 0;
+  /// Stops the process that holds the backend, as a frozen control group does: it makes no call and
+  /// answers nobody, while what it has begun in the driver goes on. Until `thaw_controller` (or
+  /// `kill_controller`) its backend must not be called. Errors: kUnsupported.
+  [[nodiscard]] virtual Result<void> freeze_controller() = 0;
+  /// Lets it go on. Errors: kUnsupported.
+  [[nodiscard]] virtual Result<void> thaw_controller() = 0;
+  /// Another process frees `pid` from what a dead controller has left of itself: it ends the debug
+  /// session and answers the runtime that waits for its debugger. Errors: kNotPermitted (its
+  /// controller lives), kProcessExited, kUnsupported.
+  [[nodiscard]] virtual Result<void> rescue(Pid pid) = 0;
 };
 
 }  // namespace gpreempt

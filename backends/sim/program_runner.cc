@@ -94,6 +94,19 @@ void ProgramRunner::stop() {
   pending_.clear();
 }
 
+void ProgramRunner::retire_queue(QueueIndex queue) {
+  if (std::erase(queues_, queue) > 0) {
+    retired_.push_back(queue);
+  }
+}
+
+void ProgramRunner::replace_program() {
+  stop();
+  started_ = true;
+  retired_.insert(retired_.end(), queues_.begin(), queues_.end());
+  queues_.clear();
+}
+
 void ProgramRunner::await_arrival() {
   if (next_arrival_ < program_.arrivals.size()) {
     const Arrival& next = program_.arrivals[next_arrival_++];
@@ -131,6 +144,9 @@ void ProgramRunner::arrive(const Arrival& arrival) {
 }
 
 void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
+  if (queues_.empty()) {
+    return;  // there is nowhere to launch it: the request stays without an end
+  }
   ++launched_;
   if (launched_ == 1 && !program_.endless && observer_ != nullptr) {
     observer_->busy(pid_);
@@ -145,7 +161,7 @@ void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
 }
 
 void ProgramRunner::serve() {
-  if (!engine_->running() && engine_->has_work()) {
+  if (!engine_->running() && engine_->has_work() && !queues_.empty()) {
     launcher_.submit(
         queues_.front(),
         {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), engine_->begin()),
@@ -232,12 +248,14 @@ void ProgramRunner::finish(std::size_t request) {
 
 ProgramProgress ProgramRunner::progress() const {
   ProgramProgress result;
-  for (const QueueIndex queue : queues_) {
+  const auto add = [this, &result](QueueIndex queue) {
     const WaveDispatcher::Progress done = gpu_.waves().progress(queue);
     result.work += done.work;
     result.kernels += done.kernels;
     result.bystander += gpu_.bystander(queue);
-  }
+  };
+  std::ranges::for_each(queues_, add);
+  std::ranges::for_each(retired_, add);
   result.requests_completed = completed_;
   return result;
 }

@@ -48,6 +48,10 @@ class ProgramRunner {
   [[nodiscard]] const std::vector<RequestRecord>& requests() const { return requests_; }
   [[nodiscard]] const std::vector<QueueIndex>& queues() const { return queues_; }
   void add_queue(QueueIndex queue) { queues_.push_back(queue); }
+  /// Nothing more is submitted to it; what it has done still counts.
+  void retire_queue(QueueIndex queue);
+  /// The process executes a program that has no work.
+  void replace_program();
   /// `hints` and `observer` may be null; they must outlive the runner or be replaced.
   void observe(HintSink* hints, WorkObserver* observer);
 
@@ -90,6 +94,7 @@ class ProgramRunner {
   Program program_;
   HostLauncher launcher_;
   std::vector<QueueIndex> queues_;
+  std::vector<QueueIndex> retired_;                      ///< queues it had
   std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
   std::unique_ptr<ServingEngine> engine_;                ///< of a serving program
   std::vector<RequestRecord> requests_;

@@ -46,6 +46,7 @@ SimBackend::SimBackend(System& system)
   }
   system_.observe(this, this);
   system_.on_exit([this](Pid pid) { exited(pid); });
+  system_.on_exec([this](Pid pid) { executed(pid); });
   system_.kfd().on_queues([this](Pid pid) {
     const auto id = target_of(pid);
     if (id && targets_.at(*id).observed) {
@@ -57,6 +58,7 @@ SimBackend::SimBackend(System& system)
 SimBackend::~SimBackend() {
   system_.observe(nullptr, nullptr);
   system_.on_exit(nullptr);
+  system_.on_exec(nullptr);
   system_.kfd().on_queues(nullptr);
   for (auto& [id, target] : targets_) {
     if (target.watch) {
@@ -255,6 +257,34 @@ void SimBackend::exited(Pid pid) {
     target.pid = kNobody;
     target.observed.reset();
     post(TargetExited{.target = *id});
+  }
+}
+
+/// Its queues are gone; an observer finds that out when it looks.
+void SimBackend::executed(Pid pid) {
+  if (const std::optional<TargetId> id = target_of(pid)) {
+    Target& target = targets_.at(*id);
+    if (target.session) {
+      target.session->target_executed();
+    } else if (target.observed) {
+      target.observed->changed();
+    }
+  }
+}
+
+void SimBackend::freeze() {
+  for (auto& [id, target] : targets_) {
+    if (target.session) {
+      target.session->freeze();
+    }
+  }
+}
+
+void SimBackend::thaw() {
+  for (auto& [id, target] : targets_) {
+    if (target.session) {
+      target.session->thaw();
+    }
   }
 }
 

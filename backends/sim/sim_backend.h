@@ -44,6 +44,10 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
   [[nodiscard]] Result<std::optional<Event>> next_event(Instant deadline) override;
   [[nodiscard]] Result<void> close() override;
 
+  /// Its process is stopped: sessions make no further call until `thaw`. What they are doing ends.
+  void freeze();
+  void thaw();
+
   void work_arrived(Pid pid, std::uint64_t request) override;
   void work_finished(Pid pid, std::uint64_t request) override;
   void busy(Pid pid) override;
@@ -73,6 +77,7 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
   [[nodiscard]] std::optional<TargetId> target_of(Pid pid) const;
   void post(decltype(Event::what) what);
   void exited(Pid pid);
+  void executed(Pid pid);
   void arm_tick(TargetId id, Watch& watch);
   void tick(TargetId id);
 

@@ -84,11 +84,7 @@ Task SimSession::do_attach() {
   co_await serial_.acquire();
   long result = host_.kfd.seize(caller_, pid_);
   if (result == 0) {
-    const Reply<long> enabled;
-    host_.kfd.enable(
-        caller_, pid_, KfdModel::kQueueNew | KfdModel::kProcessRuntime,
-        [this] { tasks_.start(serve_news()); }, enabled.sink());
-    result = co_await enabled;
+    co_await enable(result);
   }
   if (result != 0) {
     alive_ = false;
@@ -100,13 +96,60 @@ Task SimSession::do_attach() {
   serial_.release();
 }
 
-/// One call at a time, as the one tracer thread makes them.
+Task SimSession::enable(long& result) {
+  const Reply<long> enabled;
+  host_.kfd.enable(
+      caller_, pid_, KfdModel::kQueueNew | KfdModel::kProcessRuntime,
+      [this] { tasks_.start(serve_news()); }, enabled.sink());
+  result = co_await enabled;
+}
+
+void SimSession::target_executed() { tasks_.start(do_target_executed()); }
+
+/// As the KFD session does in the stop that an exec makes.
+Task SimSession::do_target_executed() {
+  co_await serial_.acquire();
+  merge({});
+  arm_lease();
+  if (alive_) {
+    long result = 0;
+    co_await enable(result);
+  }
+  serial_.release();
+}
+
+void SimSession::freeze() {
+  if (!thaw_) {
+    tasks_.start(stay_frozen());
+  }
+}
+
+/// It has its turn like everything else that the session does.
+Task SimSession::stay_frozen() {
+  const Reply<bool> thawed;
+  thaw_ = thawed.sink();
+  co_await serial_.acquire();
+  static_cast<void>(co_await thawed);
+  serial_.release();
+}
+
+void SimSession::thaw() {
+  if (thaw_) {
+    std::exchange(thaw_, nullptr)(true);
+  }
+}
+
+/// One call at a time, as the one tracer thread makes them. A runtime that waits for its debugger
+/// is let go on.
 Task SimSession::serve_news() {
   co_await serial_.acquire();
   KfdModel::DebugEvent event;
   bool has_new_queue = false;
   while (alive_ && host_.kfd.query_event(caller_, pid_, ~std::uint64_t{0}, event) == 0) {
     has_new_queue = has_new_queue || (event.exceptions & KfdModel::kQueueNew) != 0;
+    if ((event.exceptions & KfdModel::kProcessRuntime) != 0) {
+      static_cast<void>(host_.kfd.send_runtime_event(caller_, pid_, KfdModel::kProcessRuntime));
+    }
   }
   if (has_new_queue) {
     co_await rescan();

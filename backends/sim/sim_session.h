@@ -62,6 +62,12 @@ class SimSession {
   void orphan();
   /// The target is gone: nothing more can be asked of the driver.
   void target_exited();
+  /// The target executes another program: its queues and its debug session are gone. Posts
+  /// `QueueGone`s and enables a session for the new one.
+  void target_executed();
+  /// From now on nothing is begun, until `thaw`.
+  void freeze();
+  void thaw();
 
   [[nodiscard]] bool in_flight() const { return in_flight_; }
   [[nodiscard]] std::vector<QueueInfo> queues() const;
@@ -103,6 +109,9 @@ class SimSession {
   Task do_attach();
   Task do_control(RequestId request, std::vector<QueueId> ids, Control control);
   Task do_detach(std::function<void()> done);
+  Task do_target_executed();
+  Task stay_frozen();
+  Task enable(long& result);
   Task end_leases();
   Task serve_news();
   Task rescan();
@@ -113,6 +122,8 @@ class SimSession {
   /// Ends the restriction that a control of this kind imposed.
   Task undo(ControlKind kind, Outcomes& outcomes, long& result);
   Task resume(Outcomes& outcomes, long& result);
+  /// RESUME_QUEUES. One that is refused because the target's runtime has ended finds them running.
+  Task resume_suspended(Outcomes& outcomes, long& result);
   /// One ioctl for all queues.
   Task call_all(CallAll call, Outcomes& outcomes, long& result);
   /// One ioctl per queue.
@@ -135,6 +146,8 @@ class SimSession {
 
   void merge(const std::vector<KfdModel::QueueEntry>& entries);
   void arm_lease();
+  [[nodiscard]] bool lacks_runtime(long result) const;
+  [[nodiscard]] Error refusal(long result) const;
   [[nodiscard]] Known* known(QueueId id);
 
   Host host_;
@@ -144,6 +157,7 @@ class SimSession {
   std::map<QueueId, Known> queues_;
   bool alive_ = true;
   bool in_flight_ = false;
+  std::function<void(bool)> thaw_;  ///< set: it is frozen
   FifoLock serial_;
   Timeline::EventId lease_event_ = 0;
   TaskScope tasks_;

@@ -1,4 +1,6 @@
 // What a session does to queues, and how it is undone.
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
@@ -56,7 +58,7 @@ Task SimSession::do_control(RequestId request, std::vector<QueueId> ids, Control
   in_flight_ = false;
   std::optional<Error> error;
   if (!alive_ || result < 0) {
-    error = driver_error("control", pid_, alive_ ? result : -ESRCH);
+    error = refusal(alive_ ? result : -ESRCH);
   }
   host_.post(ControlDone{.request = request,
                          .target = target_,
@@ -66,6 +68,26 @@ Task SimSession::do_control(RequestId request, std::vector<QueueId> ids, Control
                          .outcomes = std::move(outcomes),
                          .error = std::move(error)});
   serial_.release();
+}
+
+/// EPERM of a call that a session alone would have been enough for.
+bool SimSession::lacks_runtime(long result) const {
+  return result == -EPERM && host_.kfd.check(caller_, pid_, KfdModel::Gate::kSession) == 0;
+}
+
+Error SimSession::refusal(long result) const {
+  Error error = driver_error("control", pid_, result);
+  const char* wait_for = nullptr;
+  if (lacks_runtime(result)) {
+    wait_for = "its ROCm runtime is not enabled; wait until it has initialised";
+  } else if (result == -ESRCH && alive_) {
+    wait_for = "it is executing a new program or ending; try again";
+  }
+  if (wait_for != nullptr) {
+    error.code = Errc::kBusy;
+    error.what = fmt::format("control process {}: {}", pid_, wait_for);
+  }
+  return error;
 }
 
 // ---- controls as calls
@@ -122,12 +144,7 @@ Task SimSession::carry_out(const Control& control, Outcomes& outcomes, long& res
 
 Task SimSession::undo(ControlKind kind, Outcomes& outcomes, long& result) {
   switch (kind) {
-    case ControlKind::kSuspend:
-      return call_all(
-          [this](auto ids, auto reply) {
-            host_.kfd.resume(caller_, pid_, std::move(ids), std::move(reply));
-          },
-          outcomes, result);
+    case ControlKind::kSuspend: return resume_suspended(outcomes, result);
     case ControlKind::kPercentage:
       return update({.percentage = kWholeQueue, .priority = {}}, outcomes, result);
     case ControlKind::kPriority:
@@ -183,6 +200,23 @@ Task SimSession::resume(Outcomes& outcomes, long& result) {
     }
   }
   co_await undo(ControlKind::kSuspend, outcomes, result);
+}
+
+Task SimSession::resume_suspended(Outcomes& outcomes, long& result) {
+  co_await call_all(
+      [this](auto ids, auto reply) {
+        host_.kfd.resume(caller_, pid_, std::move(ids), std::move(reply));
+      },
+      outcomes, result);
+  if (!alive_ || !lacks_runtime(result)) {
+    co_return;
+  }
+  result = 0;
+  for (QueueOutcome& each : outcomes) {
+    if (known(each.id) != nullptr) {
+      each.outcome = Outcome::kOk;
+    }
+  }
 }
 
 Task SimSession::update(KfdModel::QueueUpdate update, Outcomes& outcomes, long& result) {

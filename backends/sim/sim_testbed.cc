@@ -1,5 +1,7 @@
 #include "backends/sim/sim_testbed.h"
 
+#include <fmt/format.h>
+
 #include <memory>
 #include <utility>
 
@@ -10,6 +12,7 @@
 #include "core/backend.h"
 #include "core/checked_backend.h"
 #include "core/error.h"
+#include "core/ids.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -25,7 +28,9 @@ class SimTestbed final : public SystemTestbed {
  public:
   SimTestbed(Timeline& timeline, const SystemOptions& options, const DecorateBackend& decorate)
       : SystemTestbed(timeline, options), probe_(system()) {
-    std::unique_ptr<Backend> backend = std::make_unique<SimBackend>(system());
+    auto own = std::make_unique<SimBackend>(system());
+    sim_backend_ = own.get();
+    std::unique_ptr<Backend> backend = std::move(own);
     backend_ = make_checked_backend(decorate ? decorate(std::move(backend)) : std::move(backend));
   }
 
@@ -34,10 +39,30 @@ class SimTestbed final : public SystemTestbed {
     return *backend_;
   }
   [[nodiscard]] DriverProbe& probe() override { return probe_; }
-  void kill_controller() override { backend_.reset(); }
+  void kill_controller() override {
+    sim_backend_ = nullptr;
+    backend_.reset();
+  }
+  [[nodiscard]] Result<void> freeze_controller() override {
+    GPREEMPT_CHECK(sim_backend_ != nullptr);
+    sim_backend_->freeze();
+    return {};
+  }
+  [[nodiscard]] Result<void> thaw_controller() override {
+    GPREEMPT_CHECK(sim_backend_ != nullptr);
+    sim_backend_->thaw();
+    return {};
+  }
+  [[nodiscard]] Result<void> rescue(Pid pid) override {
+    return fail(Errc::kUnsupported,
+                fmt::format("rescue process {}: the sim world has a model of the driver only, and "
+                            "no client that rescues; use the vkfd world",
+                            pid));
+  }
 
  private:
   std::unique_ptr<Backend> backend_;
+  SimBackend* sim_backend_ = nullptr;  ///< beneath it
   ModelProbe probe_;
 };
 

@@ -10,6 +10,7 @@
 #include "backends/sim/timeline.h"
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/ids.h"
 #include "core/program.h"
 #include "core/testbed.h"
 
@@ -27,6 +28,18 @@ class SystemTestbed : public Testbed {
   Instant start() override { return system_.start(); }
   [[nodiscard]] Result<void> create_queue(Pid pid) override { return system_.create_queue(pid); }
   void exit(Pid pid) override { system_.exit(pid); }
+  [[nodiscard]] Result<void> destroy_queue(Pid pid) override { return system_.destroy_queue(pid); }
+  [[nodiscard]] Result<void> set_runtime(Pid pid, bool enabled) override {
+    return system_.set_runtime(pid, enabled);
+  }
+  [[nodiscard]] std::uint32_t calls_in_driver(Pid pid) override {
+    return system_.calls_in_driver(pid);
+  }
+  [[nodiscard]] Result<void> exec(Pid pid) override { return system_.exec(pid); }
+  [[nodiscard]] Result<void> evict(Pid pid) override { return system_.evict(pid); }
+  [[nodiscard]] Result<void> hang_firmware(GpuId gpu) override {
+    return system_.hang_firmware(gpu);
+  }
   [[nodiscard]] Result<void> wait(Duration duration) override;
   [[nodiscard]] ProgramProgress progress(Pid pid) override { return system_.progress(pid); }
   [[nodiscard]] const std::vector<RequestRecord>& requests(Pid pid) override {

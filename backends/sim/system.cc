@@ -206,6 +206,7 @@ Result<void> System::start_runtime(Pid pid) {
 Result<void> System::create_queue(Pid pid) {
   ProgramRunner& process = runner(pid);
   const Program& program = process.program();
+  kfd_->open_device(pid);
   const bool hip = program.runtime == Runtime::kHip;
   if (hip && process.queues().size() >= kHipPool) {
     return {};
@@ -281,6 +282,89 @@ void System::exit(Pid pid) {
       on_exit_(pid);
     }
   }
+}
+
+// ---- what a process does and suffers while it runs
+// ------------------------------------------------------------
+
+Result<void> System::check_alive(const char* what, Pid pid) const {
+  if (kfd_->alive(pid)) {
+    return {};
+  }
+  return fail(Errc::kProcessExited,
+              fmt::format("{} of process {}: it has ended; launch another one", what, pid));
+}
+
+Result<void> System::destroy_queue(Pid pid) {
+  GPREEMPT_TRY(check_alive("DESTROY_QUEUE", pid));
+  const std::vector<QueueIndex>& own = runner(pid).queues();
+  if (own.empty()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("DESTROY_QUEUE of process {}: it has no user queue; create one", pid));
+  }
+  const QueueIndex newest = own.back();
+  const std::vector<KfdModel::ListedQueue> queues = kfd_->queues_of(pid);
+  const auto found = std::ranges::find_if(queues, [&](const KfdModel::ListedQueue& queue) {
+    return queue.gpu == runner(pid).program().gpu && queue.hardware == newest;
+  });
+  GPREEMPT_CHECK(found != queues.end());
+  runner(pid).retire_queue(newest);
+  ++calls_[pid];
+  kfd_->destroy_queue(pid, found->id, [this, pid](long /*result*/) { --calls_[pid]; });
+  return {};
+}
+
+Result<void> System::set_runtime(Pid pid, bool enabled) {
+  GPREEMPT_TRY(check_alive("RUNTIME_ENABLE", pid));
+  kfd_->open_device(pid);
+  ++calls_[pid];
+  begin_set_runtime(pid, enabled);
+  return {};
+}
+
+/// A call that a signal interrupts is made again, unless its program is gone.
+void System::begin_set_runtime(Pid pid, bool enabled) {
+  kfd_->set_runtime(pid, {.enabled = enabled},
+                    [this, pid, enabled, program = programs_[pid]](long result) {
+                      if (result == -EINTR && kfd_->alive(pid) && program == programs_[pid]) {
+                        begin_set_runtime(pid, enabled);
+                      } else {
+                        --calls_[pid];
+                      }
+                    });
+}
+
+std::uint32_t System::calls_in_driver(Pid pid) const {
+  const auto found = calls_.find(pid);
+  return found == calls_.end() ? 0 : found->second;
+}
+
+Result<void> System::exec(Pid pid) {
+  GPREEMPT_TRY(check_alive("exec", pid));
+  ++programs_[pid];
+  runner(pid).replace_program();
+  kfd_->exec_process(pid);
+  if (on_exec_) {
+    on_exec_(pid);
+  }
+  return {};
+}
+
+Result<void> System::evict(Pid pid) {
+  GPREEMPT_TRY(check_alive("eviction", pid));
+  kfd_->evict(pid, KfdModel::Eviction::kTtm);
+  return {};
+}
+
+Result<void> System::hang_firmware(GpuId gpu) {
+  for (std::uint32_t i = 0; i < gpus_.size(); ++i) {
+    if (gpu_id_of(i) == gpu) {
+      gpus_[i]->hang_firmware();
+      return {};
+    }
+  }
+  return fail(Errc::kInvalidArgument,
+              fmt::format("hang firmware of GPU {}: there is none; see BackendInfo::gpus", gpu));
 }
 
 std::string_view System::name_of(Pid pid) const {

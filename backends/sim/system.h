@@ -57,6 +57,12 @@ class System {
   Instant start();
   [[nodiscard]] Result<void> create_queue(Pid pid);
   void exit(Pid pid);
+  [[nodiscard]] Result<void> destroy_queue(Pid pid);
+  [[nodiscard]] Result<void> set_runtime(Pid pid, bool enabled);
+  [[nodiscard]] std::uint32_t calls_in_driver(Pid pid) const;
+  [[nodiscard]] Result<void> exec(Pid pid);
+  [[nodiscard]] Result<void> evict(Pid pid);
+  [[nodiscard]] Result<void> hang_firmware(GpuId gpu);
   [[nodiscard]] ProgramProgress progress(Pid pid) const;
   [[nodiscard]] const std::vector<RequestRecord>& requests(Pid pid) const;
   /// Of the program that it runs; empty if it is no workload.
@@ -66,6 +72,8 @@ class System {
   [[nodiscard]] bool exited(Pid pid) const { return !kfd_->alive(pid); }
   /// Called once for a process that ends.
   void on_exit(std::function<void(Pid)> callback) { on_exit_ = std::move(callback); }
+  /// Called when a process executes another program, after the driver has dropped the old one.
+  void on_exec(std::function<void(Pid)> callback) { on_exec_ = std::move(callback); }
 
  private:
   class Listener;
@@ -75,6 +83,8 @@ class System {
   [[nodiscard]] Result<long> wait_for(const char* what, Pid pid,
                                       const std::function<void(KfdModel::Reply)>& call);
   void queues_lost(Pid pid);
+  [[nodiscard]] Result<void> check_alive(const char* what, Pid pid) const;
+  void begin_set_runtime(Pid pid, bool enabled);
   [[nodiscard]] ProgramRunner& runner(Pid pid) const;
 
   Timeline& timeline_;
@@ -86,6 +96,9 @@ class System {
   HintSink* hints_ = nullptr;
   WorkObserver* observer_ = nullptr;
   std::function<void(Pid)> on_exit_;
+  std::function<void(Pid)> on_exec_;
+  std::map<Pid, std::uint32_t> calls_;     ///< in the driver
+  std::map<Pid, std::uint32_t> programs_;  ///< executed besides the first one
   std::int32_t next_pid_ = 1000;
 };
 

@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>

@@ -35,7 +35,8 @@ struct ProcessTable::Process {
   std::optional<Caller> tracer;
   std::uint64_t options = 0;
   bool interrupt_due = false;
-  std::optional<kfd::ChildStatus> stop;    ///< it is in this stop
+  bool exec_due = false;                 ///< it has executed a program, which its tracer is to see
+  std::optional<kfd::ChildStatus> stop;  ///< it is in this stop
   std::optional<kfd::ChildStatus> report;  ///< of that stop, until it is polled
   bool listening = false;
   bool exit_stop_made = false;

@@ -175,6 +175,10 @@ bool ProcessTable::step(Process& process) {
     act(process, std::exchange(process.injected, 0));
     return true;
   }
+  if (std::exchange(process.exec_due, false) && process.tracer) {
+    stop(process, Kind::kExecStop, SIGTRAP);
+    return true;
+  }
   if (process.tracer && std::exchange(process.interrupt_due, false)) {
     stop(process, process.group_stopped ? Kind::kGroupStop : Kind::kInterruptStop,
          process.group_stopped ? SIGSTOP : SIGTRAP);

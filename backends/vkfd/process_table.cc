@@ -68,10 +68,12 @@ std::optional<BuiltIn> find_built_in(std::span<const std::string> argv) {
 ProcessTable::ProcessTable(sim::System& system)
     : system_(system), timeline_(system.timeline()), next_pid_(kFirstPid) {
   system_.on_exit([this](Pid pid) { system_exited(pid); });
+  system_.on_exec([this](Pid pid) { system_executed(pid); });
 }
 
 ProcessTable::~ProcessTable() {
   system_.on_exit(nullptr);
+  system_.on_exec(nullptr);
   for (const auto& [pid, process] : processes_) {
     timeline_.cancel(process->next_step);
     timeline_.cancel(process->alarm);
@@ -236,6 +238,13 @@ void ProcessTable::system_exited(Pid pid) {
       process.death = ChildStatus{.tid = pid.value(), .kind = ChildStatus::Kind::kExited};
     }
     finish(process);
+  }
+}
+
+void ProcessTable::system_executed(Pid pid) {
+  if (Process* const process = find(pid)) {
+    process->exec_due = process->traces(kfd::kTraceExec);
+    go_on_soon(*process);
   }
 }
 

@@ -87,8 +87,9 @@ class ProcessTable {
   void killed(Pid pid);
   /// Whose process it is, for who may trace it; root's unless told.
   void set_user(Pid pid, std::uint32_t user) { users_[pid] = user; }
-  /// A process of the simulated system has ended.
+  /// A process of the simulated system has ended, or has executed another program.
   void system_exited(Pid pid);
+  void system_executed(Pid pid);
   /// Gives a process memory to read.
   void map_memory(Pid pid, std::uint64_t address, std::string content);
 

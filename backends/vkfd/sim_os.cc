@@ -121,6 +121,26 @@ void SimOs::kill() {
   kernel_->die();
 }
 
+void SimOs::thaw() {
+  frozen_ = false;
+  for (const auto& [party, worker] : workers_) {
+    if (worker->thawed) {
+      worker->thawed->wake();
+    }
+  }
+}
+
+bool SimOs::await_thaw() {
+  while (frozen_ && !dead_ && current().spawned) {
+    Worker& worker = current();
+    if (worker.thawed == nullptr) {
+      worker.thawed = timeline_.make_waiter("its process to be thawed");
+    }
+    (void)worker.thawed->wait(kForever);
+  }
+  return !dead_;
+}
+
 void SimOs::exec() {
   for (File& file : files_) {
     const bool stays = std::dynamic_pointer_cast<WakeFile>(file) != nullptr ||
@@ -180,7 +200,9 @@ void SimOs::run(Worker& worker) {
   const std::shared_ptr<SimOs> keep = shared_from_this();
   // On this stack, so that what it holds is gone with it and not later.
   const std::function<void()> body = std::exchange(worker.body, nullptr);
-  body();
+  if (await_thaw()) {
+    body();
+  }
 }
 
 SysResult<void> SimOs::join(WorkerId worker) {
@@ -194,6 +216,9 @@ SysResult<void> SimOs::join(WorkerId worker) {
   sim::World::Party& party = *node.mapped()->party;
   machine_.world().join(party);
   workers_.erase(&party);
+  if (!await_thaw()) {
+    return sys_fail(ECANCELED);
+  }
   return {};
 }
 
@@ -234,6 +259,9 @@ SysResult<std::size_t> SimOs::wait(std::span<WaitFd> fds, Instant deadline) {
       count += fds[i].ready ? 1U : 0U;
     }
     if (count > 0 || timeline_.now() >= deadline) {
+      if (!await_thaw()) {
+        break;
+      }
       return count;
     }
     sim::Waiter& waiter = waiter_for(current(), files);

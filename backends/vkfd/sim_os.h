@@ -60,6 +60,10 @@ class SimOs final : public kfd::Os,
   /// other than its first one trace is let go of. Whoever traces it gets no stop; its workers and
   /// wakers stay, for they stand for those of the new program.
   void exec();
+  /// Its workers stop, as in a frozen control group, until `thaw` or `kill`: the wait or the call
+  /// that each is in does not return. From a party that is not one of its workers.
+  void freeze() { frozen_ = true; }
+  void thaw();
   /// The same as `kill` without unwinding anybody, for when the world itself ends the parties.
   void abandon();
   /// The user asks the process to end: what `signals` is readable for.
@@ -116,6 +120,7 @@ class SimOs final : public kfd::Os,
     bool spawned = false;                 ///< by us
     std::vector<OpenFile*> waiter_files;  ///< what `waiter` was named after
     std::unique_ptr<sim::Waiter> waiter;
+    std::unique_ptr<sim::Waiter> thawed;  ///< while it is frozen
   };
   struct DriverCall;
   class KernelSide;
@@ -139,6 +144,8 @@ class SimOs final : public kfd::Os,
   }
   kfd::Fd add(File file);
   [[nodiscard]] bool mark_dead();
+  /// Blocks: while the process is frozen, a worker of it. Returns whether the process lives.
+  bool await_thaw();
   [[nodiscard]] bool may_look_at(const std::string& path) const;
 
   /// The process that `pid`, also a thread's number, names here.
@@ -174,6 +181,7 @@ class SimOs final : public kfd::Os,
   std::uint32_t user_;
   bool apart_;  ///< in a pid namespace of its own
   bool dead_ = false;
+  bool frozen_ = false;
   std::unordered_map<const sim::World::Party*, std::unique_ptr<Worker>> workers_;
   std::map<kfd::WorkerId, Worker*> joinable_;
   std::uint32_t next_worker_ = 0;

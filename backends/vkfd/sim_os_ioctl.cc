@@ -134,7 +134,7 @@ SysResult<long> SimOs::ioctl(Fd fd, std::uint32_t request, void* arg) {
     return sys_fail(EFAULT);
   }
   const long result = serve(number, arguments);
-  if (dead_) {
+  if (!await_thaw()) {
     return sys_fail(ECANCELED);
   }
   if (known->reads_out() && !machine_.memory().copy_out(address, arguments.data(), given)) {

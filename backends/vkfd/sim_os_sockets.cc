@@ -1,6 +1,8 @@
 #include <cerrno>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 
 #include "backends/kfd/os.h"
 #include "backends/vkfd/file_tree.h"

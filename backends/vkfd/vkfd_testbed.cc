@@ -6,6 +6,7 @@
 
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/rescue.h"
 #include "backends/sim/sim_testbed.h"
 #include "backends/sim/system.h"
 #include "backends/sim/world.h"
@@ -15,6 +16,7 @@
 #include "core/backend.h"
 #include "core/checked_backend.h"
 #include "core/error.h"
+#include "core/ids.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -68,6 +70,22 @@ class VkfdTestbed final : public sim::SystemTestbed {
   void kill_controller() override {
     os_->kill();
     drop_backend();
+  }
+
+  [[nodiscard]] Result<void> freeze_controller() override {
+    os_->freeze();
+    return {};
+  }
+  [[nodiscard]] Result<void> thaw_controller() override {
+    os_->thaw();
+    return {};
+  }
+  [[nodiscard]] Result<void> rescue(Pid pid) override {
+    const std::shared_ptr<SimOs> other = SimOs::open(machine_);
+    const Result<kfd::Rescued> rescued = kfd::rescue(*other, pid);
+    other->kill();
+    GPREEMPT_TRY(rescued);
+    return {};
   }
 
  private:

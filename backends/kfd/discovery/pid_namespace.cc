@@ -1,7 +1,6 @@
 #include "backends/kfd/discovery/pid_namespace.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <string_view>

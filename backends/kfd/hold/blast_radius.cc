@@ -12,8 +12,10 @@
 #include <string>
 #include <string_view>
 #include <tuple>
+#include <utility>
 #include <vector>
 
+#include "backends/kfd/abi.h"
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/topology.h"
 #include "core/ids.h"

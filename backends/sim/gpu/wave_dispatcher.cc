@@ -57,9 +57,11 @@ QueueIndex WaveDispatcher::add_queue(std::uint32_t priority) {
 
 void WaveDispatcher::remove_queue(QueueIndex index) {
   stop_alone();
+  const Progress done = progress(index);
   release_cohorts(queues_[index]);
   vacate(queues_[index]);
   queues_[index] = Queue{};
+  queues_[index].done = done;
   std::erase(busy_, index);
   ask_dispatch();
 }
