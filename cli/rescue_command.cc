@@ -126,7 +126,9 @@ Result<ExitCode> rescue_command(const RescueCommandOptions& options) {
     const auto selector = kfd::parse_target(text);
     GPREEMPT_TRY(selector);
     auto found = kfd::hold_targets(os, *selector);
-    GPREEMPT_TRY(found);
+    if (!found) {
+      return tl::unexpected<Error>(std::move(found).error());
+    }
     std::ranges::move(*found, std::back_inserter(processes));
   }
   std::vector<Rescuee> all;

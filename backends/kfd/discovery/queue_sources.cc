@@ -44,7 +44,9 @@ Result<void> read_dump(Os& os, const std::string& folder, std::string_view name,
     return {};
   }
   auto dump = parse(*text, path);
-  GPREEMPT_TRY(dump);
+  if (!dump) {
+    return tl::unexpected<Error>(std::move(dump).error());
+  }
   into = *std::move(dump);
   return {};
 }
@@ -62,7 +64,7 @@ std::string note_of(const Unread& unread, const std::string& folder) {
   return fmt::format(
       "read {}/{{{}}}: {}; {} not shown. {}", folder, files,
       is_missing ? "there is no such file" : std::strerror(unread.number),
-      has_mqds ? "what follows from them is" : "slots, runlist, priorities and activity are",
+      has_mqds ? "what they show is" : "slots, runlist, priorities and activity are",
       is_missing ? "Mount debugfs (`mount -t debugfs none /sys/kernel/debug`), give it to the "
                    "container (`-v /sys/kernel/debug:/sys/kernel/debug:ro`) or save these files "
                    "with the tree"
