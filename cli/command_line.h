@@ -9,6 +9,7 @@
 #include "cli/decode_options.h"
 #include "cli/doctor_options.h"
 #include "cli/models_options.h"
+#include "cli/queues_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
 #include "cli/suspend_options.h"
@@ -23,10 +24,10 @@ struct Printout {
   std::string text;
 };
 
-using Command =
-    std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                 ConformanceOptions, DecodeOptions, DoctorCommandOptions, SuspendCommandOptions,
-                 ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions>;
+using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
+                             ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
+                             SuspendCommandOptions, ResumeCommandOptions, RescueCommandOptions,
+                             WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -20,6 +20,8 @@
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
+#include "cli/queues_command.h"
+#include "cli/queues_options.h"
 #include "cli/rescue_command.h"
 #include "cli/rescue_options.h"
 #include "cli/run_command.h"
@@ -53,6 +55,7 @@ using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
+using gpreempt::cli::QueuesOptions;
 using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
@@ -85,6 +88,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const DoctorCommandOptions& options) const {
     return gpreempt::cli::doctor_command(options);
+  }
+  Result<ExitCode> operator()(const QueuesOptions& options) const {
+    return gpreempt::cli::queues_command(options);
   }
   Result<ExitCode> operator()(const RescueCommandOptions& options) const {
     return gpreempt::cli::rescue_command(options);

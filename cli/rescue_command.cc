@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <algorithm>
+#include <iterator>
 #include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
@@ -20,6 +22,7 @@
 #include "core/error.h"
 #include "core/ids.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
+#include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/rescue.h"
 #include "backends/kfd/target_selector.h"
@@ -35,8 +38,9 @@ What it does:
   driver resumes their queues, and answers for the controller if a process waits in the start or
   the end of its ROCm runtime: neither the controller's death nor the session's end does that. A
   process that is well stays so; each of its GPUs is preempted once.
-  TARGET is a pid, pid:4711, command:python3 (the program's name) or cgroup:/offline (the group
-  and those below it).
+  TARGET is a pid, pid:4711, tree:4711 (a launcher and all that descend from it), command:python3
+  (the program's name), cgroup:/offline (the group and those below it), container:3f4a9c (by 6 or
+  more digits of its id) or container:3f4a9c/12 (by the pid inside).
 
 Examples:
   gpreempt rescue 4711
@@ -51,7 +55,9 @@ class RescueLine final : public VerbLine {
   void add(CLI::App& app) override {
     CLI::App* const rescue =
         app.add_subcommand("rescue", "Frees processes that a controller left suspended or waiting");
-    rescue->add_option("TARGET", options_.targets, "A pid, command:NAME or cgroup:/PATH")
+    rescue
+        ->add_option("TARGET", options_.targets,
+                     "A pid, tree:PID, command:NAME, cgroup:/PATH or container:ID[/PID]")
         ->required();
     rescue->add_option("--device", options_.device, "The driver's device")->capture_default_str();
     rescue->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
@@ -115,17 +121,20 @@ std::unique_ptr<VerbLine> rescue_line() { return std::make_unique<RescueLine>();
 #ifdef GPREEMPT_CLI_HAS_KFD
 Result<ExitCode> rescue_command(const RescueCommandOptions& options) {
   kfd::LinuxOs os;
-  std::vector<Pid> pids;
+  std::vector<kfd::StableProcess> processes;
   for (const std::string& text : options.targets) {
     const auto selector = kfd::parse_target(text);
     GPREEMPT_TRY(selector);
-    const auto found = kfd::find_targets(os, *selector);
-    GPREEMPT_TRY(found);
-    pids.insert(pids.end(), found->begin(), found->end());
+    auto found = kfd::hold_targets(os, *selector);
+    if (!found) {
+      return tl::unexpected<Error>(std::move(found).error());
+    }
+    std::ranges::move(*found, std::back_inserter(processes));
   }
   std::vector<Rescuee> all;
   ExitCode code = ExitCode::kOk;
-  for (const Pid pid : pids) {
+  for (const kfd::StableProcess& process : processes) {
+    const Pid pid = process.pid();
     const auto rescued = kfd::rescue(os, pid, {.device = options.device});
     all.push_back({.pid = pid,
                    .found = rescued ? describe(*rescued) : std::string(),

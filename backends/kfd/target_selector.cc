@@ -3,13 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
+#include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "backends/kfd/discovery/kfd_process.h"
+#include "backends/kfd/discovery/pid_namespace.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/process_status.h"
 #include "backends/kfd/whole_number.h"
 #include "core/error.h"
 #include "core/ids.h"
@@ -20,6 +27,28 @@ namespace {
 std::optional<Pid> read_pid(std::string_view text) {
   const auto number = whole_number<std::int32_t>(text);
   return number && *number > 0 ? std::optional(Pid(*number)) : std::nullopt;
+}
+
+/// "ID" or "ID/PID".
+std::optional<TargetSelector> read_container(std::string_view text) {
+  constexpr std::size_t kFewestDigits = 6;
+  constexpr std::size_t kDigits = 64;
+  const auto slash = text.find('/');
+  const auto id = text.substr(0, slash);
+  if (id.size() < kFewestDigits || id.size() > kDigits ||
+      id.find_first_not_of("0123456789abcdef") != std::string_view::npos) {
+    return std::nullopt;
+  }
+  TargetSelector selector{
+      .by = TargetSelector::By::kContainer, .pid = Pid(0), .name = std::string(id)};
+  if (slash != std::string_view::npos) {
+    const auto pid = read_pid(text.substr(slash + 1));
+    if (!pid) {
+      return std::nullopt;
+    }
+    selector.pid = *pid;
+  }
+  return selector;
 }
 
 std::string_view file_name(std::string_view path) { return path.substr(path.rfind('/') + 1); }
@@ -74,8 +103,77 @@ std::string text_of(const TargetSelector& selector) {
     case TargetSelector::By::kPid: return fmt::format("pid:{}", selector.pid);
     case TargetSelector::By::kCommand: return "command:" + selector.name;
     case TargetSelector::By::kCgroup: return "cgroup:" + selector.name;
+    case TargetSelector::By::kTree: return fmt::format("tree:{}", selector.pid);
+    case TargetSelector::By::kContainer:
+      return selector.pid == Pid(0) ? "container:" + selector.name
+                                    : fmt::format("container:{}/{}", selector.name, selector.pid);
   }
   return {};
+}
+
+/// Every process of a /proc.
+std::vector<Pid> all_pids(Os& os, const std::string& proc) {
+  std::vector<Pid> pids;
+  for (const std::string& entry : os.list_dir(proc).value_or(std::vector<std::string>())) {
+    if (const auto pid = read_pid(entry)) {
+      pids.push_back(*pid);
+    }
+  }
+  return pids;
+}
+
+/// A process and its descendants, as far as they are; none without it.
+std::vector<Pid> find_tree(Os& os, const std::string& proc, Pid root) {
+  std::multimap<Pid, Pid> children;
+  bool is_there = false;
+  for (const Pid pid : all_pids(os, proc)) {
+    if (const auto status = read_process_status(os, proc, fmt::format("{}", pid))) {
+      is_there = is_there || pid == root;
+      if (const auto parent = read_pid(value_of(*status, "PPid"))) {
+        children.emplace(*parent, pid);
+      }
+    }
+  }
+  std::vector<Pid> found;
+  if (is_there) {
+    found.push_back(root);
+  }
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    const auto [begin, end] = children.equal_range(found[i]);
+    for (auto child = begin; child != end; ++child) {
+      // A pid that is reused while they are read might close a ring.
+      if (std::find(found.begin(), found.end(), child->second) == found.end()) {
+        found.push_back(child->second);
+      }
+    }
+  }
+  return found;
+}
+
+Result<std::vector<Pid>> find_in_container(Os& os, const std::string& proc,
+                                           const TargetSelector& selector) {
+  if (auto can_tell = check_pid_view(os, proc, "find " + text_of(selector)); !can_tell) {
+    return tl::unexpected<Error>(std::move(can_tell).error());
+  }
+  std::set<std::string> containers;
+  std::vector<Pid> found;
+  for (const Pid pid : all_pids(os, proc)) {
+    const auto group = os.read_file(fmt::format("{}/{}/cgroup", proc, pid));
+    const std::string container = group ? container_of(cgroup_of(*group)) : std::string();
+    if (!container.starts_with(selector.name)) {
+      continue;
+    }
+    containers.insert(container);
+    if (selector.pid == Pid(0) || inner_pid(os, proc, pid) == selector.pid) {
+      found.push_back(pid);
+    }
+  }
+  if (containers.size() > 1) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("find {}: the ids of {} containers begin so; write more digits",
+                            text_of(selector), containers.size()));
+  }
+  return found;
 }
 
 }  // namespace
@@ -95,11 +193,17 @@ Result<TargetSelector> parse_target(std::string_view text) {
   } else if (kind == "cgroup" && value.starts_with('/') &&
              value.find("..") == std::string_view::npos) {
     return TargetSelector{.by = By::kCgroup, .pid = {}, .name = std::string(value)};
+  } else if (kind == "tree") {
+    if (const auto pid = read_pid(value)) {
+      return TargetSelector{.by = By::kTree, .pid = *pid, .name = {}};
+    }
+  } else if (kind == "container") {
+    if (auto container = read_container(value)) {
+      return *std::move(container);
+    }
   }
   return fail(Errc::kInvalidArgument,
-              fmt::format("read target '{}': write a pid as 4711 or pid:4711, a program as "
-                          "command:python3, or a control group as cgroup:/offline",
-                          text));
+              fmt::format("read target '{}': write {}", text, kTargetForms));
 }
 
 Result<std::vector<Pid>> find_targets(Os& os, const TargetSelector& selector,
@@ -120,6 +224,13 @@ Result<std::vector<Pid>> find_targets(Os& os, const TargetSelector& selector,
                                 text_of(selector), roots.cgroup));
       }
       break;
+    case TargetSelector::By::kTree: found = find_tree(os, roots.proc, selector.pid); break;
+    case TargetSelector::By::kContainer: {
+      auto inside = find_in_container(os, roots.proc, selector);
+      GPREEMPT_TRY(inside);
+      found = *std::move(inside);
+      break;
+    }
   }
   // A controller is never its own target.
   const auto self = os.read_link(roots.proc + "/self");

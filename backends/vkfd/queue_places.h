@@ -3,6 +3,7 @@
 #include <cstdint>
 
 #include "backends/sim/kfd_model/kfd_model.h"
+#include "core/event.h"
 #include "core/ids.h"
 
 /// Where a virtual machine's queues have what the model has not: addresses and doorbells. Invented,
@@ -37,13 +38,18 @@ inline constexpr std::uint32_t kMqdStride = 0x3000;
   return kFirst + (serial * kXccs + xcc) * kMqdStride;
 }
 
-/// In words of the doorbell BAR: a slice of 8 KiB for each process, in it the queues by their ids.
+/// In words of the doorbell BAR: a slice of 8 KiB for each process. In it a compute queue has the
+/// one that the driver chose, and the SDMA queues have those behind all of these.
 [[nodiscard]] constexpr std::uint32_t doorbell_of(const sim::KfdModel::ListedQueue& queue) {
   constexpr std::uint32_t kSlices = 0x4000;
   constexpr std::uint32_t kWordsPerSlice = 2048;
   constexpr std::uint32_t kWordsPerDoorbell = 2;
+  constexpr std::uint32_t kFirstOfSdma = 256;
+  constexpr std::uint32_t kOfSdma = kWordsPerSlice / kWordsPerDoorbell - kFirstOfSdma;
   const std::uint32_t slice = static_cast<std::uint32_t>(queue.process.value()) % kSlices;
-  return slice * kWordsPerSlice + queue.id * kWordsPerDoorbell;
+  const std::uint32_t slot =
+      queue.type == QueueType::kSdma ? kFirstOfSdma + queue.id % kOfSdma : queue.doorbell;
+  return slice * kWordsPerSlice + slot * kWordsPerDoorbell;
 }
 
 /// Of 16 bits, as MAP_PROCESS has it.

@@ -80,8 +80,10 @@ class QueueState {
 }
 
 /// Which doorbell of its process this is: a process has a slice of 8 KiB of the BAR, a doorbell 8
-/// bytes. For compute queues it is the queue's id, for SDMA it is not.
-/// Source: kfd_doorbell_process_slice, kfd_get_doorbell_dw_offset_in_bar of kfd_doorbell.c, SOC15.
+/// bytes. A compute queue has the lowest free one of its process on its GPU: its id, as long as the
+/// process makes nothing but compute queues on one GPU. An SDMA queue's follows from its engine.
+/// Source: kfd_doorbell_process_slice, kfd_get_doorbell_dw_offset_in_bar of kfd_doorbell.c, SOC15;
+/// allocate_doorbell of kfd_device_queue_manager.c.
 [[nodiscard]] constexpr std::uint32_t doorbell_slot(std::uint32_t doorbell_dword) {
   constexpr std::uint32_t kWordsPerSlice = 2048;
   constexpr std::uint32_t kWordsPerDoorbell = 2;

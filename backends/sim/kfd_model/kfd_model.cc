@@ -180,6 +180,7 @@ std::vector<KfdModel::ListedQueue> KfdModel::queues_of(Pid pid) const {
                       .serial = queue.serial,
                       .priority = queue.priority,
                       .hardware = queue.hardware,
+                      .doorbell = queue.doorbell,
                       .is_active = queue.active()});
   }
   std::ranges::sort(result, std::ranges::greater{}, &ListedQueue::serial);

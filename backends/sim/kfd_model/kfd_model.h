@@ -76,6 +76,8 @@ class KfdModel {
     std::uint64_t serial = 0;  ///< rises with each queue created; see `ring_base_of`
     std::uint32_t priority = 0;
     QueueIndex hardware = 0;
+    /// Of a compute queue: which doorbell of its process on its GPU, the lowest free one.
+    std::uint32_t doorbell = 0;
     bool is_active = false;  ///< nothing keeps it off: the next runlist has it
   };
   struct DebugEvent {
@@ -326,6 +328,7 @@ class KfdModel {
   Task terminate(Process& process, std::uint32_t gpu);
   Task create(Process& process, NewQueue request, CallRecord& call, long& result);
   [[nodiscard]] long room_for(const Process& process, const NewQueue& request) const;
+  [[nodiscard]] static std::uint32_t free_doorbell(const Process& process, const NewQueue& request);
   Task destroy(Process& process, std::uint32_t id, CallRecord& call, long& result);
   struct Change {
     std::uint32_t id = 0;

@@ -65,6 +65,20 @@ long KfdModel::room_for(const Process& process, const NewQueue& request) const {
   return request.type == QueueType::kSdma && sdma >= kSdmaQueues ? -ENOMEM : 0;
 }
 
+/// Source: allocate_doorbell of kfd_device_queue_manager.c: SDMA queues have fixed ones elsewhere.
+std::uint32_t KfdModel::free_doorbell(const Process& process, const NewQueue& request) {
+  std::uint32_t doorbell = 0;
+  const auto is_taken = [&](const auto& entry) {
+    const Queue& queue = entry.second;
+    return queue.gpu == request.gpu && queue.type == QueueType::kCompute &&
+           queue.doorbell == doorbell;
+  };
+  while (std::ranges::any_of(process.queues, is_taken)) {
+    ++doorbell;
+  }
+  return doorbell;
+}
+
 Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long& result) {
   const Device* device = process.device(request.gpu);
   if (device == nullptr || request.priority > kMaxPriority) {
@@ -84,8 +98,10 @@ Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long
   if (std::ranges::count(node.processes, &process) == 0) {
     node.processes.insert(node.processes.begin(), &process);
   }
+  const std::uint32_t doorbell = free_doorbell(process, request);
   Queue& queue = process.queues[id];
   queue.id = id;
+  queue.doorbell = doorbell;
   queue.gpu = request.gpu;
   queue.type = request.type;
   queue.ring_bytes = request.ring_bytes;

@@ -29,6 +29,7 @@ struct KfdModel::Queue {
   std::uint64_t ring_bytes = 0;
   std::uint64_t serial = 0;  ///< rises with each queue created
   QueueIndex hardware = 0;
+  std::uint32_t doorbell = 0;  ///< of a compute queue: the lowest free of its process on its GPU
   std::uint32_t priority = 0;
   bool cooperative = false;
   std::uint64_t exceptions = 0;
