@@ -101,21 +101,20 @@ Result<void> Holder::await_attached() {
 
 Result<void> Holder::choose_all() {
   for (Target& target : targets_) {
-    std::array<WaitFd, 1> exit = {{{.fd = target.pidfd, .ready = false}}};
-    if (const auto gone = os_.wait(exit, os_.now()); !gone || *gone > 0) {
-      // Whoever has been attached since may be another process with its number.
-      target.exited = true;
-      target.to_suspend.clear();
-      continue;
-    }
-    if (target.attached && !is_over()) {
-      GPREEMPT_TRY(choose(target));
-    }
+    GPREEMPT_TRY(choose(target));
   }
   return {};
 }
 
 Result<void> Holder::choose(Target& target) {
+  std::array<WaitFd, 1> exit = {{{.fd = target.pidfd, .ready = false}}};
+  if (const auto gone = os_.wait(exit, os_.now()); !gone || *gone > 0) {
+    // Whoever has been attached since may be another process with its number.
+    target.exited = true;
+  }
+  if (target.exited || is_over()) {
+    return {};
+  }
   std::vector<std::uint32_t> ids;
   for (const QueueInfo& queue : backend_.queues(target.id)) {
     ids.push_back(queue.kernel_id);
@@ -150,17 +149,21 @@ Result<void> Holder::hold_until_end() {
     issue(target);
   }
   while (!is_over()) {
-    if (requests_ != nullptr) {
-      serve_requests();
-    }
-    if (const auto reason = reason_to_end()) {
-      end(*reason);
-    } else {
-      const Instant look = saturating_add(backend_.now(), kLookForRequests);
-      GPREEMPT_TRY(next(requests_ != nullptr ? std::min(look, limit_) : limit_));
-    }
+    GPREEMPT_TRY(go_on());
   }
   return {};
+}
+
+Result<void> Holder::go_on() {
+  if (requests_ != nullptr) {
+    serve_requests();
+  }
+  if (const auto reason = reason_to_end()) {
+    end(*reason);
+    return {};
+  }
+  const Instant look = saturating_add(backend_.now(), kLookForRequests);
+  return next(requests_ != nullptr ? std::min(look, limit_) : limit_);
 }
 
 std::optional<HoldReport::End> Holder::reason_to_end() const {

@@ -47,6 +47,7 @@ class Holder {
   [[nodiscard]] Result<void> choose_all();
   [[nodiscard]] Result<void> choose(Target& target);
   [[nodiscard]] Result<void> hold_until_end();
+  [[nodiscard]] Result<void> go_on();
   /// Waits for an event and takes it in.
   [[nodiscard]] Result<void> next(Instant deadline);
   [[nodiscard]] std::optional<End> reason_to_end() const;
