@@ -22,6 +22,7 @@
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/time.h"
+#include "core/units.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -29,14 +30,6 @@ namespace {
 using nlohmann::ordered_json;
 
 constexpr std::size_t kShortContainer = 12;
-
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::uint64_t kKib = 1024;
-  if (bytes >= kKib * kKib && bytes % (kKib * kKib) == 0) {
-    return fmt::format("{} MiB", bytes / (kKib * kKib));
-  }
-  return bytes % kKib == 0 ? fmt::format("{} KiB", bytes / kKib) : fmt::format("{} B", bytes);
-}
 
 std::string_view activity_text(std::optional<kfd::Activity> activity) {
   if (!activity) {
@@ -142,7 +135,7 @@ std::vector<std::string> cells_of(const kfd::QueueListing& listing,
           id_text(row.name),
           fmt::format("{:x}", row.gpu.value()),
           std::string(to_string(row.role)),
-          size_text(row.ring_bytes),
+          format_bytes(row.ring_bytes),
           row.queue_priority ? fmt::format("{}", *row.queue_priority) : "-",
           slots_text(row),
           std::string(row.on_runlist == kfd::OnRunlist::kUnknown ? "-" : runlist),

@@ -14,7 +14,7 @@
 #include "backends/kfd/hold/hold.h"
 #include "backends/kfd/observed_queues.h"
 #include "backends/kfd/os.h"
-#include "backends/kfd/queue_role.h"
+#include "backends/kfd/queue_type.h"
 #include "backends/kfd/target_selector.h"
 #include "backends/kfd/topology.h"
 #include "cli/suspend_options.h"
@@ -22,12 +22,13 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/units.h"
 
 namespace gpreempt::cli {
 namespace {
 
 QueueRole role_of(const kfd::abi::QueueSnapshotEntry& queue) {
-  return kfd::role_of(kfd::type_of(queue.queue_type), queue.ring_size);
+  return gpreempt::role_of(kfd::type_of(queue.queue_type), queue.ring_size);
 }
 
 Result<void> check_target(const kfd::KfdProcess& target, const SuspendCommandOptions& options) {
@@ -55,12 +56,6 @@ Result<void> check_target(const kfd::KfdProcess& target, const SuspendCommandOpt
 }
 
 std::string hex(GpuId id) { return fmt::format("{:x}", id.value()); }
-
-std::string size_text(std::uint64_t bytes) {
-  constexpr std::uint64_t kKib = 1024;
-  return bytes % (kKib * kKib) == 0 ? fmt::format("{} MiB", bytes / kKib / kKib)
-                                    : fmt::format("{} KiB", bytes / kKib);
-}
 
 std::string radius_text(const SuspendPlan& plan) {
   std::string text = "preempts\n";
@@ -179,7 +174,7 @@ std::string plan_text(const SuspendPlan& plan, const SuspendCommandOptions& opti
     for (const auto& queue : queues) {
       table.add_row({fmt::format("{}", target.pid), target.name, fmt::format("{}", queue.queue_id),
                      hex(GpuId(queue.gpu_id)), std::string(to_string(role_of(queue))),
-                     size_text(queue.ring_size),
+                     format_bytes(queue.ring_size),
                      is_meant(queue, options) ? "suspended" : "left on"});
     }
   }

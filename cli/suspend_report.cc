@@ -12,7 +12,7 @@
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/hold/blast_radius.h"
 #include "backends/kfd/hold/hold.h"
-#include "backends/kfd/queue_role.h"
+#include "backends/kfd/queue_type.h"
 #include "cli/suspend_options.h"
 #include "cli/suspend_plan.h"
 #include "cli/suspend_run.h"
@@ -133,7 +133,7 @@ std::string suspend_json(const SuspendPlan& plan, const SuspendCommandOptions& o
       one["queue"] = queue.queue_id;
       one["gpu"] = gpu_text(GpuId(queue.gpu_id));
       one["role"] =
-          std::string(to_string(kfd::role_of(kfd::type_of(queue.queue_type), queue.ring_size)));
+          std::string(to_string(role_of(kfd::type_of(queue.queue_type), queue.ring_size)));
       one["ring_bytes"] = queue.ring_size;
       one["suspended"] = is_meant(queue, options);
       each["queues"].push_back(std::move(one));

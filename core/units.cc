@@ -303,4 +303,13 @@ std::string format_duration(Duration duration) {
   return magnitude == 0 ? "0s" : text + std::string(best.name);
 }
 
+std::string format_bytes(std::uint64_t bytes) {
+  constexpr std::uint64_t kKib = 1024;
+  if (bytes >= kKib * kKib && bytes % (kKib * kKib) == 0) {
+    return fmt::format("{} MiB", bytes / (kKib * kKib));
+  }
+  return bytes > 0 && bytes % kKib == 0 ? fmt::format("{} KiB", bytes / kKib)
+                                        : fmt::format("{} B", bytes);
+}
+
 }  // namespace gpreempt

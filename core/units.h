@@ -39,4 +39,7 @@ namespace gpreempt {
 /// reads it back, unless it is negative or has more than 18 digits.
 [[nodiscard]] std::string format_duration(Duration duration);
 
+/// "4 KiB", "1 MiB", "100 B": in the largest binary unit that it fills.
+[[nodiscard]] std::string format_bytes(std::uint64_t bytes);
+
 }  // namespace gpreempt

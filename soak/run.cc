@@ -223,20 +223,23 @@ class SoakRun {
     }
   }
   bool done(FaultKind kind, Tenant& tenant) {
-    switch (kind) {
-      case FaultKind::kTargetExit:
-        tenant.is_over = true;
-        testbed_.exit(tenant.pid);
-        return true;
-      case FaultKind::kTargetExec:
-        tenant.is_over = true;
-        return testbed_.exec(tenant.pid).has_value();
-      case FaultKind::kEvicted: return testbed_.evict(tenant.pid).has_value();
-      case FaultKind::kQueueMade: return testbed_.create_queue(tenant.pid).has_value();
-      case FaultKind::kQueueDestroyed: return destroy_queue(tenant);
-      case FaultKind::kHang: return hang(tenant.plan.gpu);
-      default: return false;
+    if (kind == FaultKind::kTargetExit || kind == FaultKind::kTargetExec) {
+      tenant.is_over = true;
     }
+    if (kind == FaultKind::kTargetExit) {
+      testbed_.exit(tenant.pid);
+      return true;
+    }
+    if (kind == FaultKind::kQueueDestroyed) {
+      return destroy_queue(tenant);
+    }
+    if (kind == FaultKind::kHang) {
+      return hang(tenant.plan.gpu);
+    }
+    return (kind == FaultKind::kTargetExec ? testbed_.exec(tenant.pid)
+            : kind == FaultKind::kEvicted  ? testbed_.evict(tenant.pid)
+                                           : testbed_.create_queue(tenant.pid))
+        .has_value();
   }
   /// Not the last one: a job works on its first queue only.
   bool destroy_queue(Tenant& tenant) {

@@ -15,7 +15,7 @@
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
-#include "backends/kfd/queue_role.h"
+#include "backends/kfd/queue_type.h"
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"

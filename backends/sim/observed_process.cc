@@ -6,7 +6,6 @@
 #include <vector>
 
 #include "backends/sim/kfd_model/kfd_model.h"
-#include "backends/sim/queue_role.h"
 #include "backends/sim/timeline.h"
 #include "core/event.h"
 #include "core/ids.h"

@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "backends/sim/kfd_model/kfd_model.h"
-#include "backends/sim/queue_role.h"
 #include "backends/sim/reply.h"
 #include "backends/sim/task.h"
 #include "core/backend.h"

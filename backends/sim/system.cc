@@ -19,7 +19,6 @@
 #include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/program_runner.h"
-#include "backends/sim/queue_role.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
 #include "core/event.h"

@@ -17,7 +17,7 @@
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/discovery/driver_knowledge.h"
-#include "backends/kfd/queue_role.h"
+#include "backends/kfd/queue_type.h"
 #include "core/event.h"
 #include "core/ids.h"
 

@@ -17,7 +17,7 @@
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/discovery/queue_ids.h"
 #include "backends/kfd/discovery/queue_slots.h"
-#include "backends/kfd/queue_role.h"
+#include "backends/kfd/queue_type.h"
 #include "core/event.h"
 #include "core/ids.h"
 

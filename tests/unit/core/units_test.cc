@@ -136,5 +136,14 @@ TEST(RealText, OfAnotherQuantityIsRefused) {
   EXPECT_FALSE(parse_percent("0.2"));
 }
 
+TEST(FormatBytesTest, UsesTheLargestUnitThatIsFilled) {
+  EXPECT_EQ(format_bytes(0), "0 B");
+  EXPECT_EQ(format_bytes(100), "100 B");
+  EXPECT_EQ(format_bytes(4096), "4 KiB");
+  EXPECT_EQ(format_bytes(1536), "1536 B");
+  EXPECT_EQ(format_bytes(std::uint64_t{3} << 20U), "3 MiB");
+  EXPECT_EQ(format_bytes((std::uint64_t{1} << 20U) + 1024), "1025 KiB");
+}
+
 }  // namespace
 }  // namespace gpreempt
