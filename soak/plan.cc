@@ -85,7 +85,7 @@ FaultRates draw_rates(Draw& draw) {
                                            {FaultKind::kErrorOutcome, 0.01},
                                            {FaultKind::kInvalidOutcome, 0.05},
                                            {FaultKind::kLateEvents, 0.05},
-                                           {FaultKind::kLostEvent, 0.3},
+                                           {FaultKind::kLostEvent, 0.8},
                                            {FaultKind::kLongCall, 0.003},
                                            {FaultKind::kDebugfsGone, 0.3},
                                            {FaultKind::kDebugfsMalformed, 0.3},
@@ -101,12 +101,15 @@ FaultRates draw_rates(Draw& draw) {
 }
 
 std::vector<WorldFault> draw_faults(Draw& draw, const SoakPlan& plan) {
-  constexpr std::array<FaultKind, 5> kCommon = {FaultKind::kTargetExit, FaultKind::kTargetExec,
-                                                FaultKind::kEvicted, FaultKind::kQueueMade,
-                                                FaultKind::kQueueDestroyed};
+  // A process that is gone is of no more use.
+  constexpr std::array<FaultKind, 10> kCommon = {
+      FaultKind::kQueueMade,      FaultKind::kQueueMade,      FaultKind::kQueueMade,
+      FaultKind::kQueueDestroyed, FaultKind::kQueueDestroyed, FaultKind::kQueueDestroyed,
+      FaultKind::kEvicted,        FaultKind::kEvicted,        FaultKind::kTargetExec,
+      FaultKind::kTargetExit};
   constexpr double kHangs = 0.05;
   std::vector<WorldFault> faults;
-  const auto count = draw.between(0, 6);
+  const auto count = draw.between(0, 10);
   const auto tenants = static_cast<std::uint32_t>(plan.tenants.size());
   for (std::uint32_t i = 0; i < count; ++i) {
     faults.push_back({.kind = draw.one_of(kCommon),
@@ -136,7 +139,7 @@ SoakPlan draw_plan(std::uint64_t seed) {
   plan.policy = draw.one_of(policies);
   plan.poll = draw.happens(0.4) ? microseconds(draw.between(200, 2000)) : microseconds(0);
   plan.lease = milliseconds(draw.between(5, 500));
-  plan.length = milliseconds(draw.between(100, 600));
+  plan.length = milliseconds(draw.between(200, 1500));
   const auto jobs = draw.between(1, 3);
   for (std::uint32_t i = 0; i < jobs; ++i) {
     plan.tenants.push_back(draw_job(draw, plan.gpus));

@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <numeric>
 #include <set>
 #include <string>
 #include <utility>
@@ -72,6 +73,7 @@ struct Tenant {
   Pid pid;
   std::size_t requests = 0;
   bool is_attached = false;  ///< or about to be
+  std::uint32_t spare = 0;   ///< queues but the first, on which a job works
   bool is_over = false;      ///< it exited, runs another program, or has lost its queues
 };
 
@@ -170,7 +172,10 @@ class SoakRun {
         violate("launch: " + pid.error().what);
         continue;
       }
-      tenants_.push_back({.plan = plan_.tenants[i], .pid = *pid, .requests = requests});
+      tenants_.push_back({.plan = plan_.tenants[i],
+                          .pid = *pid,
+                          .requests = requests,
+                          .spare = plan_.tenants[i].queues - 1});
     }
   }
 
@@ -236,15 +241,18 @@ class SoakRun {
     if (kind == FaultKind::kHang) {
       return hang(tenant.plan.gpu);
     }
+    tenant.spare += kind == FaultKind::kQueueMade ? 1U : 0U;
     return (kind == FaultKind::kTargetExec ? testbed_.exec(tenant.pid)
             : kind == FaultKind::kEvicted  ? testbed_.evict(tenant.pid)
                                            : testbed_.create_queue(tenant.pid))
         .has_value();
   }
-  /// Not the last one: a job works on its first queue only.
   bool destroy_queue(Tenant& tenant) {
-    return tenant.plan.queues > 1 && tenant.plan.offline &&
-           testbed_.destroy_queue(tenant.pid).has_value();
+    if (tenant.spare == 0 || !tenant.plan.offline) {
+      return false;
+    }
+    --tenant.spare;
+    return testbed_.destroy_queue(tenant.pid).has_value();
   }
   /// Every queue of the GPU is lost with it.
   bool hang(std::uint32_t gpu) {
@@ -279,8 +287,8 @@ class SoakRun {
                           format_duration(kPatience)));
     }
     // What was taken off last comes back, at the latest when its lease ends.
-    drive_for(plan_.lease + milliseconds(300) + patience_with_faults());
     expect_progress("after the services have finished",
+                    plan_.lease + milliseconds(300) + patience_with_faults(),
                     [this](Duration duration) { drive_for(duration); });
     if (const auto rested =
             drive_to_rest(backend(), scheduler_, onlooker_, backend().now() + kPatience);
@@ -293,9 +301,14 @@ class SoakRun {
   }
 
   void judge_end() {
-    wait(patience_with_faults() + milliseconds(200));
-    expect_progress("after the controller has ended",
+    expect_progress("after the controller has ended", patience_with_faults() + milliseconds(300),
                     [this](Duration duration) { wait(duration); });
+    for (Duration passed{}; passed < patience_with_faults(); passed += milliseconds(100)) {
+      if (testbed_.audit().value_or(DriverAudit{}).suspended == 0) {
+        break;
+      }
+      wait(milliseconds(100));
+    }
     const auto audit = testbed_.audit();
     if (!audit) {
       return;
@@ -339,20 +352,28 @@ class SoakRun {
       violate("wait: " + waited.error().what);
     }
   }
+  /// Every job that is left does some work within `patience`.
   template <class Pass>
-  void expect_progress(std::string_view when, const Pass& pass) {
+  void expect_progress(std::string_view when, Duration patience, const Pass& pass) {
     std::vector<Duration> before;
     before.reserve(tenants_.size());
     for (const Tenant& tenant : tenants_) {
       before.push_back(testbed_.progress(tenant.pid).work);
     }
-    pass(milliseconds(100));
-    for (std::size_t i = 0; i < tenants_.size(); ++i) {
+    const auto stands_still = [&](std::size_t i) {
       const Tenant& tenant = tenants_[i];
-      if (tenant.plan.offline && !tenant.is_over &&
-          testbed_.progress(tenant.pid).work <= before[i]) {
-        violate(fmt::format("job {} (pid {}) makes no progress {}", i, tenant.pid, when));
-      }
+      return tenant.plan.offline && !tenant.is_over &&
+             testbed_.progress(tenant.pid).work <= before[i];
+    };
+    std::vector<std::size_t> left(tenants_.size());
+    std::iota(left.begin(), left.end(), std::size_t{0});
+    constexpr Duration kStep = milliseconds(20);
+    for (Duration passed{}; passed < patience && !left.empty(); passed += kStep) {
+      pass(kStep);
+      std::erase_if(left, [&](std::size_t i) { return !stands_still(i); });
+    }
+    for (const std::size_t i : left) {
+      violate(fmt::format("job {} (pid {}) makes no progress {}", i, tenants_[i].pid, when));
     }
   }
 

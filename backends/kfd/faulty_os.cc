@@ -126,7 +126,7 @@ SysResult<long> FaultyOs::trap(Fd fd, std::uint32_t request, abi::TrapArgs& args
 
 SysResult<long> FaultyOs::change_queues(Fd fd, std::uint32_t request, abi::TrapArgs& args) {
   if (strike(FaultKind::kLostTracer)) {
-    is_untraced_ = choose(FaultKind::kLostTracer, 2) == 0;
+    is_untraced_ = true;
     return sys_fail(EPERM);
   }
   const bool is_interrupted = strike(FaultKind::kInterrupted);
@@ -141,7 +141,9 @@ SysResult<long> FaultyOs::change_queues(Fd fd, std::uint32_t request, abi::TrapA
   const std::span<std::uint32_t> ids = ids_of(args);
   std::optional<std::size_t> hidden;
   std::uint32_t hidden_id = 0;
-  if (!ids.empty() && strike(FaultKind::kInvalidOutcome)) {
+  const bool is_suspend = args.op == abi::TrapOp::kSuspendQueues;
+  if (!is_retry_.exchange(false) && is_suspend && !ids.empty() &&
+      strike(FaultKind::kInvalidOutcome)) {
     constexpr std::uint32_t kNobodys = 0x3ffffffe;
     hidden = choose(FaultKind::kInvalidOutcome, ids.size());
     hidden_id = std::exchange(ids[*hidden], kNobodys);
@@ -158,6 +160,7 @@ SysResult<long> FaultyOs::change_queues(Fd fd, std::uint32_t request, abi::TrapA
     }
   }
   if (is_interrupted) {
+    is_retry_ = true;
     for (std::uint32_t& id : ids) {
       id &= ~(abi::kQueueInvalid | abi::kQueueError);  // nothing is copied out
     }

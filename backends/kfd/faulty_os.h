@@ -22,7 +22,8 @@ namespace gpreempt::kfd {
 ///
 /// Its kinds: interrupted (EINTR of a debug call, before the driver did it or after), busy (EBUSY
 /// of ENABLE, as while another tool samples), lost-tracer (EPERM of SUSPEND and RESUME, and of the
-/// snapshot after it), error-outcome and invalid-outcome (the bits of SUSPEND's and RESUME's ids),
+/// snapshot after it), error-outcome (a bit of an id of SUSPEND or RESUME), invalid-outcome (of
+/// SUSPEND, as for a queue that is new or being destroyed),
 /// lost-event (QUERY_DEBUG_EVENT says there is none), long-call (9 s before SUSPEND or RESUME is
 /// served), debugfs-gone, debugfs-malformed, activity-unread (`read_memory`), clock-step, frozen
 /// (`wait` returns up to 3 s late).
@@ -50,6 +51,9 @@ class FaultyOs final : public ForwardingOs {
   std::string debugfs_;
   std::atomic<std::int64_t> ahead_ns_ = 0;
   std::atomic<bool> is_untraced_ = false;  ///< the next snapshot is refused as well
+  /// The last call was done and said EINTR: the queues of its retry are suspended already, and no
+  /// driver calls such a one invalid.
+  std::atomic<bool> is_retry_ = false;
 };
 
 }  // namespace gpreempt::kfd
