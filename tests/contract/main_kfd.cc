@@ -15,6 +15,10 @@ std::vector<TestbedCase> testbed_cases() {
   return {{.name = "KfdGpu0", .open = [] { return kfd::open_testbed("kfd"); }}};
 }
 
+std::vector<TestbedCase> firmware_cases() { return testbed_cases(); }
+
+std::vector<TestbedCase> drawn_cases() { return testbed_cases(); }
+
 }  // namespace gpreempt::contract
 
 int main(int argc, char** argv) {
