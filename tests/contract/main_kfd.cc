@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #include "backends/kfd/testbed.h"
@@ -10,6 +11,8 @@
 #include "tests/support/testbed_case.h"
 
 namespace gpreempt::contract {
+
+std::string_view world_name() { return "kfd"; }
 
 std::vector<TestbedCase> testbed_cases() {
   return {{.name = "KfdGpu0", .open = [] { return kfd::open_testbed("kfd"); }}};

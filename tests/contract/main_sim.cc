@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -46,6 +47,8 @@ int run() {
 }
 
 }  // namespace
+
+std::string_view world_name() { return "sim"; }
 
 std::vector<TestbedCase> testbed_cases() {
   return {{.name = "Mi308x", .open = [] { return open({}); }},

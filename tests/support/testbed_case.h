@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
@@ -34,6 +35,10 @@ struct TestbedCase {
 
 /// Prints the name: a failing test names its world.
 void PrintTo(const TestbedCase& world, std::ostream* out);
+
+/// "sim", "vkfd" or "kfd": what `tests/expectations` calls the worlds of a test program. Each
+/// `main_*.cc` defines it.
+[[nodiscard]] std::string_view world_name();
 
 /// The worlds of a test program: each `main_*.cc` defines it. Called while tests are being
 /// registered, so it must open nothing.
