@@ -111,6 +111,9 @@ class Testbed {
   virtual Instant start() = 0;
   /// The process makes one more user queue, as an application does at any time.
   [[nodiscard]] virtual Result<void> create_queue(Pid pid) = 0;
+  /// The same on any GPU (index into `BackendInfo::gpus`); nothing is ever launched on that queue.
+  /// Errors: kInvalidArgument (no such GPU).
+  [[nodiscard]] virtual Result<void> create_idle_queue(Pid pid, std::uint32_t gpu) = 0;
   /// Ends a process as exit() does.
   virtual void exit(Pid pid) = 0;
 

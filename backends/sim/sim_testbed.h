@@ -27,6 +27,9 @@ class SystemTestbed : public Testbed {
   }
   Instant start() override { return system_.start(); }
   [[nodiscard]] Result<void> create_queue(Pid pid) override { return system_.create_queue(pid); }
+  [[nodiscard]] Result<void> create_idle_queue(Pid pid, std::uint32_t gpu) override {
+    return system_.create_idle_queue(pid, gpu);
+  }
   void exit(Pid pid) override { system_.exit(pid); }
   [[nodiscard]] Result<void> destroy_queue(Pid pid) override { return system_.destroy_queue(pid); }
   [[nodiscard]] Result<void> set_runtime(Pid pid, bool enabled) override {

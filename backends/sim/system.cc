@@ -232,6 +232,17 @@ Result<void> System::create_queue(Pid pid) {
   return updated ? Result<void>() : tl::unexpected<Error>(updated.error());
 }
 
+Result<void> System::create_idle_queue(Pid pid, std::uint32_t gpu) {
+  if (gpu >= gpus_.size()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("create a queue of process {}: GPU {} of {}; see BackendInfo::gpus",
+                            pid, gpu, gpus_.size()));
+  }
+  kfd_->open_device(pid);
+  GPREEMPT_TRY(create(pid, {.gpu = gpu, .ring_bytes = kUserRingBytes}));
+  return {};
+}
+
 Result<std::uint32_t> System::create(Pid pid, const KfdModel::NewQueue& queue) {
   const Result<long> id = wait_for("CREATE_QUEUE", pid, [&](KfdModel::Reply reply) {
     kfd_->create_queue(pid, queue, std::move(reply));

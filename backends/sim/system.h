@@ -52,10 +52,12 @@ class System {
   /// Where processes report their work from now on; null for nowhere.
   void observe(HintSink* hints, WorkObserver* observer);
 
-  // What `Testbed` asks for, see there. `launch` and `create_queue` block.
+  // What `Testbed` asks for, see there. `launch` and those that create queues
+  // block.
   [[nodiscard]] Result<Pid> launch(Program program);
   Instant start();
   [[nodiscard]] Result<void> create_queue(Pid pid);
+  [[nodiscard]] Result<void> create_idle_queue(Pid pid, std::uint32_t gpu);
   void exit(Pid pid);
   [[nodiscard]] Result<void> destroy_queue(Pid pid);
   [[nodiscard]] Result<void> set_runtime(Pid pid, bool enabled);

@@ -16,6 +16,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "tests/contract/command_line.h"
+#include "tests/contract/known_divergences.h"
 #include "tests/support/testbed_case.h"
 #include "tests/support/wait.h"
 
@@ -26,6 +27,9 @@ std::string name_of_world(const testing::TestParamInfo<TestbedCase>& info) {
 }
 
 void BackendTest::SetUp() {
+  if (const std::string why = why_left_out(); !why.empty()) {
+    GTEST_SKIP() << why;
+  }
   Result<std::unique_ptr<Testbed>> opened = GetParam().open();
   if (!opened) {
     if (command_line().require_backend) {

@@ -101,3 +101,14 @@ template <class T>
   INSTANTIATE_TEST_SUITE_P(Backend, suite,                                           \
                            testing::ValuesIn(::gpreempt::contract::testbed_cases()), \
                            ::gpreempt::contract::name_of_world)
+
+/// Runs a suite on hardware with costs drawn from the model's priors.
+#define GPREEMPT_IN_DRAWN_WORLDS(suite)                                                            \
+  INSTANTIATE_TEST_SUITE_P(Backend, suite, testing::ValuesIn(::gpreempt::contract::drawn_cases()), \
+                           ::gpreempt::contract::name_of_world)
+
+/// Runs a suite on hardware of each kind of firmware that this program knows.
+#define GPREEMPT_IN_BOTH_FIRMWARES(suite)                                             \
+  INSTANTIATE_TEST_SUITE_P(Backend, suite,                                            \
+                           testing::ValuesIn(::gpreempt::contract::firmware_cases()), \
+                           ::gpreempt::contract::name_of_world)

@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <cstdlib>
+#include <string_view>
 #include <vector>
 
 #include "backends/kfd/testbed.h"
@@ -11,9 +12,15 @@
 
 namespace gpreempt::contract {
 
+std::string_view world_name() { return "kfd"; }
+
 std::vector<TestbedCase> testbed_cases() {
   return {{.name = "KfdGpu0", .open = [] { return kfd::open_testbed("kfd"); }}};
 }
+
+std::vector<TestbedCase> firmware_cases() { return testbed_cases(); }
+
+std::vector<TestbedCase> drawn_cases() { return testbed_cases(); }
 
 }  // namespace gpreempt::contract
 

@@ -1,23 +1,23 @@
 // The contract in the `sim` world: the sim backend on the models, in virtual time. All tests run
 // inside one party of one engine, because SimGrid's cannot be made twice in a process.
+#include <fmt/format.h>
 #include <gtest/gtest.h>
 
 #include <cstdint>
 #include <cstdio>
 #include <cstdlib>
 #include <memory>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
-#include "backends/sim/kfd_model/personality.h"
-#include "backends/sim/model_file.h"
 #include "backends/sim/sim_testbed.h"
 #include "backends/sim/system.h"
 #include "backends/sim/world.h"
 #include "core/error.h"
 #include "core/testbed.h"
 #include "tests/contract/command_line.h"
+#include "tests/support/model_machine.h"
 #include "tests/support/testbed_case.h"
 
 namespace gpreempt::contract {
@@ -28,19 +28,12 @@ sim::World& world() {
   return world;
 }
 
-Result<std::unique_ptr<Testbed>> open(std::uint32_t gpus) {
-  constexpr std::uint32_t kKernelQueues = 8;
-  const Result<sim::Model> model = sim::find_model("mi308x", kKernelQueues);
-  if (!model) {
-    return tl::unexpected<Error>(model.error());
+Result<std::unique_ptr<Testbed>> open(const Machine& machine) {
+  const Result<sim::SystemOptions> options = options_of(machine);
+  if (!options) {
+    return tl::unexpected<Error>(options.error());
   }
-  const Result<sim::Personality> personality = sim::find_personality("dkms-6.12.12");
-  if (!personality) {
-    return tl::unexpected<Error>(personality.error());
-  }
-  return sim::open_sim_testbed(
-      world().timeline(),
-      sim::SystemOptions{.gpu = model->point, .gpus = gpus, .personality = *personality});
+  return sim::open_sim_testbed(world().timeline(), *options);
 }
 
 int run() {
@@ -55,9 +48,26 @@ int run() {
 
 }  // namespace
 
+std::string_view world_name() { return "sim"; }
+
 std::vector<TestbedCase> testbed_cases() {
-  return {{.name = "Mi308x", .open = [] { return open(1); }},
-          {.name = "Mi308xTwoGpus", .open = [] { return open(2); }}};
+  return {{.name = "Mi308x", .open = [] { return open({}); }},
+          {.name = "Mi308xTwoGpus", .open = [] { return open({.gpus = 2}); }}};
+}
+
+std::vector<TestbedCase> firmware_cases() {
+  return {{.name = "Mi308xIndexAtBegin", .open = [] { return open({.read_index_early = true}); }},
+          {.name = "Mi308xIndexAtEnd", .open = [] { return open({.read_index_early = false}); }}};
+}
+
+std::vector<TestbedCase> drawn_cases() {
+  std::vector<TestbedCase> cases;
+  for (std::uint32_t draw = 0; draw < kDraws; ++draw) {
+    cases.push_back({.name = fmt::format("Mi308xDraw{}", draw),
+                     .open = [draw] { return open({.draw = draw}); },
+                     .suspend_band = suspend_band_of_training()});
+  }
+  return cases;
 }
 
 }  // namespace gpreempt::contract

@@ -148,6 +148,40 @@ TEST_P(SchedulerTest, OfflineAttachedWhileOnlineWorksIsSuspendedRightAfterIt) {
   EXPECT_LT(ends.attached_for, milliseconds(10));  // half a request
 }
 
+TEST_P(SchedulerTest, QueueBornWhileItsProcessIsSuspendedIsSuspendedToo) {
+  prepare("suspend", online_service(1, milliseconds(1)));
+  Recorder record = recorder();
+  testbed().start();
+  drive_for(seconds(1), record, [&] { return record.suspended_now(); });
+  ASSERT_TRUE(record.suspended_now());
+  ASSERT_TRUE(testbed().create_queue(offline()));
+  drive_for(milliseconds(5), record);
+  const std::vector<QueueInfo> queues = backend().queues(offline_target());
+  ASSERT_EQ(queues.size(), 2U);
+  EXPECT_EQ(queues.back().state, QueueState::kSuspended);
+  ASSERT_EQ(record.decisions().size(), 2U);
+  EXPECT_EQ(record.decisions().back().reason, Reason::kLateQueue);
+  drive_for(seconds(1), record);
+  EXPECT_EQ(backend().queues(offline_target()).back().state, QueueState::kRunning);
+  EXPECT_TRUE(scheduler().quiescent());
+}
+
+TEST_P(SchedulerTest, QueueDestroyedWhileSuspendedReturnsWhenOnlineIsServed) {
+  prepare("suspend", online_service(1, milliseconds(1)));
+  ASSERT_TRUE(testbed().create_queue(offline()));
+  Recorder record = recorder();
+  drive_for(milliseconds(50), record);
+  testbed().start();
+  drive_for(seconds(1), record, [&] { return record.suspended_now(); });
+  ASSERT_TRUE(testbed().destroy_queue(offline()));
+  drive_for(milliseconds(5), record);
+  EXPECT_EQ(testbed().calls_in_driver(offline()), 1U);
+  drive_for(seconds(1), record);
+  EXPECT_EQ(testbed().calls_in_driver(offline()), 0U);
+  EXPECT_TRUE(scheduler().quiescent());
+  EXPECT_TRUE(makes_progress(offline()));
+}
+
 TEST_P(SchedulerTest, ShutDownLeavesNothingSuspended) {
   prepare("suspend", online_service(1, milliseconds(1)));
   Recorder record = recorder();
