@@ -31,6 +31,7 @@
 #ifdef GPREEMPT_CLI_HAS_KFD
 #include "backends/kfd/discovery/queue_listing.h"
 #include "backends/kfd/linux_os.h"
+#include "backends/kfd/os.h"
 #include "backends/kfd/rooted_os.h"
 #include "backends/kfd/target_selector.h"
 #include "cli/queues_report.h"

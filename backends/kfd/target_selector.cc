@@ -176,6 +176,31 @@ Result<std::vector<Pid>> find_in_container(Os& os, const std::string& proc,
   return found;
 }
 
+/// In any order, some perhaps twice; there may be none.
+Result<std::vector<Pid>> find_meant(Os& os, const TargetSelector& selector,
+                                    const SelectorRoots& roots) {
+  std::vector<Pid> found;
+  switch (selector.by) {
+    case TargetSelector::By::kPid:
+      if (os.read_file(fmt::format("{}/{}/comm", roots.proc, selector.pid))) {
+        found.push_back(selector.pid);
+      }
+      break;
+    case TargetSelector::By::kCommand: return find_named(os, roots.proc, selector.name);
+    case TargetSelector::By::kCgroup:
+      if (!add_members(os, roots.cgroup + selector.name, found)) {
+        return fail(Errc::kInvalidArgument,
+                    fmt::format("find {}: there is no such control group under {}; write its path "
+                                "from there",
+                                text_of(selector), roots.cgroup));
+      }
+      break;
+    case TargetSelector::By::kTree: return find_tree(os, roots.proc, selector.pid);
+    case TargetSelector::By::kContainer: return find_in_container(os, roots.proc, selector);
+  }
+  return found;
+}
+
 }  // namespace
 
 Result<TargetSelector> parse_target(std::string_view text) {
@@ -208,30 +233,9 @@ Result<TargetSelector> parse_target(std::string_view text) {
 
 Result<std::vector<Pid>> find_targets(Os& os, const TargetSelector& selector,
                                       const SelectorRoots& roots) {
-  std::vector<Pid> found;
-  switch (selector.by) {
-    case TargetSelector::By::kPid:
-      if (os.read_file(fmt::format("{}/{}/comm", roots.proc, selector.pid))) {
-        found.push_back(selector.pid);
-      }
-      break;
-    case TargetSelector::By::kCommand: found = find_named(os, roots.proc, selector.name); break;
-    case TargetSelector::By::kCgroup:
-      if (!add_members(os, roots.cgroup + selector.name, found)) {
-        return fail(Errc::kInvalidArgument,
-                    fmt::format("find {}: there is no such control group under {}; write its path "
-                                "from there",
-                                text_of(selector), roots.cgroup));
-      }
-      break;
-    case TargetSelector::By::kTree: found = find_tree(os, roots.proc, selector.pid); break;
-    case TargetSelector::By::kContainer: {
-      auto inside = find_in_container(os, roots.proc, selector);
-      GPREEMPT_TRY(inside);
-      found = *std::move(inside);
-      break;
-    }
-  }
+  auto meant = find_meant(os, selector, roots);
+  GPREEMPT_TRY(meant);
+  std::vector<Pid> found = *std::move(meant);
   // A controller is never its own target.
   const auto self = os.read_link(roots.proc + "/self");
   const auto own = self ? read_pid(*self) : std::nullopt;

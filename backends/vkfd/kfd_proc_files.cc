@@ -13,6 +13,7 @@
 
 #include "backends/kfd/os.h"
 #include "backends/kfd/whole_number.h"
+#include "backends/sim/gpu/parameters.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
 #include "core/event.h"

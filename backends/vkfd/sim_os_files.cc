@@ -154,6 +154,13 @@ SysResult<std::string> SimOs::read_link(const std::string& path) {
   if (path == "/proc/self") {
     return fmt::format("{}", local_pid());
   }
+  // PROC_PID_INIT_INO and PROC_CGROUP_INIT_INO of include/linux/proc_ns.h, and one of its own.
+  if (path == "/proc/self/ns/pid") {
+    return std::string(apart_ ? "pid:[4026532001]" : "pid:[4026531836]");
+  }
+  if (path == "/proc/self/ns/cgroup") {
+    return std::string("cgroup:[4026531835]");
+  }
   // There are no other links: what is there is something else.
   const auto text = machine_.files().read(path);
   return sys_fail(!text && text.error().number == ENOENT ? ENOENT : EINVAL);

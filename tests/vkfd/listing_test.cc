@@ -15,6 +15,7 @@
 #include "backends/kfd/activity.h"
 #include "backends/kfd/discovery/queue_listing.h"
 #include "backends/kfd/kfd_backend.h"
+#include "backends/kfd/target_selector.h"
 #include "backends/vkfd/sim_os.h"
 #include "core/backend.h"
 #include "core/checked_backend.h"
@@ -85,6 +86,25 @@ TEST(QueueListingOnTheModel, IsRepeatedUntilTheUserEndsIt) {
     EXPECT_EQ(queues, (std::vector<std::size_t>{1, 1, 2, 2}));
     // The last look began six seconds after the first, and takes the time between two reads.
     EXPECT_EQ(os->now() - begin, std::chrono::milliseconds(6005));
+  }));
+}
+
+TEST(QueueListingOnTheModel, SaysWhatAContainerCannotTell) {
+  ASSERT_TRUE(run([] {
+    Rig rig;
+    const Pid pid = rig.system().launch(training(1)).value();
+    rig.system().start();
+    constexpr bool kApart = true;
+    const auto os = rig.os().fork(kApart);
+    const QueueListing listing = kfd::list_queues(*os, {.pids = {pid}}).value();
+    ASSERT_EQ(listing.queues.size(), 1U);
+    ASSERT_EQ(listing.notes.size(), 1U);
+    EXPECT_NE(listing.notes[0].find("--pid=host"), std::string::npos);
+    EXPECT_EQ(listing.processes.at(pid).name, "");
+    EXPECT_EQ(listing.queues[0].activity, std::nullopt);
+    EXPECT_EQ(
+        kfd::list_queues(*os, {.selectors = {kfd::parse_target("tree:1").value()}}).error().code,
+        Errc::kNotPermitted);
   }));
 }
 

@@ -166,10 +166,11 @@ Result<std::vector<KfdProcess>> list_kfd_processes(Os& os, const DiscoveryRoots&
     KfdProcess process{.pid = pid};
     auto gpus = gpus_of(os, roots.sysfs, pid);
     GPREEMPT_TRY(gpus);
-    if (!gpus->has_value()) {
+    std::optional<std::vector<GpuId>>& known = *gpus;
+    if (!known) {
       continue;
     }
-    process.gpus = **std::move(gpus);
+    process.gpus = *std::move(known);
     auto queues = scan_queues(os, roots.sysfs, pid);
     GPREEMPT_TRY(queues);
     process.queues = *std::move(queues);

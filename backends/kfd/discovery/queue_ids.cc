@@ -37,15 +37,16 @@ Likeness likeness_of(const Entry& entry) {
 }
 
 /// Names those whose ring a snapshot has.
-void name_by_ring(const ProcessQueues& queues, std::vector<QueueName>& names) {
+void name_by_ring(std::span<const UnnamedQueue> newest_first, std::span<const Entry> known,
+                  std::vector<QueueName>& names) {
   for (std::size_t i = 0; i < names.size(); ++i) {
-    const UnnamedQueue& queue = queues.newest_first[i];
+    const UnnamedQueue& queue = newest_first[i];
     const auto has_ring = [&](const Entry& entry) {
       return entry.ring_base_address != 0 && entry.ring_base_address == queue.ring_base &&
              likeness_of(entry) == likeness_of(queue);
     };
-    if (std::ranges::count_if(*queues.known, has_ring) == 1) {
-      names[i] = {.id = std::ranges::find_if(*queues.known, has_ring)->queue_id,
+    if (std::ranges::count_if(known, has_ring) == 1) {
+      names[i] = {.id = std::ranges::find_if(known, has_ring)->queue_id,
                   .basis = IdBasis::kExact,
                   .reason = "the snapshot has a queue with this ring",
                   .candidates = {}};
@@ -54,22 +55,23 @@ void name_by_ring(const ProcessQueues& queues, std::vector<QueueName>& names) {
 }
 
 /// The two lists are not of the same queues.
-bool differ(const ProcessQueues& queues) {
-  std::multiset<Likeness> listed;
-  std::multiset<Likeness> known;
-  for (const UnnamedQueue& queue : queues.newest_first) {
-    listed.insert(likeness_of(queue));
+bool differ(std::span<const UnnamedQueue> newest_first, std::span<const Entry> known) {
+  std::multiset<Likeness> of_listed;
+  std::multiset<Likeness> of_known;
+  for (const UnnamedQueue& queue : newest_first) {
+    of_listed.insert(likeness_of(queue));
   }
-  for (const Entry& entry : *queues.known) {
-    known.insert(likeness_of(entry));
+  for (const Entry& entry : known) {
+    of_known.insert(likeness_of(entry));
   }
-  return listed != known;
+  return of_listed != of_known;
 }
 
 /// Names those that are alone of their kind, and notes for the others which ids are left.
-void name_by_likeness(const ProcessQueues& queues, std::vector<QueueName>& names) {
+void name_by_likeness(std::span<const UnnamedQueue> newest_first, std::span<const Entry> known,
+                      std::vector<QueueName>& names) {
   std::map<Likeness, std::vector<std::uint32_t>> left;
-  for (const Entry& entry : *queues.known) {
+  for (const Entry& entry : known) {
     const bool is_named = std::ranges::any_of(
         names, [&](const QueueName& name) { return name.id == entry.queue_id; });
     if (!is_named) {
@@ -80,7 +82,7 @@ void name_by_likeness(const ProcessQueues& queues, std::vector<QueueName>& names
     if (names[i].id) {
       continue;
     }
-    std::vector<std::uint32_t> ids = left[likeness_of(queues.newest_first[i])];
+    std::vector<std::uint32_t> ids = left[likeness_of(newest_first[i])];
     if (ids.size() == 1) {
       names[i] = {.id = ids.front(),
                   .basis = IdBasis::kExact,
@@ -160,18 +162,17 @@ std::string_view to_string(IdBasis basis) {
 
 std::vector<QueueName> name_queues(const ProcessQueues& queues, const DriverKnowledge& driver) {
   std::vector<QueueName> names(queues.newest_first.size());
-  std::string reason;
-  if (queues.known) {
-    name_by_ring(queues, names);
-  }
-  if (!queues.is_settled || (queues.known && differ(queues))) {
-    reason = "the process made or destroyed queues while they were read; look again";
-  } else {
-    if (queues.known) {
-      name_by_likeness(queues, names);
+  bool is_one_picture = queues.is_settled;
+  if (const auto& known = queues.known) {
+    name_by_ring(queues.newest_first, *known, names);
+    is_one_picture = is_one_picture && !differ(queues.newest_first, *known);
+    if (is_one_picture) {
+      name_by_likeness(queues.newest_first, *known, names);
     }
-    reason = objection(queues, names, driver);
   }
+  const std::string reason =
+      is_one_picture ? objection(queues, names, driver)
+                     : "the process made or destroyed queues while they were read; look again";
   for (std::size_t i = 0; i < names.size(); ++i) {
     if (names[i].id) {
       continue;

@@ -8,7 +8,6 @@
 #include <cstdint>
 #include <cstring>
 #include <functional>
-#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -16,6 +15,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/kfd/activity.h"
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/discovery/pid_namespace.h"
 #include "backends/kfd/discovery/queue_activity.h"

@@ -26,44 +26,51 @@
 namespace gpreempt::kfd {
 namespace {
 
-/// Files of debugfs that could not be read.
-struct Unread {
-  std::vector<std::string_view> names;
-  int number = 0;  ///< why the first of them could not
-};
+/// Reads the files of debugfs, and remembers which could not be read.
+class DumpReader {
+ public:
+  DumpReader(Os& os, const std::string& folder) : os_(os), folder_(folder) {}
 
-template <class Dump>
-Result<void> read_dump(Os& os, const std::string& folder, std::string_view name,
-                       Result<Dump> (*parse)(std::string_view, std::string_view),
-                       std::optional<Dump>& into, Unread& unread) {
-  const std::string path = fmt::format("{}/{}", folder, name);
-  const auto text = os.read_file(path);
-  if (!text) {
-    unread.number = unread.names.empty() ? text.error().number : unread.number;
-    unread.names.push_back(name);
+  template <class Dump>
+  Result<void> read(std::string_view name,
+                    Result<Dump> (*parse)(std::string_view, std::string_view),
+                    std::optional<Dump>& into) {
+    const std::string path = fmt::format("{}/{}", folder_, name);
+    const auto text = os_.read_file(path);
+    if (!text) {
+      number_ = unread_.empty() ? text.error().number : number_;
+      unread_.push_back(name);
+      return {};
+    }
+    auto dump = parse(*text, path);
+    if (!dump) {
+      return tl::unexpected<Error>(std::move(dump).error());
+    }
+    into = *std::move(dump);
     return {};
   }
-  auto dump = parse(*text, path);
-  if (!dump) {
-    return tl::unexpected<Error>(std::move(dump).error());
-  }
-  into = *std::move(dump);
-  return {};
-}
+  [[nodiscard]] std::string note() const;
 
-std::string note_of(const Unread& unread, const std::string& folder) {
-  if (unread.names.empty()) {
+ private:
+  Os& os_;
+  const std::string& folder_;
+  std::vector<std::string_view> unread_;
+  int number_ = 0;  ///< why the first of them could not be read
+};
+
+std::string DumpReader::note() const {
+  if (unread_.empty()) {
     return {};
   }
   std::string files;
-  for (const std::string_view name : unread.names) {
+  for (const std::string_view name : unread_) {
     files += fmt::format("{}{}", files.empty() ? "" : ", ", name);
   }
-  const bool is_missing = unread.number == ENOENT;
-  const bool has_mqds = std::ranges::find(unread.names, "mqds") == unread.names.end();
+  const bool is_missing = number_ == ENOENT;
+  const bool has_mqds = std::ranges::find(unread_, "mqds") == unread_.end();
   return fmt::format(
-      "read {}/{{{}}}: {}; {} not shown. {}", folder, files,
-      is_missing ? "there is no such file" : std::strerror(unread.number),
+      "read {}/{{{}}}: {}; {} not shown. {}", folder_, files,
+      is_missing ? "there is no such file" : std::strerror(number_),
       has_mqds ? "what they show is" : "slots, runlist, priorities and activity are",
       is_missing ? "Mount debugfs (`mount -t debugfs none /sys/kernel/debug`), give it to the "
                    "container (`-v /sys/kernel/debug:/sys/kernel/debug:ro`) or save these files "
@@ -98,14 +105,14 @@ Result<QueueReading> read_queue_sources(Os& os, const DiscoveryRoots& roots) {
   if (!before && before.error().code != Errc::kNoSuchDevice) {
     return tl::unexpected<Error>(std::move(before).error());
   }
-  Unread unread;
-  GPREEMPT_TRY(read_dump(os, roots.debugfs, "mqds", debugfs::parse_mqds, sources.mqds, unread));
+  DumpReader reader(os, roots.debugfs);
+  GPREEMPT_TRY(reader.read("mqds", debugfs::parse_mqds, sources.mqds));
   if (!before && !sources.mqds) {
     return tl::unexpected<Error>(std::move(before).error());
   }
-  GPREEMPT_TRY(read_dump(os, roots.debugfs, "hqds", debugfs::parse_hqds, sources.hqds, unread));
-  GPREEMPT_TRY(read_dump(os, roots.debugfs, "rls", debugfs::parse_rls, sources.rls, unread));
-  reading.note = note_of(unread, roots.debugfs);
+  GPREEMPT_TRY(reader.read("hqds", debugfs::parse_hqds, sources.hqds));
+  GPREEMPT_TRY(reader.read("rls", debugfs::parse_rls, sources.rls));
+  reading.note = reader.note();
   sources.driver = know_driver(os);
   if (!before) {
     return reading;

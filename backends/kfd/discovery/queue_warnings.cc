@@ -99,20 +99,24 @@ std::vector<QueueWarning> queue_warnings(std::span<const QueueRow> rows,
   for (const QueueRow& row : rows) {
     by_pid[row.pid].push_back(&row);
   }
+  std::map<Pid, Pid> tracers;
+  for (const KfdProcess& process : processes) {
+    if (process.tracer != Pid(0)) {
+      tracers.emplace(process.pid, process.tracer);
+      by_pid[process.pid];
+    }
+  }
   std::vector<QueueWarning> warnings;
   for (const auto& [pid, of_process] : by_pid) {
     warn_of_process(pid, of_process, warnings);
-  }
-  for (const KfdProcess& process : processes) {
-    if (process.tracer != Pid(0)) {
+    if (const auto tracer = tracers.find(pid); tracer != tracers.end()) {
       warnings.push_back(
-          {.pid = process.pid,
+          {.pid = pid,
            .text = fmt::format("pid {} is traced by thread {}: a second debugger is refused "
                                "(EPERM) until that one lets go",
-                               process.pid, process.tracer)});
+                               pid, tracer->second)});
     }
   }
-  std::ranges::stable_sort(warnings, {}, &QueueWarning::pid);
   return warnings;
 }
 
