@@ -12,6 +12,7 @@
 #include "cli/queues_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
+#include "cli/soak_options.h"
 #include "cli/suspend_options.h"
 #include "cli/validate_options.h"
 #include "cli/watchdog_options.h"
@@ -26,8 +27,8 @@ struct Printout {
 
 using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
                              ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
-                             SuspendCommandOptions, ResumeCommandOptions, RescueCommandOptions,
-                             WatchdogCommandOptions>;
+                             SoakOptions, SuspendCommandOptions, ResumeCommandOptions,
+                             RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -26,6 +26,8 @@
 #include "cli/rescue_options.h"
 #include "cli/run_command.h"
 #include "cli/run_options.h"
+#include "cli/soak_command.h"
+#include "cli/soak_options.h"
 #include "cli/suspend_command.h"
 #include "cli/suspend_options.h"
 #include "cli/validate_command.h"
@@ -59,6 +61,7 @@ using gpreempt::cli::QueuesOptions;
 using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
+using gpreempt::cli::SoakOptions;
 using gpreempt::cli::SuspendCommandOptions;
 using gpreempt::cli::ValidateOptions;
 using gpreempt::cli::WatchdogCommandOptions;
@@ -94,6 +97,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const RescueCommandOptions& options) const {
     return gpreempt::cli::rescue_command(options);
+  }
+  Result<ExitCode> operator()(const SoakOptions& options) const {
+    return gpreempt::cli::soak_command(options);
   }
   Result<ExitCode> operator()(const SuspendCommandOptions& options) const {
     return gpreempt::cli::suspend_command(options);

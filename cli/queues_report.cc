@@ -18,7 +18,6 @@
 #include "backends/kfd/discovery/queue_listing.h"
 #include "backends/kfd/discovery/queue_slots.h"
 #include "backends/kfd/discovery/queue_warnings.h"
-#include "cli/size_text.h"
 #include "cli/table.h"
 #include "core/event.h"
 #include "core/ids.h"

@@ -29,6 +29,7 @@ Examples:
   gpreempt models show mi308x           a model's numbers, and which of them matter
   gpreempt validate                     the model against what is published
   gpreempt conformance                  the modelled driver against what real ones answered
+  gpreempt soak                         random runs in which things go wrong
   gpreempt decode hqds FILE             which queue is in which hardware slot
   gpreempt suspend 4711 --for 30s       keeps a process off the GPU for a while
   gpreempt rescue 4711                  frees a process that a controller left behind

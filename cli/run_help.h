@@ -8,6 +8,8 @@ namespace gpreempt::cli {
 
 extern const std::string_view kVersion;
 extern const std::string_view kVersionLine;
+/// The version and the commit that this was built from, as far as the build could tell.
+extern const std::string_view kBuiltFrom;
 extern const std::string_view kToolSummary;
 extern const std::string_view kToolFooter;
 extern const std::string_view kRunSummary;

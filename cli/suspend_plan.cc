@@ -17,7 +17,6 @@
 #include "backends/kfd/queue_type.h"
 #include "backends/kfd/target_selector.h"
 #include "backends/kfd/topology.h"
-#include "cli/size_text.h"
 #include "cli/suspend_options.h"
 #include "cli/table.h"
 #include "core/error.h"

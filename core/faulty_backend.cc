@@ -186,10 +186,10 @@ void FaultyBackend::let_out() {
       if (auto* const done = std::get_if<ControlDone>(&event.what)) {
         done->done = event.at;
       }
-      ready_.push_back(std::move(event));
+      const auto after = std::ranges::upper_bound(ready_, event.at, {}, &Event::at);
+      ready_.insert(after, std::move(event));
     }
     held_.erase(first);
-    std::ranges::stable_sort(ready_, {}, &Event::at);
   }
 }
 

@@ -9,6 +9,7 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <vector>
 
 #include "backends/sim/kfd_model/personality.h"
@@ -121,7 +122,9 @@ std::vector<WorldFault> draw_faults(Draw& draw, const SoakPlan& plan) {
                       .at = draw.up_to(plan.length),
                       .tenant = draw.between(0, tenants - 1)});
   }
-  std::ranges::stable_sort(faults, {}, &WorldFault::at);
+  std::ranges::sort(faults, {}, [](const WorldFault& fault) {
+    return std::tuple(fault.at, fault.kind, fault.tenant);
+  });
   return faults;
 }
 
