@@ -164,6 +164,7 @@ std::size_t Scheduler::State::settle(TrackedTarget& target, std::size_t item, Ou
         queue.phase = QueuePhase::kSuspended;
       } else {
         queue.phase = QueuePhase::kRunning;
+        queue.uncertain = false;
         queue.resume_failures = 0;
       }
       break;
@@ -173,7 +174,8 @@ std::size_t Scheduler::State::settle(TrackedTarget& target, std::size_t item, Ou
   return position + 1;
 }
 
-/// Takes an item of a refused call back. Returns where to look for the next item's queue.
+/// Takes an item of a refused call back: the queue is as before, unless its lease has ended
+/// meanwhile. Returns where to look for the next item's queue.
 std::size_t Scheduler::State::restore(TrackedTarget& target, std::size_t item, std::size_t hint) {
   const FlightItem& asked = target.flight.items[item];
   ++members[target.members[asked.slot]].flying.failed;
@@ -181,14 +183,17 @@ std::size_t Scheduler::State::restore(TrackedTarget& target, std::size_t item, s
   if (position == target.queues.size()) {
     return hint;  // it went away meanwhile
   }
-  target.queues[position].phase = asked.before;
-  target.queues[position].uncertain = asked.was_uncertain;
+  TrackedQueue& queue = target.queues[position];
+  const bool expired = queue.uncertain;
+  queue.phase = expired ? QueuePhase::kRunning : asked.before;
+  queue.uncertain = !expired && asked.was_uncertain;
   return position + 1;
 }
 
 /// A failed step leaves the queue off, whatever was asked for.
 void Scheduler::State::failed(TrackedTarget& target, TrackedQueue& queue, ControlKind kind) {
   queue.phase = QueuePhase::kSuspended;
+  queue.uncertain = false;
   if (kind == ControlKind::kResume) {
     ++queue.resume_failures;
   }
@@ -258,8 +263,8 @@ void Scheduler::State::lease_expired(const LeaseExpired& event) {
       queue.phase = QueuePhase::kRunning;
       queue.uncertain = false;
       queue.resume_failures = 0;
-    } else if (queue.phase == QueuePhase::kSuspending) {
-      queue.uncertain = true;
+    } else if (is_changing(queue.phase)) {
+      queue.uncertain = true;  // until the request says more
     }
   }
 }

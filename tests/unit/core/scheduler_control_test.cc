@@ -291,6 +291,34 @@ TEST(SchedulerLeaseTest, RenewsASuspensionWhoseLeaseMayHaveEndedInFlight) {
   EXPECT_TRUE(rig.scheduler.quiescent());
 }
 
+TEST(SchedulerLeaseTest, QueueWhoseLeaseEndedUnderARefusedResumeRuns) {
+  const Error refused{.code = Errc::kBusy, .sys_errno = 1, .what = "no"};
+  SchedulerRig rig;
+  rig.small_world();
+  rig.busy();
+  rig.complete(kOffline);
+  EXPECT_THAT(only_action(rig.idle(), ControlKind::kResume), ElementsAre(1));
+  rig.feed(LeaseExpired{kOffline, {QueueId(1)}});
+  rig.complete(kOffline, Outcome::kError, {}, refused);
+  EXPECT_TRUE(rig.scheduler.quiescent());
+  // And it is one to suspend when there is a reason again.
+  EXPECT_THAT(only_action(rig.busy(), ControlKind::kSuspend), ElementsAre(1));
+}
+
+TEST(SchedulerLeaseTest, QueueWhoseLeaseEndedUnderARefusedRenewalRuns) {
+  const Error refused{.code = Errc::kBusy, .sys_errno = 1, .what = "no"};
+  SchedulerRig rig;
+  rig.small_world();
+  rig.busy();
+  rig.feed(LeaseExpired{kOffline, {QueueId(1)}});
+  rig.complete(kOffline);  // off, or not: it is asked for again
+  ASSERT_TRUE(rig.in_flight(kOffline));
+  rig.feed(LeaseExpired{kOffline, {QueueId(1)}});
+  rig.complete(kOffline, Outcome::kError, {}, refused);
+  EXPECT_THAT(rig.idle().items, IsEmpty());
+  EXPECT_TRUE(rig.scheduler.quiescent());
+}
+
 TEST(SchedulerLeaseTest, IgnoresQueuesItDoesNotKnow) {
   SchedulerRig rig;
   rig.small_world();
