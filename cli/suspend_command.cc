@@ -21,6 +21,7 @@
 #include "core/error.h"
 #include "core/time.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
+#include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/rooted_os.h"
@@ -179,6 +180,13 @@ Result<ExitCode> suspend_command(const SuspendCommandOptions& options) {
   kfd::LinuxOs os;
   GPREEMPT_TRY(check_sysroot(os, options.sysroot));
   kfd::RootedOs rooted(os, options.sysroot);
+  const bool is_plan_only = options.dry_run || !options.sysroot.empty();
+  // Before anything is read of them, so that it is these whom the plan is about.
+  const auto held =
+      is_plan_only ? Result<std::vector<kfd::StableProcess>>() : hold_all(os, options.targets);
+  if (!held) {
+    return tl::unexpected<Error>(held.error());
+  }
   const auto plan = make_plan(rooted, options);
   GPREEMPT_TRY(plan);
   const bool is_json = options.format == OutputFormat::kJson;
@@ -193,7 +201,7 @@ Result<ExitCode> suspend_command(const SuspendCommandOptions& options) {
   } else {
     GPREEMPT_TRY(print(plan_text(*plan, options)));
   }
-  const auto report = run_suspend(os, *plan, options);
+  const auto report = run_suspend(os, *plan, options, *held);
   GPREEMPT_TRY(report);
   GPREEMPT_TRY(print(is_json ? suspend_json(*plan, options, &*report) : hold_text(*report)));
   return report->end == kfd::HoldReport::End::kAnomaly ? ExitCode::kEnvironment : ExitCode::kOk;

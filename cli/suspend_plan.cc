@@ -4,12 +4,14 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/discovery/kfd_process.h"
+#include "backends/kfd/discovery/queue_warnings.h"
 #include "backends/kfd/hold/blast_radius.h"
 #include "backends/kfd/hold/hold.h"
 #include "backends/kfd/observed_queues.h"
@@ -53,6 +55,26 @@ Result<void> check_target(const kfd::KfdProcess& target, const SuspendCommandOpt
                             target.pid, target.pid));
   }
   return {};
+}
+
+/// What its user should know of the choice.
+void warn(const kfd::KfdProcess& target, const SuspendCommandOptions& options,
+          std::vector<std::string>& warnings) {
+  std::vector<QueueRole> all;
+  std::vector<QueueRole> chosen;
+  for (const auto& queue : target.queues) {
+    all.push_back(role_of(queue));
+    if (is_meant(queue, options)) {
+      chosen.push_back(all.back());
+    }
+  }
+  for (const auto& warning :
+       {kfd::warn_of_choice(target.pid, chosen, all),
+        options.queues.empty() ? kfd::warn_of_sdma(target.pid, all) : std::nullopt}) {
+    if (warning) {
+      warnings.push_back(*warning);
+    }
+  }
 }
 
 std::string hex(GpuId id) { return fmt::format("{:x}", id.value()); }
@@ -138,6 +160,7 @@ Result<SuspendPlan> make_plan(kfd::Os& os, const SuspendCommandOptions& options)
   }
   for (const kfd::KfdProcess& target : plan.targets) {
     GPREEMPT_TRY(check_target(target, options));
+    warn(target, options, plan.warnings);
   }
   std::vector<Pid> targets(plan.targets.size());
   std::ranges::transform(plan.targets, targets.begin(), &kfd::KfdProcess::pid);
@@ -178,7 +201,11 @@ std::string plan_text(const SuspendPlan& plan, const SuspendCommandOptions& opti
                      is_meant(queue, options) ? "suspended" : "left on"});
     }
   }
-  return table.render(0) + radius_text(plan);
+  std::string text = table.render(0) + radius_text(plan);
+  for (const std::string& warning : plan.warnings) {
+    text += "warning: " + warning + "\n";
+  }
+  return text;
 }
 
 }  // namespace gpreempt::cli

@@ -140,6 +140,7 @@ std::string suspend_json(const SuspendPlan& plan, const SuspendCommandOptions& o
     }
     json["targets"].push_back(std::move(each));
   }
+  json["warnings"] = plan.warnings;
   json["radius"] = radius_json(plan);
   json["end"] = report == nullptr ? HoldJson() : HoldJson(std::string(to_string(report->end)));
   json["anomaly"] =

@@ -75,7 +75,9 @@ TEST_F(SuspendVerb, PlanShowsWhatIsTakenOffAndWhatIsLeft) {
             "preempts\n"
             "  GPU f7bc of hive 1234: by each suspend and resume\n"
             "disturbs\n"
-            "  nobody else\n");
+            "  nobody else\n"
+            "warning: pid 4711: its SDMA queue is not suspended with its compute queues: its "
+            "copies go on\n");
 }
 
 TEST_F(SuspendVerb, PlanNamesBystandersUnlessTheUserDid) {
@@ -125,6 +127,13 @@ TEST_F(SuspendVerb, SdmaQueueIsTakenOffOnlyByItsId) {
   const Finished finished = run("suspend", "4711 --queue 2");
   EXPECT_NE(finished.out.find("sdma  1 MiB  suspended"), std::string::npos) << finished.out;
   EXPECT_NE(finished.out.find("user  1 MiB    left on"), std::string::npos) << finished.out;
+}
+
+TEST_F(SuspendVerb, ChoiceOfAnInternalQueueOnlyIsWarnedOf) {
+  const Finished finished = run("suspend", "4711 --queue 0");
+  EXPECT_NE(finished.out.find("warning: only 1 internal queue of pid 4711 would be suspended"),
+            std::string::npos)
+      << finished.out;
 }
 
 TEST_F(SuspendVerb, LauncherThatUsesNoGpuIsLeftOutBesideItsWorkers) {

@@ -49,7 +49,9 @@ Result<HoldReport> Holder::run() {
   }
   for (Target& target : targets_) {
     answer(target, {});  // it runs again
-    os_.close(target.pidfd);
+    if (target.owns_pidfd) {
+      os_.close(target.pidfd);
+    }
   }
   GPREEMPT_TRY(held);
   GPREEMPT_TRY(closed);
@@ -60,8 +62,10 @@ Result<HoldReport> Holder::run() {
 // ---- attaching
 
 Result<void> Holder::attach_all() {
-  for (const Pid pid : options_.targets) {
-    const auto pidfd = os_.open_pidfd(pid);
+  for (std::size_t i = 0; i < options_.targets.size(); ++i) {
+    const Pid pid = options_.targets[i];
+    const bool is_ours = options_.pidfds.empty();
+    const auto pidfd = is_ours ? os_.open_pidfd(pid) : SysResult<Fd>(options_.pidfds.at(i));
     if (!pidfd) {
       return fail(Errc::kProcessExited,
                   fmt::format("attach to pid {}: {}", pid, std::strerror(pidfd.error().number)),
@@ -70,6 +74,7 @@ Result<void> Holder::attach_all() {
     targets_.push_back({.pid = pid,
                         .id = {},
                         .pidfd = *pidfd,
+                        .owns_pidfd = is_ours,
                         .in_flight = std::nullopt,
                         .to_suspend = {},
                         .to_resume = {},

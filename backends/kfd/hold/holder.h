@@ -33,6 +33,7 @@ class Holder {
     Pid pid;
     TargetId id;
     Fd pidfd = kNoFd;  ///< opened before the attach: whom the user named
+    bool owns_pidfd = true;
     bool attached = false;
     bool exited = false;
     bool released = false;  ///< asked for: what is made from now on runs
