@@ -16,6 +16,9 @@ namespace gpreempt::kfd {
 /// nullopt: /proc does not say.
 [[nodiscard]] std::optional<bool> has_initial_pids(Os& os);
 
+/// Where sysfs lists the queues of a process, a folder by the name of each id.
+[[nodiscard]] std::string queue_folder(const std::string& sysfs_root, Pid pid);
+
 /// The queues of a process as sysfs shows them, highest id first: id, GPU, ring size and kind; no
 /// addresses. A process that has not opened the device has none. A queue that goes meanwhile is
 /// left out. Errors: kParse (a text that it does not know), kIo.
