@@ -8,6 +8,7 @@ option(GPREEMPT_STATIC "Link every program statically, for a machine with nothin
 # Most of a file's compile time is templates that its neighbours need as well. Off where each file must stand alone.
 option(GPREEMPT_UNITY "Compile the files of a folder together, 8 at a time" ON)
 option(GPREEMPT_FUZZ "Build the fuzzers (needs clang)" OFF)
+option(GPREEMPT_MUTANTS "Build in the seeded defects that ci/mutants switches on, one at a time (needs GPREEMPT_TESTS)" OFF)
 set(GPREEMPT_SANITIZE "" CACHE STRING "Sanitizers for every target, e.g. address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)

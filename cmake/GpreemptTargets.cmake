@@ -31,6 +31,13 @@ if(GPREEMPT_FUZZ)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+if(GPREEMPT_MUTANTS)
+  if(NOT GPREEMPT_TESTS)
+    message(FATAL_ERROR "GPREEMPT_MUTANTS: the defects are for the tests; set GPREEMPT_TESTS=ON")
+  endif()
+  add_compile_definitions(GPREEMPT_MUTANTS)
+endif()
+
 if(GPREEMPT_STATIC)
   if(GPREEMPT_HAS_SIM)
     message(FATAL_ERROR "GPREEMPT_STATIC: SimGrid is a shared library; set GPREEMPT_WITH_SIM=OFF")

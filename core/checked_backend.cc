@@ -19,6 +19,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt {
@@ -94,7 +95,7 @@ Result<TargetId> CheckedBackend::attach(Pid pid, AttachMode mode) {
   GPREEMPT_TRY(check_open("attach"));
   const bool attached = std::any_of(targets_.begin(), targets_.end(),
                                     [&](const auto& entry) { return entry.second.pid == pid; });
-  if (attached) {
+  if (attached && !GPREEMPT_MUTANT("attached-twice")) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("attach to pid {}: it is already attached; detach it first", pid));
   }
@@ -142,7 +143,7 @@ Result<RequestId> CheckedBackend::control(TargetId target, std::span<const Queue
     return fail(sound.error().code,
                 fmt::format("{} on target {}: {}", operation, target, sound.error().what));
   }
-  if ((*found)->in_flight) {
+  if ((*found)->in_flight && !GPREEMPT_MUTANT("two-in-flight")) {
     return fail(Errc::kBusy, fmt::format("{} on target {}: a request is in flight; wait for it",
                                          operation, target));
   }
@@ -175,7 +176,7 @@ Result<void> CheckedBackend::check_ids(std::string_view operation, TargetId targ
   }
   const auto foreign =
       std::find_if(ids.begin(), ids.end(), [&](QueueId id) { return !owns(target, id); });
-  if (foreign != ids.end()) {
+  if (foreign != ids.end() && !GPREEMPT_MUTANT("foreign-queue-named")) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("{} on target {}: queue {} is not one of its queues; use the ids of "
                             "its events",

@@ -11,6 +11,7 @@
 
 #include "core/backend.h"
 #include "core/error.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt {
@@ -49,7 +50,8 @@ struct Flaw {
   }
   std::string operator()(const CuMask& each) const {
     for (const GpuInfo& gpu : gpus) {
-      if (!each.words.empty() && !leaves_every_xcc_a_cu(each.words, gpu)) {
+      if (!each.words.empty() && !leaves_every_xcc_a_cu(each.words, gpu) &&
+          !GPREEMPT_MUTANT("starving-mask")) {
         return fmt::format(
             "the mask leaves an XCC of GPU {} without a CU, on which the queue "
             "would hang; bit b belongs to XCC b modulo {}",
@@ -77,7 +79,8 @@ struct Flaw {
 
 Result<void> check_control(const Control& control, std::span<const GpuInfo> gpus) {
   const Duration lease = lease_of(control);
-  if (lease < Duration::zero() || (stops_work(control) && lease == Duration::zero())) {
+  if (lease < Duration::zero() ||
+      (stops_work(control) && lease == Duration::zero() && !GPREEMPT_MUTANT("endless-lease"))) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("a lease of {} ns is not positive; every suspension needs an end",
                             to_ns(lease)));

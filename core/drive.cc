@@ -12,6 +12,7 @@
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/mechanism.h"
+#include "core/mutant.h"
 #include "core/scheduler.h"
 #include "core/time.h"
 
@@ -34,7 +35,8 @@ class Loop {
 
   /// Serves one event or deadline. Returns whether there was an event.
   Result<bool> turn(Instant until) {
-    const Instant deadline = std::min(until, scheduler_.deadline());
+    const Instant deadline =
+        GPREEMPT_MUTANT("policy-deadline-missed") ? until : std::min(until, scheduler_.deadline());
     const Result<std::optional<Event>> next = backend_.next_event(deadline);
     if (!next) {
       return tl::unexpected<Error>(next.error());

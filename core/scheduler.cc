@@ -14,6 +14,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/policy.h"
 #include "core/scheduler_state.h"
 #include "core/time.h"
@@ -183,7 +184,7 @@ void Scheduler::shut_down(Instant now, Actions& out) {
   state.shutting_down = true;
   for (std::uint32_t i = 0; i < state.members.size(); ++i) {
     MemberView& member = state.member_views[i];
-    if (member.current == Verdict::kSuspend) {
+    if (member.current == Verdict::kSuspend && !GPREEMPT_MUTANT("shut-down-keeps-off")) {
       member.current = Verdict::kRun;
       member.since = now;
       state.record(

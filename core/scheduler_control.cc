@@ -7,6 +7,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/scheduler.h"
 #include "core/scheduler_state.h"
 #include "core/time.h"
@@ -259,7 +260,7 @@ void Scheduler::State::lease_expired(const LeaseExpired& event) {
       continue;
     }
     TrackedQueue& queue = target->queues[position];
-    if (queue.phase == QueuePhase::kSuspended) {
+    if (queue.phase == QueuePhase::kSuspended && !GPREEMPT_MUTANT("expired-lease-forgotten")) {
       queue.phase = QueuePhase::kRunning;
       queue.uncertain = false;
       queue.resume_failures = 0;

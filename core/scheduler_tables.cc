@@ -7,6 +7,7 @@
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/mechanism.h"
+#include "core/mutant.h"
 #include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/scheduler_state.h"
@@ -60,7 +61,9 @@ void Scheduler::State::enrol(std::uint32_t target, TrackedQueue& queue) {
     update_presence(owner, queue.gpu, true);
     return;
   }
-  mark_dirty(owner);
+  if (!GPREEMPT_MUTANT("late-queue-not-wanted")) {
+    mark_dirty(owner);
+  }
   const auto on_gpu =
       std::find_if(owner.members.begin(), owner.members.end(),
                    [&](std::uint32_t member) { return member_views[member].gpu == queue.gpu; });
@@ -214,7 +217,9 @@ void Scheduler::State::update_busy(TrackedTarget& target, Instant now) {
     return;
   }
   std::uint32_t& busy_targets = tenants[target.tenant].busy_targets;
-  busy_targets = busy ? busy_targets + 1 : busy_targets - 1;
+  busy_targets = busy                                      ? busy_targets + 1
+                 : GPREEMPT_MUTANT("one-idle-is-all-idle") ? 0
+                                                           : busy_targets - 1;
   TenantView& view = tenant_views[target.tenant];
   if (view.busy == (busy_targets > 0)) {
     return;

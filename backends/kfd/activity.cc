@@ -12,6 +12,7 @@
 
 #include "backends/kfd/os.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 
 namespace gpreempt::kfd {
 namespace {
@@ -40,7 +41,7 @@ SysResult<Number> read_number(Os& os, Pid pid, std::uint64_t address) {
 
 /// Whether the packet before `write` is done.
 SysResult<Activity> last_packet(Os& os, Pid pid, const RingPlace& place, std::uint64_t write) {
-  if (write == 0) {
+  if (write == 0 || GPREEMPT_MUTANT("signal-not-read")) {
     return Activity::kIdle;
   }
   const std::uint64_t packets = place.ring_bytes / kPacketBytes;
@@ -104,8 +105,9 @@ SysResult<Activity> ActivityMeter::poll(Os& os, Pid pid) {
       ring.verdict.reset();
     }
     const bool is_read = seen_[i].read == seen_[i].write;
-    const auto activity =
-        is_read && (is_same || is_first) ? judge(os, pid, ring, seen_[i].write) : Activity::kBusy;
+    const auto activity = is_read && (is_same || is_first || GPREEMPT_MUTANT("idle-after-one-poll"))
+                              ? judge(os, pid, ring, seen_[i].write)
+                              : Activity::kBusy;
     if (!activity) {
       return activity;
     }

@@ -18,6 +18,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 
 namespace gpreempt::kfd {
 namespace {
@@ -30,10 +31,13 @@ std::uint64_t address_of(const void* object) {
 }
 
 Outcome decode(std::uint32_t sent, std::uint32_t returned) {
-  if ((returned & abi::kQueueIdMask) != sent || (returned & abi::kQueueError) != 0) {
+  if ((returned & abi::kQueueIdMask) != sent ||
+      ((returned & abi::kQueueError) != 0 && !GPREEMPT_MUTANT("error-bit-ignored"))) {
     return Outcome::kError;
   }
-  return (returned & abi::kQueueInvalid) != 0 ? Outcome::kInvalid : Outcome::kOk;
+  return (returned & abi::kQueueInvalid) != 0 && !GPREEMPT_MUTANT("invalid-bit-ignored")
+             ? Outcome::kInvalid
+             : Outcome::kOk;
 }
 
 std::vector<Outcome> decode(std::span<const std::uint32_t> sent,
@@ -70,9 +74,10 @@ SysResult<long> DbgTrap::call(abi::TrapOp op, abi::TrapArgs& args, Fill fill) {
     const int number = result ? 0 : result.error().number;
     const bool by_leader = thread == target_.value();
     if (number == ESRCH && by_leader) {
-      thread = other_thread();
+      thread = GPREEMPT_MUTANT("leader-only-asked") ? thread : other_thread();
     }
-    if (number != EINTR && (number != ESRCH || !by_leader || thread == target_.value())) {
+    if ((number != EINTR || GPREEMPT_MUTANT("eintr-not-retried")) &&
+        (number != ESRCH || !by_leader || thread == target_.value())) {
       return result;
     }
   }
@@ -147,7 +152,7 @@ SysResult<std::vector<abi::QueueSnapshotEntry>> DbgTrap::snapshot() {
       return tl::unexpected<SysError>(result.error());
     }
     const std::size_t count = args.snapshot.num_queues;
-    const bool fits = count <= entries.size();
+    const bool fits = count <= entries.size() || GPREEMPT_MUTANT("snapshot-not-grown");
     capacity_ = std::max(capacity_, count + kSnapshotSlack);
     if (fits) {
       entries.resize(count);
@@ -162,7 +167,9 @@ SysResult<std::vector<Outcome>> DbgTrap::suspend(std::span<const std::uint32_t> 
   std::vector<std::uint32_t> array;
   abi::TrapArgs args;
   const auto result = call(abi::TrapOp::kSuspendQueues, args, [&](abi::TrapArgs& fresh) {
-    array.assign(ids.begin(), ids.end());
+    if (array.empty() || !GPREEMPT_MUTANT("outcome-bits-kept")) {
+      array.assign(ids.begin(), ids.end());
+    }
     fresh.suspend = {.exception_mask = 0,
                      .queue_array_ptr = address_of(array.data()),
                      .num_queues = static_cast<std::uint32_t>(array.size()),

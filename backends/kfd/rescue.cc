@@ -17,6 +17,7 @@
 #include "backends/kfd/tracee.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::kfd {
@@ -63,7 +64,7 @@ class Rescue {
   /// a tracer that runs is left alone: its target is in good hands.
   Result<Rescued> free_untraced() {
     const std::string by = tracer();
-    const bool may_end = by == "0" || !is_running(by);
+    const bool may_end = by == "0" || !is_running(by) || GPREEMPT_MUTANT("rescue-from-the-living");
     if (may_end && trap_.disable() &&
         !waits_in_handshake(os_, options_.proc_root, pid_).value_or(false)) {
       return Rescued{.ended_session = true, .answered_handshake = false};

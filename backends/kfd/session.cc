@@ -23,6 +23,7 @@
 #include "backends/kfd/tracee.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::kfd {
@@ -157,7 +158,7 @@ std::optional<Error> Session::set_up() {
   if (auto seized = tracee_.seize(); !seized) {
     return std::move(seized).error();
   }
-  if (!is_alive()) {
+  if (!is_alive() && !GPREEMPT_MUTANT("reused-pid-attached")) {
     return no_target(ESRCH);  // what was seized is another process, with its number
   }
   if (auto error = enable()) {
@@ -248,7 +249,8 @@ void Session::serve_executed() {
     report(SessionQueueGone{serial});
   }
   enabled_ = false;
-  if (const auto error = enable(); error && error->code != Errc::kProcessExited) {
+  if (const auto error = GPREEMPT_MUTANT("exec-not-enabled") ? std::nullopt : enable();
+      error && error->code != Errc::kProcessExited) {
     rescan_at_ = saturating_add(os_.now(), kRetryAfter);
   }
   tracee_.proceed();
@@ -270,7 +272,7 @@ void Session::serve_driver_events() {
     has_new_queue = has_new_queue || (event->exception_mask & abi::kQueueNew) != 0;
     forward(*event);
   }
-  if (has_new_queue && phase_ == Phase::kServing) {
+  if (has_new_queue && phase_ == Phase::kServing && !GPREEMPT_MUTANT("late-queue-unseen")) {
     if (const auto scanned = rescan(); !scanned) {
       note(scanned.error());
     }
@@ -278,7 +280,8 @@ void Session::serve_driver_events() {
 }
 
 void Session::forward(const abi::TrapQueryEvent& event) {
-  if ((event.exception_mask & abi::kProcessRuntime) != 0) {
+  if ((event.exception_mask & abi::kProcessRuntime) != 0 &&
+      !GPREEMPT_MUTANT("runtime-unanswered")) {
     if (const auto sent = trap_.send_runtime_event(
             {.exception_mask = abi::kProcessRuntime, .gpu_id = 0, .queue_id = 0});
         !sent) {
@@ -286,7 +289,8 @@ void Session::forward(const abi::TrapQueryEvent& event) {
     }
   }
   // A debugger gets exceptions instead of the runtime; this one has no use for them.
-  const std::uint64_t foreign = event.exception_mask & ~kSubscribed;
+  const std::uint64_t foreign =
+      GPREEMPT_MUTANT("foreign-exception-kept") ? 0 : event.exception_mask & ~kSubscribed;
   if (foreign != 0) {
     if (const auto sent = trap_.send_runtime_event(
             {.exception_mask = foreign, .gpu_id = event.gpu_id, .queue_id = event.queue_id});
@@ -304,7 +308,9 @@ void Session::note_unless_refused(SysError error) {
   }
 }
 
-Instant Session::next_deadline() const { return std::min(queues_.first_due(), rescan_at_); }
+Instant Session::next_deadline() const {
+  return std::min(GPREEMPT_MUTANT("lease-ignored") ? kForever : queues_.first_due(), rescan_at_);
+}
 
 void Session::serve_deadlines() {
   const Instant now = os_.now();

@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 /// What a session does to queues: suspend, resume, and the way out.
@@ -111,7 +112,8 @@ std::optional<SysError> Session::suspend_once(const SuspendRequest& request,
     const Outcome outcome = (*result)[i];
     outcomes[places[i]] = outcome;
     // A queue with an error is off too, and its lease is what ends that at the latest.
-    if (outcome != Outcome::kInvalid) {
+    if (GPREEMPT_MUTANT("error-without-lease") ? outcome == Outcome::kOk
+                                               : outcome != Outcome::kInvalid) {
       queues_.set_suspended(request.queues[places[i]], request.until);
     }
   }
@@ -126,7 +128,7 @@ Error Session::explain_refusal(const std::string& operation, SysError error) {
             .what = fmt::format("{} on pid {}: it is executing a new program or ending; try again",
                                 operation, options_.pid)};
   }
-  if (error.number == EPERM) {
+  if (error.number == EPERM && !GPREEMPT_MUTANT("eperms-confused")) {
     // The runtime's state does not matter to a snapshot; being traced does.
     const auto scanned = rescan();
     if (scanned) {
@@ -172,7 +174,8 @@ bool Session::announce(const SuspendRequest& request) {
 void Session::tell_watchdog() {
   const Instant due = queues_.first_due();
   resume_failed_ = resume_failed_ && due != kForever;
-  if (options_.heartbeat == nullptr || resume_failed_ || due == told_until_) {
+  if (options_.heartbeat == nullptr || resume_failed_ || due == told_until_ ||
+      GPREEMPT_MUTANT("met-lease-not-told")) {
     return;
   }
   const auto kind = due == kForever ? Beat::Kind::kRunning : Beat::Kind::kSuspending;
@@ -223,7 +226,7 @@ void Session::note_resumed(std::span<const QueueSerial> queues,
   resume_failed_ = std::find(outcomes.begin(), outcomes.end(), Outcome::kError) != outcomes.end();
   const Instant retry_at = saturating_add(os_.now(), kResumeRetryAfter);
   for (std::size_t i = 0; i < queues.size(); ++i) {
-    if (outcomes[i] == Outcome::kError) {
+    if (outcomes[i] == Outcome::kError && !GPREEMPT_MUTANT("failed-resume-forgotten")) {
       queues_.set_suspended(queues[i], retry_at);
     } else {
       queues_.set_running(queues[i]);
@@ -239,7 +242,8 @@ bool Session::has_resumed_by_itself(SysError error) {
     note(error);
     return true;
   }
-  return error.number == EPERM && rescan().has_value();
+  return error.number == EPERM && !GPREEMPT_MUTANT("resumed-by-runtime-unknown") &&
+         rescan().has_value();
 }
 
 bool Session::is_known(QueueSerial serial) const { return queues_.kernel_id(serial).has_value(); }
@@ -254,7 +258,9 @@ std::optional<Error> Session::shut_down() {
       serve_driver_events();
     }
     first = resume_all();
-    first = end_session(std::move(first));
+    if (!GPREEMPT_MUTANT("session-left-enabled")) {
+      first = end_session(std::move(first));
+    }
     enabled_ = false;
     answer_late_handshake();
   }

@@ -20,6 +20,7 @@
 #include "backends/kfd/whole_number.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 
 namespace gpreempt::kfd {
 namespace {
@@ -239,7 +240,9 @@ Result<std::vector<Pid>> find_targets(Os& os, const TargetSelector& selector,
   // A controller is never its own target.
   const auto self = os.read_link(roots.proc + "/self");
   const auto own = self ? read_pid(*self) : std::nullopt;
-  std::erase_if(found, [&](Pid pid) { return own && pid == *own; });
+  std::erase_if(found, [&](Pid pid) {
+    return own && pid == *own && !GPREEMPT_MUTANT("controller-is-target");
+  });
   std::sort(found.begin(), found.end());
   found.erase(std::unique(found.begin(), found.end()), found.end());
   if (found.empty()) {

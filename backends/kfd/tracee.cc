@@ -10,6 +10,7 @@
 
 #include "backends/kfd/os.h"
 #include "core/error.h"
+#include "core/mutant.h"
 
 namespace gpreempt::kfd {
 namespace {
@@ -63,10 +64,16 @@ Tracee::Change Tracee::pump() {
       case Kind::kExited:
       case Kind::kKilled: held_ = false; return Change::kExited;
       case Kind::kExecStop: return Change::kExecuted;
-      case Kind::kGroupStop: (void)os_.ptrace(PtraceOp::kListen, pid_.value(), 0); break;
+      case Kind::kGroupStop:
+        (void)os_.ptrace(
+            GPREEMPT_MUTANT("group-stop-continued") ? PtraceOp::kCont : PtraceOp::kListen,
+            pid_.value(), 0);
+        break;
       case Kind::kSignalStop:
         // Failure means that it was killed in the stop: the next poll says so.
-        (void)os_.ptrace(PtraceOp::kCont, pid_.value(), static_cast<std::uint64_t>(child.value));
+        (void)os_.ptrace(
+            PtraceOp::kCont, pid_.value(),
+            GPREEMPT_MUTANT("signal-swallowed") ? 0 : static_cast<std::uint64_t>(child.value));
         break;
       case Kind::kInterruptStop:
       case Kind::kExitStop:
@@ -109,7 +116,9 @@ bool Tracee::try_detach() {
       held_ = false;
       return true;
     }
-    const int signal = child.kind == Kind::kSignalStop ? child.value : 0;
+    const int signal = child.kind == Kind::kSignalStop && !GPREEMPT_MUTANT("detach-loses-signal")
+                           ? child.value
+                           : 0;
     if (os_.ptrace(PtraceOp::kDetach, pid_.value(), static_cast<std::uint64_t>(signal))) {
       held_ = false;
       return true;

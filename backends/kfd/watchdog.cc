@@ -16,6 +16,7 @@
 #include "backends/kfd/rescue.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::kfd {
@@ -86,7 +87,8 @@ class Watch {
         break;
       case Beat::Kind::kSuspending:
         if (found != targets_.end()) {
-          found->second.overdue = overdue_of(beat);
+          found->second.overdue =
+              GPREEMPT_MUTANT("watchdog-forgives") ? kForever : overdue_of(beat);
         }
         break;
       case Beat::Kind::kRunning:
@@ -106,7 +108,9 @@ class Watch {
   [[nodiscard]] Instant overdue_of(const Beat& beat) const {
     const Instant until{Duration(beat.until_ns)};
     const Duration lease(std::max<std::int64_t>(beat.until_ns - beat.issued_ns, 0));
-    return saturating_add(until, std::max(lease, options_.patience));
+    return saturating_add(until, GPREEMPT_MUTANT("watchdog-without-patience")
+                                     ? Duration::zero()
+                                     : std::max(lease, options_.patience));
   }
 
   [[nodiscard]] Instant first_overdue() const {

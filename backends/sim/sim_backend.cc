@@ -23,6 +23,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -361,7 +362,9 @@ void SimBackend::tick(TargetId id) {
   watch.empty_ticks = watch.busy ? 0 : watch.empty_ticks + 1;
   // What came and went between two polls has moved the positions.
   const bool seen_busy = std::exchange(watch.touched, false) || watch.busy;
-  if (seen_busy != watch.reported && (seen_busy || watch.empty_ticks >= kIdlePolls)) {
+  if (seen_busy != watch.reported &&
+      (seen_busy ||
+       watch.empty_ticks >= (GPREEMPT_MUTANT("sim-idle-after-one-poll") ? 1 : kIdlePolls))) {
     watch.reported = seen_busy;
     post(ActivityEdge{.target = id, .busy = seen_busy});
   }

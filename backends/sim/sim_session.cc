@@ -20,6 +20,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -108,7 +109,9 @@ void SimSession::target_executed() { tasks_.start(do_target_executed()); }
 /// As the KFD session does in the stop that an exec makes.
 Task SimSession::do_target_executed() {
   co_await serial_.acquire();
-  merge({});
+  if (!GPREEMPT_MUTANT("sim-exec-keeps-queues")) {
+    merge({});
+  }
   arm_lease();
   if (alive_) {
     long result = 0;
@@ -118,7 +121,7 @@ Task SimSession::do_target_executed() {
 }
 
 void SimSession::freeze() {
-  if (!thaw_) {
+  if (!thaw_ && !GPREEMPT_MUTANT("sim-frozen-serves")) {
     tasks_.start(stay_frozen());
   }
 }
@@ -218,7 +221,7 @@ void SimSession::arm_lease() {
     }
   }
   host_.timeline.cancel(std::exchange(lease_event_, 0));
-  if (first != kForever) {
+  if (first != kForever && !GPREEMPT_MUTANT("sim-lease-ignored")) {
     lease_event_ = host_.timeline.at(std::max(first, host_.timeline.now()), [this] {
       lease_event_ = 0;
       tasks_.start(end_leases());
@@ -249,7 +252,7 @@ Task SimSession::end_leases() {
     }
   }
   arm_lease();
-  if (!ended.empty()) {
+  if (!ended.empty() && !GPREEMPT_MUTANT("sim-lease-expiry-silent")) {
     host_.post(LeaseExpired{.target = target_, .queues = {ended.begin(), ended.end()}});
   }
   serial_.release();
@@ -265,7 +268,7 @@ Task SimSession::do_detach(std::function<void()> done) {
     const auto kind = static_cast<ControlKind>(i);
     Outcomes held = restricted_by(kind, kForever);
     long result = 0;
-    if (!held.empty()) {
+    if (!held.empty() && !GPREEMPT_MUTANT("sim-detach-keeps-controls")) {
       co_await undo(kind, held, result);
       lift(kind, held);
     }

@@ -20,6 +20,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -72,7 +73,8 @@ Task SimSession::do_control(RequestId request, std::vector<QueueId> ids, Control
 
 /// EPERM of a call that a session alone would have been enough for.
 bool SimSession::lacks_runtime(long result) const {
-  return result == -EPERM && host_.kfd.check(caller_, pid_, KfdModel::Gate::kSession) == 0;
+  return result == -EPERM && !GPREEMPT_MUTANT("sim-eperms-confused") &&
+         host_.kfd.check(caller_, pid_, KfdModel::Gate::kSession) == 0;
 }
 
 Error SimSession::refusal(long result) const {

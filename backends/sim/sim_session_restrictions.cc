@@ -2,6 +2,7 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <utility>
 #include <variant>
@@ -14,6 +15,7 @@
 #include "core/backend.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/program.h"
 #include "core/time.h"
 
@@ -122,7 +124,8 @@ void SimSession::show_all() {
 void SimSession::lift(ControlKind kind, const Outcomes& outcomes) {
   for (const QueueOutcome& each : outcomes) {
     Known* queue = known(each.id);
-    if (queue != nullptr && each.outcome == Outcome::kOk) {
+    if (queue != nullptr && each.outcome == Outcome::kOk &&
+        !GPREEMPT_MUTANT("sim-lease-outlives-resume")) {
       queue->restrictions.erase(kind);
     }
   }
@@ -153,7 +156,9 @@ void SimSession::orphan() {
   const auto ignore = [](long) {};
   for (auto& [id, queue] : queues_) {
     const std::uint32_t kernel_id = queue.info.kernel_id;
-    const auto held = std::exchange(queue.restrictions, {});
+    const auto held = GPREEMPT_MUTANT("sim-death-keeps-controls")
+                          ? std::map<ControlKind, Restriction>()
+                          : std::exchange(queue.restrictions, {});
     queue.limit.reset();
     if (held.contains(ControlKind::kPercentage)) {
       host_.kfd.update_queue(pid_, kernel_id, {.percentage = kWholeQueue, .priority = {}}, ignore);

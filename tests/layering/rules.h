@@ -39,4 +39,8 @@ using Findings = std::vector<Finding>;
 /// Every .cc file is named in a CMakeLists.txt, by its path from there.
 [[nodiscard]] Findings check_listed(std::span<const SourceFile> tree);
 
+/// Every seeded defect of tests/mutants/mutants.def stands once in the file that the list names,
+/// and every GPREEMPT_MUTANT("name") of core and the backends is in the list.
+[[nodiscard]] Findings check_mutants(std::span<const SourceFile> tree);
+
 }  // namespace gpreempt::tidy

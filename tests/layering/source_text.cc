@@ -85,8 +85,8 @@ class Stripper {
   std::string out_;
 };
 
-constexpr std::array<std::string_view, 10> kTextEndings = {
-    ".h", ".cc", ".md", ".toml", ".txt", ".cmake", ".json", ".yml", ".py", ".sh"};
+constexpr std::array<std::string_view, 11> kTextEndings = {
+    ".h", ".cc", ".def", ".md", ".toml", ".txt", ".cmake", ".json", ".yml", ".py", ".sh"};
 
 bool is_text(const std::string& path) {
   const std::string name = std::filesystem::path(path).filename().string();

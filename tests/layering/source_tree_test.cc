@@ -60,5 +60,7 @@ TEST_F(SourceTree, NamesNoFolderOfOneMachine) {
 
 TEST_F(SourceTree, BuildsEverySource) { expect_none(check_listed(files())); }
 
+TEST_F(SourceTree, HasEverySeededDefectThatIsListed) { expect_none(check_mutants(files())); }
+
 }  // namespace
 }  // namespace gpreempt::tidy

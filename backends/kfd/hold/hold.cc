@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 #include "core/units.h"
 
@@ -125,7 +126,7 @@ Result<void> Holder::choose(Target& target) {
     ids.push_back(queue.kernel_id);
     const bool chosen =
         options_.queues.empty()
-            ? queue.type == QueueType::kCompute
+            ? queue.type == QueueType::kCompute || GPREEMPT_MUTANT("hold-takes-sdma")
             : std::ranges::find(options_.queues, queue.kernel_id) != options_.queues.end();
     if (chosen) {
       target.to_suspend.push_back(queue.id);

@@ -15,6 +15,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
+#include "core/mutant.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -81,6 +82,10 @@ Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
   co_await Delay(timeline_, parameters_.t_hiq);
   if (all) {
     request.only = mapped_queues();
+    if (GPREEMPT_MUTANT("bystanders-spared")) {
+      std::erase_if(request.only,
+                    [&](QueueIndex index) { return queues_[index].process != request.cause; });
+    }
     for (const QueueIndex index : request.only) {
       queues_[index].off_since = timeline_.now();
       queues_[index].off_for = request.cause;
@@ -106,7 +111,7 @@ Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
 Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapReport& report) {
   waves_.disable(queues);
   const Duration drain = waves_.drained_at(queues) - timeline_.now();
-  co_await Delay(timeline_, std::min(grace, drain));
+  co_await Delay(timeline_, GPREEMPT_MUTANT("grace-waited-out") ? grace : std::min(grace, drain));
   const auto is_stuck = [this](QueueIndex index) { return queues_[index].stuck; };
   std::ranges::copy_if(queues, std::back_inserter(report.stuck), is_stuck);
   std::erase_if(queues, is_stuck);
@@ -129,7 +134,8 @@ Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapR
       phase(DriverPhase::kSave);
     }
     const Duration time = save_time(parameters_, load);
-    co_await Delay(timeline_, time);
+    co_await Delay(timeline_,
+                   GPREEMPT_MUTANT("suspend-returns-before-save") ? Duration::zero() : time);
     report.save += time;
     if (marks) {
       phase(DriverPhase::kUnmap);
@@ -188,7 +194,7 @@ Task Gpu::take_turns(std::uint64_t generation) {
       }
       co_await switch_in(turns[next[process]].list);
       firmware_.release();
-      next[process] = (next[process] + 1) % turns.size();
+      next[process] = GPREEMPT_MUTANT("one-turn-only") ? 0 : (next[process] + 1) % turns.size();
       if (std::exchange(first, false) && groups.processes().size() > 1) {
         end = timeline_.now() + parameters_.process_quantum;
       }
@@ -234,7 +240,9 @@ Task Gpu::switch_in(const Runlist& list) {
   }
   if (!saved.empty()) {
     phase(DriverPhase::kRestore);
-    co_await Delay(timeline_, restore_time(parameters_, restore_load(saved)));
+    co_await Delay(timeline_, GPREEMPT_MUTANT("restore-is-free")
+                                  ? Duration::zero()
+                                  : restore_time(parameters_, restore_load(saved)));
     for (const QueueIndex index : saved) {
       if (queues_[index].present && queues_[index].mapped) {
         turn_on(index);
@@ -281,7 +289,8 @@ Task Gpu::map_beside(std::vector<QueueIndex> queues) {
 void Gpu::turn_on(QueueIndex index) {
   Queue& queue = queues_[index];
   const std::optional<std::int32_t> cause = std::exchange(queue.off_for, std::nullopt);
-  if (cause && *cause != queue.process) {
+  if (cause && (*cause != queue.process || GPREEMPT_MUTANT("target-is-bystander")) &&
+      !GPREEMPT_MUTANT("bystander-not-charged")) {
     queue.bystander += timeline_.now() - queue.off_since;
   }
   waves_.enable(index);

@@ -13,13 +13,17 @@
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
 namespace {
 
 /// Source: pipe_priority_map, kfd_mqd_manager.c.
-constexpr std::uint32_t pipe_priority_of(std::uint32_t level) {
+std::uint32_t pipe_priority_of(std::uint32_t level) {
+  if (GPREEMPT_MUTANT("priority-ignored")) {
+    return 0;
+  }
   if (level >= 11) {
     return 2;
   }
@@ -73,7 +77,7 @@ void WaveDispatcher::set_priority(QueueIndex index, std::uint32_t priority) {
 
 void WaveDispatcher::set_cu_mask(QueueIndex index, const CuSets& allowed) {
   stop_alone();
-  queues_[index].allowed = allowed;
+  queues_[index].allowed = GPREEMPT_MUTANT("cu-mask-ignored") ? pool_.all() : allowed;
   ask_dispatch();
 }
 
@@ -82,6 +86,9 @@ void WaveDispatcher::set_cu_mask(QueueIndex index, const CuSets& allowed) {
 
 void WaveDispatcher::submit(QueueIndex index, Job job) {
   Queue& queue = queues_[index];
+  if (!queue.enabled && GPREEMPT_MUTANT("doorbell-lost")) {
+    return;
+  }
   const bool idle = queue.jobs.empty();
   if (idle) {
     stop_alone();
@@ -249,7 +256,8 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
     Saved& saved = queue.saved[i];
     if (std::uint32_t& count = saved.counts.at(xcc); count > 0) {
       const std::uint32_t put_now =
-          put(index, xcc, std::min(limit - placed, count), saved.left, saved.length);
+          put(index, xcc, std::min(limit - placed, count),
+              GPREEMPT_MUTANT("waves-start-over") ? saved.length : saved.left, saved.length);
       count -= put_now;
       placed += put_now;
       if (count > 0) {

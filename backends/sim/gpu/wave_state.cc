@@ -13,6 +13,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -54,7 +55,8 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
       Saved saved{.counts = {}, .left = cohort.end - timeline_.now(), .length = cohort.length};
       for (std::uint32_t cu = 0; cu < cu_bytes.size(); ++cu) {
         const std::uint32_t count = cohort.on.on_cu(cu / per_xcc, cu % per_xcc);
-        saved.counts.at(cu / per_xcc) += count;
+        saved.counts.at(cu / per_xcc) +=
+            GPREEMPT_MUTANT("one-xcc-not-restored") && cu < per_xcc ? 0 : count;
         cu_bytes[cu] += workgroup_bytes * count;
       }
       queue.saved.push_back(saved);

@@ -17,6 +17,7 @@
 #include "backends/sim/task.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/random.h"
 #include "core/testbed.h"
 #include "core/time.h"
@@ -25,12 +26,14 @@ namespace gpreempt::sim {
 
 void KfdModel::suspend_array(Caller caller, Pid target, IdArray array,
                              std::optional<Duration> grace, IdsReply reply) {
-  tasks_.start(control({.kind = ControlKind::kSuspend,
-                        .caller = caller,
-                        .target = target,
-                        .grace = grace.value_or(parameters(0).t_grace),
-                        .fault = array.fault},
-                       std::move(array.ids), std::move(reply)));
+  tasks_.start(
+      control({.kind = ControlKind::kSuspend,
+               .caller = caller,
+               .target = target,
+               .grace = GPREEMPT_MUTANT("grace-ignored") ? parameters(0).t_grace
+                                                         : grace.value_or(parameters(0).t_grace),
+               .fault = array.fault},
+              std::move(array.ids), std::move(reply)));
 }
 
 void KfdModel::resume_array(Caller caller, Pid target, IdArray array, IdsReply reply) {
@@ -70,7 +73,9 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
     id |= kQueueInvalid;
   }
   for (const Device& device : process.devices) {
-    co_await control_gpu(process, device.gpu, request.grace, ids, call);
+    co_await control_gpu(process,
+                         (device.gpu + (GPREEMPT_MUTANT("gpu-order-off-by-one") ? 1 : 0)) % gpus(),
+                         request.grace, ids, call);
   }
   const auto count =
       std::ranges::count_if(ids, [](std::uint32_t id) { return outcome_of(id) == Outcome::kOk; });
@@ -88,10 +93,12 @@ bool KfdModel::mark(Queue& queue, ControlKind kind) {
   if (kind == ControlKind::kResume) {
     set_suspended(queue, false);
     queue.is_held = false;
+    queue.is_evicted = queue.is_evicted && !GPREEMPT_MUTANT("resume-ends-eviction");
     return true;
   }
-  const bool is_new = (queue.exceptions & kQueueNew) != 0;
-  if (!queue.is_suspended && (is_new || queue.is_being_destroyed)) {
+  const bool is_new = !GPREEMPT_MUTANT("new-gate-gone") && (queue.exceptions & kQueueNew) != 0;
+  if (!queue.is_suspended &&
+      (is_new || (queue.is_being_destroyed && !GPREEMPT_MUTANT("dying-queue-suspended")))) {
     return false;
   }
   set_suspended(queue, true);
@@ -130,8 +137,10 @@ Task KfdModel::control_gpu(Process& process, std::uint32_t gpu, Duration grace,
   bool any = false;
   for (Queue* queue : process.queues_on(gpu)) {
     // Only bit 31 is stripped before comparing: an id with a stale bit 30 matches nothing.
-    const auto found =
-        std::ranges::find(ids, queue->id, [](std::uint32_t id) { return id & ~kQueueInvalid; });
+    const auto found = std::ranges::find(ids, queue->id, [](std::uint32_t id) {
+      return id &
+             ~(GPREEMPT_MUTANT("error-bit-stripped") ? kQueueInvalid | kQueueError : kQueueInvalid);
+    });
     if (found == ids.end()) {
       continue;
     }
@@ -141,7 +150,7 @@ Task KfdModel::control_gpu(Process& process, std::uint32_t gpu, Duration grace,
       any = true;
     }
   }
-  if (any) {
+  if (any || GPREEMPT_MUTANT("unknown-ids-unmap")) {
     co_await refresh(gpu, grace, process.pid, call);
     settle(process, gpu, named, call);
   }
@@ -153,11 +162,13 @@ void KfdModel::settle(Process& process, std::uint32_t gpu, const std::vector<std
                       const CallRecord& call) {
   if (call.error != 0) {
     for (std::uint32_t* id : named) {
+      bool& is_suspended = process.queue(*id & ~kQueueInvalid)->is_suspended;
+      is_suspended = is_suspended && !GPREEMPT_MUTANT("rollback-on-error");
       *id |= kQueueError;  // on new ones too; and what was marked stays marked
     }
   } else if (call.call.kind == ControlKind::kResume) {
     for (Queue* queue : process.queues_on(gpu)) {
-      if (!queue->is_suspended) {
+      if (!queue->is_suspended && !GPREEMPT_MUTANT("resume-wakes-no-destroyer")) {
         queue->wake_destroyers(true);
       }
     }
@@ -188,7 +199,7 @@ Task KfdModel::copy_headers(Process& process, CallRecord& call) {
       continue;
     }
     copy += gpu.xccs * gpu.t_copyctx_entry;
-    if (std::exchange(queue.headers_copied, true)) {
+    if (std::exchange(queue.headers_copied, true) && !GPREEMPT_MUTANT("headers-always-new")) {
       continue;
     }
     call.call.first_of_process = true;

@@ -13,6 +13,7 @@
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/task.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -55,7 +56,7 @@ long KfdModel::send_runtime_event(Caller caller, Pid target, std::uint64_t mask,
   if ((mask & kDeviceMemoryViolation) != 0 && (!gpu || process.device(*gpu) == nullptr)) {
     return -ENODEV;
   }
-  if ((mask & kProcessRuntime) != 0) {
+  if ((mask & kProcessRuntime) != 0 && !GPREEMPT_MUTANT("send-answers-nothing")) {
     process.runtime_answered.up();
   }
   return 0;
@@ -101,8 +102,12 @@ Task KfdModel::do_snapshot(Caller caller, Pid target, std::uint64_t clear, std::
                                  .exceptions = queue.exceptions});
   }
   std::ranges::sort(entries, std::ranges::greater{}, &QueueEntry::ring_base);  // newest first
-  for (std::size_t i = 0; i < std::min(capacity, entries.size()); ++i) {
-    process.queues.at(entries[i].id).exceptions &= ~clear;
+  for (std::size_t i = 0;
+       i < (GPREEMPT_MUTANT("snapshot-clears-unseen") ? entries.size()
+                                                      : std::min(capacity, entries.size()));
+       ++i) {
+    process.queues.at(entries[i].id).exceptions &=
+        GPREEMPT_MUTANT("snapshot-keeps-new") ? ~std::uint64_t{0} : ~clear;
   }
   process.mutex.release();
   reply(0, entries);

@@ -13,6 +13,7 @@
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/task.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -54,6 +55,7 @@ Task KfdModel::restore_queues(Process& process) {
     if (was_evicted && device.evicted == 0) {
       for (Queue* queue : process.queues_on(device.gpu)) {
         queue->is_evicted = false;
+        queue->is_suspended = queue->is_suspended && !GPREEMPT_MUTANT("restore-ends-suspension");
       }
       CallRecord unrecorded;
       co_await refresh(device.gpu, parameters(device.gpu).t_grace, process.pid, unrecorded);

@@ -20,6 +20,7 @@
 #include "backends/sim/timeline.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -124,12 +125,15 @@ void KfdModel::forget_tracees(Pid tracer, bool of_first_thread) {
 Task KfdModel::end(Process& process, bool exits) {
   process.runtime_answered.interrupt();
   for (auto& [id, queue] : process.queues) {
-    queue.wake_destroyers(false);
+    if (!GPREEMPT_MUTANT("killed-destroyer-waits")) {
+      queue.wake_destroyers(false);
+    }
   }
   // Its own sessions end first (kfd_process_notifier_release_internal), its queues after.
   for (const auto& [pid, owned] : processes_) {
     Process& target = *owned;
-    if (process.sessions > 0 && target.debugger == &process) {
+    if (process.sessions > 0 && target.debugger == &process &&
+        !GPREEMPT_MUTANT("debugger-death-unnoticed")) {
       co_await target.mutex.acquire();
       if (target.debugger == &process && target.debug_enabled) {
         co_await close_session(target);
@@ -154,7 +158,9 @@ Task KfdModel::end(Process& process, bool exits) {
 Task KfdModel::terminate(Process& process, std::uint32_t gpu) {
   Node& node = *nodes_[gpu];
   co_await node.dqm_lock.acquire();
-  std::erase(node.processes, &process);
+  if (!GPREEMPT_MUTANT("exit-leaves-queues-mapped")) {
+    std::erase(node.processes, &process);
+  }
   CallRecord unrecorded;
   co_await refresh(gpu, parameters(gpu).t_grace, process.pid, unrecorded);
   for (const Queue* queue : process.queues_on(gpu)) {

@@ -16,6 +16,7 @@
 #include "backends/sim/task.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -85,7 +86,8 @@ Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long
     result = -EINVAL;
     co_return;
   }
-  std::uint32_t id = 0;
+  std::uint32_t id =
+      GPREEMPT_MUTANT("queue-id-not-lowest") ? static_cast<std::uint32_t>(next_serial_) : 0;
   while (process.queues.contains(id)) {
     ++id;
   }
@@ -121,7 +123,7 @@ Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long
   }
   result = call.error;
   if (result == 0) {
-    raise(process, queue.exceptions, kQueueNew);
+    raise(process, queue.exceptions, GPREEMPT_MUTANT("queue-not-new") ? 0 : kQueueNew);
     result = static_cast<long>(id);
   } else {
     remove(process, id);
@@ -151,7 +153,7 @@ Task KfdModel::destroy(Process& process, std::uint32_t id, CallRecord& call, lon
     co_return;
   }
   queue->is_being_destroyed = true;
-  if (process.debug_enabled && queue->is_suspended) {
+  if (process.debug_enabled && queue->is_suspended && !GPREEMPT_MUTANT("destroy-does-not-wait")) {
     // wait_on_destroy_queue: without the mutex, so that the debugger can resume it.
     const std::uint64_t serial = queue->serial;
     const sim::Reply<bool> resumed;

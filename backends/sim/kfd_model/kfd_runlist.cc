@@ -20,6 +20,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -83,7 +84,7 @@ Task KfdModel::unmap(std::uint32_t gpu, Duration grace, Pid cause, CallRecord& c
 Task KfdModel::unmap(UnmapRequest request, std::uint32_t gpu, CallRecord& call) {
   Node& node = *nodes_[gpu];
   const bool all = request.only.empty();
-  call.error = node.is_resetting ? -EIO : 0;
+  call.error = node.is_resetting ? -EIO : GPREEMPT_MUTANT("error-sticks") ? call.error : 0;
   if (node.is_resetting || !node.runlist_active) {
     co_return;
   }
@@ -96,7 +97,8 @@ Task KfdModel::unmap(UnmapRequest request, std::uint32_t gpu, CallRecord& call) 
   phase(call.call.phases, DriverPhase::kSave) += report.save;
   call.mark += report.save;
   call.book(DriverPhase::kUnmap, timeline_.now());
-  const bool failed = report.timed_out || !reset_stuck(gpu, report.stuck);
+  const bool failed = (report.timed_out && !GPREEMPT_MUTANT("timeout-is-success")) ||
+                      !reset_stuck(gpu, report.stuck);
   if (failed) {
     call.error = -ETIME;
     begin_gpu_reset(gpu);
@@ -121,6 +123,9 @@ Task KfdModel::map(std::uint32_t gpu, CallRecord& call) {
       }
     }
     active += entry.queues.size();
+    if (entry.queues.empty() && GPREEMPT_MUTANT("idle-process-unlisted")) {
+      list.pop_back();
+    }
   }
   node.runlist_active = active > 0;
   if (node.runlist_active) {
@@ -202,7 +207,7 @@ Task KfdModel::gpu_reset(std::uint32_t gpu) {
   node.gpu->reset();
   co_await Delay(timeline_, parameters(gpu).gpu_reset_time);
   node.runlist_active = false;
-  node.is_resetting = false;
+  node.is_resetting = GPREEMPT_MUTANT("reset-never-ends");
 }
 
 /// kfd_signal_reset_event: the process is told, and may no longer change its queues there.

@@ -12,6 +12,7 @@
 #include "backends/sim/kfd_model/kfd_state.h"
 #include "backends/sim/task.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 
 namespace gpreempt::sim {
 namespace {
@@ -68,7 +69,7 @@ Task KfdModel::end_runtime(Process& process, long& result) {
   const bool was_enabled = std::exchange(process.runtime.enabled, false);
   process.runtime.r_debug = 0;
   if (process.debug_enabled) {
-    if (was_enabled) {
+    if (was_enabled && !GPREEMPT_MUTANT("runtime-end-resumes-nothing")) {
       co_await deactivate(process);
     }
     if (!process.runtime_retry) {
@@ -81,7 +82,7 @@ Task KfdModel::end_runtime(Process& process, long& result) {
 /// With the process' mutex held, but not while it waits.
 Task KfdModel::await_debugger(Process& process, long& result) {
   result = 0;
-  if (!process.debug_enabled) {
+  if (!process.debug_enabled || GPREEMPT_MUTANT("handshake-does-not-wait")) {
     co_return;
   }
   process.mutex.release();

@@ -10,6 +10,7 @@
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/task.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -22,7 +23,7 @@ long KfdModel::seize(Caller caller, Pid target) {
   if (process == nullptr) {
     return -ESRCH;
   }
-  if (process->tracer) {
+  if (process->tracer && !GPREEMPT_MUTANT("second-tracer-allowed")) {
     return -EPERM;
   }
   process->tracer = caller;
@@ -48,13 +49,14 @@ long KfdModel::check(Caller caller, Pid target, Gate gate) const {
   const bool exempt = personality_.debugger_process_counts
                           ? process->debugger == find(caller.process)
                           : gate == Gate::kDisable;
-  if (target != caller.process && !traced && !exempt) {
+  if (target != caller.process && !traced && !exempt && !GPREEMPT_MUTANT("tracer-not-asked")) {
     return -EPERM;
   }
   if (gate != Gate::kEnable && !process->debug_enabled) {
     return -EINVAL;
   }
-  if (gate == Gate::kRuntime && !process->runtime.enabled) {
+  if (gate == Gate::kRuntime && !process->runtime.enabled &&
+      !GPREEMPT_MUTANT("runtime-gate-gone")) {
     return -EPERM;
   }
   return 0;
@@ -190,7 +192,7 @@ Task KfdModel::resume_all(Process& process, std::uint32_t gpu) {
   co_await node.dqm_lock.acquire();
   const std::vector<Queue*> queues = process.queues_on(gpu);
   for (Queue* queue : queues) {
-    set_suspended(*queue, false);
+    set_suspended(*queue, queue->is_suspended && GPREEMPT_MUTANT("disable-resumes-nothing"));
     queue->is_held = false;
   }
   if (!queues.empty()) {
