@@ -20,6 +20,7 @@
 #include "config/document.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "core/units.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
 #include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/linux_os.h"
@@ -74,7 +75,7 @@ Examples:
 
 Exit codes:
   0  resumed, or nobody holds it      2  usage, or a queue that is not suspended
-  3  no such process, or who holds it is no gpreempt      4  no answer)";
+  3  no such process, who holds it is no gpreempt, or does not answer)";
 
 class SuspendLine final : public VerbLine {
  public:
@@ -114,9 +115,13 @@ class SuspendLine final : public VerbLine {
 
  private:
   static Result<void> read_named(std::string_view name, const std::string& text, Duration& into) {
-    const auto value = read_duration(text);
+    const auto value = parse_duration(text);
     if (!value) {
       return fail(Errc::kInvalidArgument, fmt::format("reading {}: {}", name, value.error().what));
+    }
+    if (*value <= Duration{}) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("reading {}: {} is no time; write 30s or 500ms", name, text));
     }
     into = *value;
     return {};

@@ -4,10 +4,8 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
 #include <iterator>
 #include <memory>
-#include <ostream>
 #include <span>
 #include <string>
 #include <string_view>
@@ -57,10 +55,16 @@ void write_record(const kfd::FlightRecorder& recorder, const SuspendCommandOptio
   if (!is_wanted && options.flight_record.empty()) {
     return;
   }
-  std::ofstream file(path);
-  file << recorder.dump() << std::flush;
-  say(file ? fmt::format("the driver's calls are in {}", path)
-           : fmt::format("write {}: it cannot be written; name another --flight-record", path));
+  // Of its own making the file is new: nobody else's link is followed.
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+      std::fopen(path.c_str(), options.flight_record.empty() ? "wx" : "w"), &std::fclose);
+  const std::string text = recorder.dump();
+  const bool is_written =
+      file != nullptr && std::fwrite(text.data(), 1, text.size(), file.get()) == text.size();
+  say(is_written ? fmt::format("the driver's calls are in {}", path)
+                 : fmt::format("write {}: it cannot be written, or is there already; name another "
+                               "--flight-record",
+                               path));
 }
 
 kfd::HoldOptions hold_options(const SuspendPlan& plan, const SuspendCommandOptions& options,
@@ -135,15 +139,18 @@ std::vector<ResumeResult> run_resume(kfd::Os& os, const std::vector<Pid>& pids,
                                      const ResumeCommandOptions& options, ExitCode& code) {
   std::vector<ResumeResult> results;
   for (const Pid pid : pids) {
-    ResumeResult result{.pid = pid, .holder = Pid(0), .answer = {}};
+    ResumeResult result{.pid = pid, .holder = Pid(0), .was_asked = false, .answer = {}};
     const auto fails = [&](const Error& error) {
       result.answer.error = error.what;
-      code = std::max(code, exit_code_for(error.code));
+      // A holder that does not answer is stopped: no defect of this one.
+      code = std::max(
+          code, error.code == Errc::kTimedOut ? ExitCode::kEnvironment : exit_code_for(error.code));
     };
     if (const auto holder = kfd::tracer_of(os, pid); !holder) {
       fails(holder.error());
     } else if (result.holder = *holder;
                *holder != Pid(0) && !options.dry_run && options.sysroot.empty()) {
+      result.was_asked = true;
       auto answer = kfd::ask_to_resume(os, *holder, pid, options.queues);
       if (answer) {
         result.answer = *std::move(answer);

@@ -36,6 +36,7 @@ void say(std::string_view text);
 struct ResumeResult {
   Pid pid;
   Pid holder;  ///< 0: nobody traces it
+  bool was_asked = false;
   kfd::ResumeAnswer answer;
 };
 

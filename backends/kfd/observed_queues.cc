@@ -82,7 +82,10 @@ std::optional<bool> has_initial_pids(Os& os) {
 
 Result<std::vector<abi::QueueSnapshotEntry>> scan_queues(Os& os, const std::string& sysfs_root,
                                                          Pid pid) {
-  const auto folder = queue_folder(sysfs_root, pid);
+  return scan_queue_folder(os, queue_folder(sysfs_root, pid));
+}
+
+Result<std::vector<abi::QueueSnapshotEntry>> scan_queue_folder(Os& os, const std::string& folder) {
   const auto names = os.list_dir(folder);
   std::vector<abi::QueueSnapshotEntry> queues;
   if (!names && names.error().number != ENOENT) {

@@ -26,6 +26,10 @@ namespace gpreempt::kfd {
 [[nodiscard]] Result<std::vector<abi::QueueSnapshotEntry>> scan_queues(
     Os& os, const std::string& sysfs_root, Pid pid);
 
+/// The same of any folder that lists queues as `queue_folder` does.
+[[nodiscard]] Result<std::vector<abi::QueueSnapshotEntry>> scan_queue_folder(
+    Os& os, const std::string& folder);
+
 /// The rings of a process's compute queues, from debugfs. Blocks: as long as the driver takes to
 /// print every process' queues. Errors: kParse, kIo (not mounted, or not readable: root's).
 [[nodiscard]] Result<std::vector<RingPlace>> find_rings(Os& os, const std::string& debugfs,
