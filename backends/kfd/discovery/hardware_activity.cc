@@ -61,7 +61,7 @@ std::optional<Activity> combine_activity(std::optional<Activity> ring,
     return ring;
   }
   if (ring) {
-    return *hardware;
+    return hardware;
   }
   return *hardware == Activity::kBusy ? hardware : std::optional(Activity::kMaybeIdle);
 }
