@@ -25,7 +25,7 @@
 #include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/rescue.h"
-#include "backends/kfd/target_selector.h"
+#include "cli/suspend_run.h"
 #endif
 
 namespace gpreempt::cli {
@@ -121,19 +121,13 @@ std::unique_ptr<VerbLine> rescue_line() { return std::make_unique<RescueLine>();
 #ifdef GPREEMPT_CLI_HAS_KFD
 Result<ExitCode> rescue_command(const RescueCommandOptions& options) {
   kfd::LinuxOs os;
-  std::vector<kfd::StableProcess> processes;
-  for (const std::string& text : options.targets) {
-    const auto selector = kfd::parse_target(text);
-    GPREEMPT_TRY(selector);
-    auto found = kfd::hold_targets(os, *selector);
-    if (!found) {
-      return tl::unexpected<Error>(std::move(found).error());
-    }
-    std::ranges::move(*found, std::back_inserter(processes));
+  const auto processes = hold_all(os, options.targets);
+  if (!processes) {
+    return tl::unexpected<Error>(processes.error());
   }
   std::vector<Rescuee> all;
   ExitCode code = ExitCode::kOk;
-  for (const kfd::StableProcess& process : processes) {
+  for (const kfd::StableProcess& process : *processes) {
     const Pid pid = process.pid();
     const auto rescued = kfd::rescue(os, pid, {.device = options.device});
     all.push_back({.pid = pid,

@@ -82,7 +82,7 @@ class SoakLine final : public VerbLine {
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
-    return Command{std::move(options_)};
+    return Command{options_};
   }
 
  private:

@@ -20,7 +20,9 @@
 #include "config/document.h"
 #include "core/error.h"
 #include "core/time.h"
+#include "core/units.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
+#include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/rooted_os.h"
@@ -73,7 +75,7 @@ Examples:
 
 Exit codes:
   0  resumed, or nobody holds it      2  usage, or a queue that is not suspended
-  3  no such process, or who holds it is no gpreempt      4  no answer)";
+  3  no such process, who holds it is no gpreempt, or does not answer)";
 
 class SuspendLine final : public VerbLine {
  public:
@@ -113,9 +115,13 @@ class SuspendLine final : public VerbLine {
 
  private:
   static Result<void> read_named(std::string_view name, const std::string& text, Duration& into) {
-    const auto value = read_duration(text);
+    const auto value = parse_duration(text);
     if (!value) {
       return fail(Errc::kInvalidArgument, fmt::format("reading {}: {}", name, value.error().what));
+    }
+    if (*value <= Duration{}) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("reading {}: {} is no time; write 30s or 500ms", name, text));
     }
     into = *value;
     return {};
@@ -179,6 +185,13 @@ Result<ExitCode> suspend_command(const SuspendCommandOptions& options) {
   kfd::LinuxOs os;
   GPREEMPT_TRY(check_sysroot(os, options.sysroot));
   kfd::RootedOs rooted(os, options.sysroot);
+  const bool is_plan_only = options.dry_run || !options.sysroot.empty();
+  // Before anything is read of them, so that it is these whom the plan is about.
+  const auto held =
+      is_plan_only ? Result<std::vector<kfd::StableProcess>>() : hold_all(os, options.targets);
+  if (!held) {
+    return tl::unexpected<Error>(held.error());
+  }
   const auto plan = make_plan(rooted, options);
   GPREEMPT_TRY(plan);
   const bool is_json = options.format == OutputFormat::kJson;
@@ -193,7 +206,7 @@ Result<ExitCode> suspend_command(const SuspendCommandOptions& options) {
   } else {
     GPREEMPT_TRY(print(plan_text(*plan, options)));
   }
-  const auto report = run_suspend(os, *plan, options);
+  const auto report = run_suspend(os, *plan, options, *held);
   GPREEMPT_TRY(report);
   GPREEMPT_TRY(print(is_json ? suspend_json(*plan, options, &*report) : hold_text(*report)));
   return report->end == kfd::HoldReport::End::kAnomaly ? ExitCode::kEnvironment : ExitCode::kOk;

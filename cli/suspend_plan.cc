@@ -4,15 +4,18 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "backends/kfd/abi.h"
 #include "backends/kfd/discovery/kfd_process.h"
+#include "backends/kfd/discovery/pid_namespace.h"
+#include "backends/kfd/discovery/queue_warnings.h"
+#include "backends/kfd/grace_period.h"
 #include "backends/kfd/hold/blast_radius.h"
 #include "backends/kfd/hold/hold.h"
-#include "backends/kfd/observed_queues.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/queue_type.h"
 #include "backends/kfd/target_selector.h"
@@ -29,6 +32,20 @@ namespace {
 
 QueueRole role_of(const kfd::abi::QueueSnapshotEntry& queue) {
   return gpreempt::role_of(kfd::type_of(queue.queue_type), queue.ring_size);
+}
+
+/// The driver's grace period has 8 bits of 1000 clocks.
+Result<void> check_grace(const SuspendCommandOptions& options,
+                         const std::vector<kfd::GpuNode>& topology) {
+  std::uint32_t fastest = 0;
+  for (const kfd::GpuNode& gpu : topology) {
+    fastest = std::max(fastest, gpu.max_clock_mhz);
+  }
+  const auto units = kfd::to_grace_units(options.grace, fastest);
+  if (!units) {
+    return fail(Errc::kInvalidArgument, "reading --grace: " + units.error().what);
+  }
+  return {};
 }
 
 Result<void> check_target(const kfd::KfdProcess& target, const SuspendCommandOptions& options) {
@@ -53,6 +70,39 @@ Result<void> check_target(const kfd::KfdProcess& target, const SuspendCommandOpt
                             target.pid, target.pid));
   }
   return {};
+}
+
+/// What its user should know of the choice.
+void warn(const kfd::KfdProcess& target, const SuspendCommandOptions& options,
+          std::vector<std::string>& warnings) {
+  std::vector<QueueRole> all;
+  std::vector<QueueRole> chosen;
+  for (const auto& queue : target.queues) {
+    all.push_back(role_of(queue));
+    if (is_meant(queue, options)) {
+      chosen.push_back(all.back());
+    }
+  }
+  for (const auto& warning :
+       {kfd::warn_of_choice(target.pid, chosen, all),
+        options.queues.empty() ? kfd::warn_of_sdma(target.pid, all) : std::nullopt}) {
+    if (warning) {
+      warnings.push_back(*warning);
+    }
+  }
+  if (target.tracer != Pid(0)) {
+    warnings.push_back(
+        fmt::format("pid {} is traced by {}, and one tracer is all it can have: "
+                    "attaching will fail",
+                    target.pid, target.tracer));
+  }
+  if (!target.context_queues.empty()) {
+    const std::size_t more = target.context_queues.size();
+    warnings.push_back(
+        fmt::format("pid {} has {} more queue{} in secondary contexts: what a debug "
+                    "session reaches of them is not known",
+                    target.pid, more, more == 1 ? "" : "s"));
+  }
 }
 
 std::string hex(GpuId id) { return fmt::format("{:x}", id.value()); }
@@ -108,7 +158,8 @@ Result<SuspendPlan> make_plan(kfd::Os& os, const SuspendCommandOptions& options)
   const auto processes = kfd::list_kfd_processes(os);
   GPREEMPT_TRY(processes);
   SuspendPlan plan;
-  if (!kfd::has_initial_pids(os).value_or(true)) {
+  GPREEMPT_TRY(check_grace(options, *topology));
+  if (kfd::pid_view(os, "/proc") == kfd::PidView::kOther) {
     plan.blind =
         "sysfs has the pids of the initial namespace, and this process has others; run "
         "it with --pid=host";
@@ -138,6 +189,7 @@ Result<SuspendPlan> make_plan(kfd::Os& os, const SuspendCommandOptions& options)
   }
   for (const kfd::KfdProcess& target : plan.targets) {
     GPREEMPT_TRY(check_target(target, options));
+    warn(target, options, plan.warnings);
   }
   std::vector<Pid> targets(plan.targets.size());
   std::ranges::transform(plan.targets, targets.begin(), &kfd::KfdProcess::pid);
@@ -178,7 +230,11 @@ std::string plan_text(const SuspendPlan& plan, const SuspendCommandOptions& opti
                      is_meant(queue, options) ? "suspended" : "left on"});
     }
   }
-  return table.render(0) + radius_text(plan);
+  std::string text = table.render(0) + radius_text(plan);
+  for (const std::string& warning : plan.warnings) {
+    text += "warning: " + warning + "\n";
+  }
+  return text;
 }
 
 }  // namespace gpreempt::cli

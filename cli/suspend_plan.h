@@ -18,7 +18,8 @@ namespace gpreempt::cli {
 struct SuspendPlan {
   std::vector<kfd::KfdProcess> targets;
   kfd::BlastRadius radius;
-  std::string blind;  ///< why others' queues cannot be seen; empty: they can
+  std::vector<std::string> warnings;  ///< whole sentences
+  std::string blind;                  ///< why others' queues cannot be seen; empty: they can
 };
 
 /// Reads sysfs and /proc. Blocks: as reading small files does. Errors: those of `kfd::find_targets`

@@ -140,6 +140,7 @@ std::string suspend_json(const SuspendPlan& plan, const SuspendCommandOptions& o
     }
     json["targets"].push_back(std::move(each));
   }
+  json["warnings"] = plan.warnings;
   json["radius"] = radius_json(plan);
   json["end"] = report == nullptr ? HoldJson() : HoldJson(std::string(to_string(report->end)));
   json["anomaly"] =
@@ -161,7 +162,9 @@ std::string resume_text(const std::vector<ResumeResult>& results) {
     } else if (each.holder == Pid(0)) {
       text += fmt::format("pid {}: nobody holds it\n", each.pid);
     } else if (each.answer.resumed.empty()) {
-      text += fmt::format("pid {}: held by pid {}\n", each.pid, each.holder);
+      text += fmt::format("pid {}: {}\n", each.pid,
+                          each.was_asked ? fmt::format("pid {} has let go of it", each.holder)
+                                         : fmt::format("held by pid {}", each.holder));
     } else {
       text += fmt::format("pid {}: {} resumed by pid {}\n", each.pid,
                           kfd::list_of(each.answer.resumed), each.holder);

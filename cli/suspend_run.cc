@@ -4,21 +4,23 @@
 
 #include <algorithm>
 #include <cstdio>
-#include <fstream>
+#include <iterator>
 #include <memory>
-#include <ostream>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/discovery/kfd_process.h"
+#include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/flight_recorder.h"
 #include "backends/kfd/heartbeat.h"
 #include "backends/kfd/hold/hold.h"
 #include "backends/kfd/hold/resume_socket.h"
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/target_selector.h"
 #include "cli/exit_code.h"
 #include "cli/suspend_options.h"
 #include "cli/suspend_plan.h"
@@ -53,10 +55,36 @@ void write_record(const kfd::FlightRecorder& recorder, const SuspendCommandOptio
   if (!is_wanted && options.flight_record.empty()) {
     return;
   }
-  std::ofstream file(path);
-  file << recorder.dump() << std::flush;
-  say(file ? fmt::format("the driver's calls are in {}", path)
-           : fmt::format("write {}: it cannot be written; name another --flight-record", path));
+  // Of its own making the file is new: nobody else's link is followed.
+  const std::unique_ptr<std::FILE, int (*)(std::FILE*)> file(
+      std::fopen(path.c_str(), options.flight_record.empty() ? "wx" : "w"), &std::fclose);
+  const std::string text = recorder.dump();
+  const bool is_written =
+      file != nullptr && std::fwrite(text.data(), 1, text.size(), file.get()) == text.size();
+  say(is_written ? fmt::format("the driver's calls are in {}", path)
+                 : fmt::format("write {}: it cannot be written, or is there already; name another "
+                               "--flight-record",
+                               path));
+}
+
+kfd::HoldOptions hold_options(const SuspendPlan& plan, const SuspendCommandOptions& options,
+                              std::span<const kfd::StableProcess> held) {
+  kfd::HoldOptions hold{.targets = {},
+                        .pidfds = {},
+                        .queues = options.queues,
+                        .limit = options.limit,
+                        .grace = options.grace,
+                        .slow = options.slow};
+  for (const kfd::KfdProcess& target : plan.targets) {
+    const auto process = std::ranges::find(held, target.pid, &kfd::StableProcess::pid);
+    if (process != held.end()) {
+      hold.pidfds.push_back(process->pidfd());
+    }
+    if (process != held.end() || held.empty()) {
+      hold.targets.push_back(target.pid);
+    }
+  }
+  return hold;
 }
 
 }  // namespace
@@ -67,7 +95,8 @@ void say(std::string_view text) {
 }
 
 Result<kfd::HoldReport> run_suspend(kfd::Os& os, const SuspendPlan& plan,
-                                    const SuspendCommandOptions& options) {
+                                    const SuspendCommandOptions& options,
+                                    std::span<const kfd::StableProcess> held) {
   kfd::FlightRecorder recorder(os, {});
   auto heartbeat = start_watchdog(recorder, options);
   GPREEMPT_TRY(heartbeat);
@@ -81,36 +110,47 @@ Result<kfd::HoldReport> run_suspend(kfd::Os& os, const SuspendPlan& plan,
   if (!requests) {
     say(requests.error().what + "; `gpreempt resume` cannot reach this one, Ctrl-C does");
   }
-  kfd::HoldOptions hold{.targets = {},
-                        .queues = options.queues,
-                        .limit = options.limit,
-                        .grace = options.grace,
-                        .slow = options.slow};
-  for (const kfd::KfdProcess& target : plan.targets) {
-    hold.targets.push_back(target.pid);
-  }
+  const kfd::HoldOptions hold = hold_options(plan, options, held);
   auto report = kfd::hold(recorder, *checked, hold, requests ? requests->get() : nullptr, say);
   if (requests) {
     (*requests)->close();
   }
-  write_record(recorder, options, hold.targets.front(),
+  write_record(recorder, options, plan.targets.front().pid,
                !report || report->end == kfd::HoldReport::End::kAnomaly);
   return report;
+}
+
+Result<std::vector<kfd::StableProcess>> hold_all(kfd::Os& os,
+                                                 std::span<const std::string> selectors) {
+  std::vector<kfd::StableProcess> all;
+  for (const std::string& text : selectors) {
+    const auto selector = kfd::parse_target(text);
+    GPREEMPT_TRY(selector);
+    auto found = kfd::hold_targets(os, *selector);
+    if (!found) {
+      return tl::unexpected<Error>(std::move(found).error());
+    }
+    std::ranges::move(*found, std::back_inserter(all));
+  }
+  return all;
 }
 
 std::vector<ResumeResult> run_resume(kfd::Os& os, const std::vector<Pid>& pids,
                                      const ResumeCommandOptions& options, ExitCode& code) {
   std::vector<ResumeResult> results;
   for (const Pid pid : pids) {
-    ResumeResult result{.pid = pid, .holder = Pid(0), .answer = {}};
+    ResumeResult result{.pid = pid, .holder = Pid(0), .was_asked = false, .answer = {}};
     const auto fails = [&](const Error& error) {
       result.answer.error = error.what;
-      code = std::max(code, exit_code_for(error.code));
+      // A holder that does not answer is stopped: no defect of this one.
+      code = std::max(
+          code, error.code == Errc::kTimedOut ? ExitCode::kEnvironment : exit_code_for(error.code));
     };
     if (const auto holder = kfd::tracer_of(os, pid); !holder) {
       fails(holder.error());
     } else if (result.holder = *holder;
                *holder != Pid(0) && !options.dry_run && options.sysroot.empty()) {
+      result.was_asked = true;
       auto answer = kfd::ask_to_resume(os, *holder, pid, options.queues);
       if (answer) {
         result.answer = *std::move(answer);

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/hold/hold.h"
 #include "backends/kfd/hold/resume_socket.h"
 #include "backends/kfd/os.h"
@@ -20,13 +22,21 @@ void say(std::string_view text);
 
 /// Starts the watchdog and carries the plan out. Blocks: for its limit. Errors: those of
 /// `Heartbeat::start`, `open_backend` and `hold`; nothing is suspended then.
+/// `held`: the plan's targets, or some of them; those that are not among them are left alone.
+/// Empty: all are meant.
 [[nodiscard]] Result<kfd::HoldReport> run_suspend(kfd::Os& os, const SuspendPlan& plan,
-                                                  const SuspendCommandOptions& options);
+                                                  const SuspendCommandOptions& options,
+                                                  std::span<const kfd::StableProcess> held = {});
+
+/// The processes that selectors mean, each held by its pidfd. Errors: those of `hold_targets`.
+[[nodiscard]] Result<std::vector<kfd::StableProcess>> hold_all(
+    kfd::Os& os, std::span<const std::string> selectors);
 
 /// What became of one target of `gpreempt resume`.
 struct ResumeResult {
   Pid pid;
   Pid holder;  ///< 0: nobody traces it
+  bool was_asked = false;
   kfd::ResumeAnswer answer;
 };
 

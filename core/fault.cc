@@ -42,10 +42,10 @@ constexpr std::array<FaultKind, kFaultKinds> kKinds = [] {
   return kinds;
 }();
 
-template <std::size_t... kIndex>
+template <std::size_t... Index>
 std::array<RandomStream, kFaultKinds> streams_of(std::uint64_t seed,
-                                                 std::index_sequence<kIndex...> /*indices*/) {
-  return {RandomStream(seed, "fault/" + std::string(kNames.at(kIndex)))...};
+                                                 std::index_sequence<Index...> /*indices*/) {
+  return {RandomStream(seed, "fault/" + std::string(kNames.at(Index)))...};
 }
 
 }  // namespace

@@ -335,14 +335,19 @@ SysResult<std::size_t> read_part(Pid pid, std::span<const MemoryRange> ranges) {
   }
   const auto got =
       ::process_vm_readv(pid.value(), local.data(), local.size(), remote.data(), remote.size(), 0);
-  if (got < 0 && errno != EFAULT) {
-    return last_error();
+  // A seccomp filter refuses the call where it lets the file be read.
+  const int number = got < 0 ? errno : 0;
+  if (got < 0 && number != EFAULT && number != EPERM && number != ENOSYS) {
+    return sys_fail(number);
   }
   if (got >= 0 && static_cast<std::size_t>(got) == wanted) {
     return wanted;
   }
   const auto all = read_through_proc(pid, ranges);
-  return all || got <= 0 ? all : SysResult<std::size_t>(static_cast<std::size_t>(got));
+  if (!all && got > 0) {
+    return static_cast<std::size_t>(got);
+  }
+  return all || number != EPERM ? all : sys_fail(EPERM);
 }
 
 }  // namespace

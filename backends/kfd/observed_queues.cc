@@ -69,6 +69,10 @@ Result<abi::QueueSnapshotEntry> read_queue(Os& os, const std::string& folder, st
 
 }  // namespace
 
+std::string queue_folder(const std::string& sysfs_root, Pid pid) {
+  return fmt::format("{}/class/kfd/kfd/proc/{}/queues", sysfs_root, pid);
+}
+
 std::optional<bool> has_initial_pids(Os& os) {
   // PROC_PID_INIT_INO of the kernel's include/linux/proc_ns.h.
   constexpr std::string_view kInitial = "pid:[4026531836]";
@@ -78,7 +82,10 @@ std::optional<bool> has_initial_pids(Os& os) {
 
 Result<std::vector<abi::QueueSnapshotEntry>> scan_queues(Os& os, const std::string& sysfs_root,
                                                          Pid pid) {
-  const auto folder = fmt::format("{}/class/kfd/kfd/proc/{}/queues", sysfs_root, pid);
+  return scan_queue_folder(os, queue_folder(sysfs_root, pid));
+}
+
+Result<std::vector<abi::QueueSnapshotEntry>> scan_queue_folder(Os& os, const std::string& folder) {
   const auto names = os.list_dir(folder);
   std::vector<abi::QueueSnapshotEntry> queues;
   if (!names && names.error().number != ENOENT) {

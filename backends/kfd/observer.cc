@@ -8,6 +8,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
 #include <cstring>
 #include <map>
 #include <memory>
@@ -80,6 +81,9 @@ class Observer::Worker {
     SessionQueues queues;
     std::size_t compute_queues = 0;
     Instant scan_at = kForever;
+    std::string folder;            ///< of its queues in sysfs
+    std::vector<std::string> ids;  ///< as listed there last
+    std::uint32_t looks = 0;
     Instant rings_at = kForever;  ///< when its rings are looked for again
     Duration rings_pause{};
     std::string scan_problem;  ///< warned of last
@@ -96,6 +100,7 @@ class Observer::Worker {
     Target& target = targets_[follow.target];
     target.pid = follow.pid;
     target.is_followed = true;
+    target.folder = queue_folder(options_.sysfs_root, follow.pid);
     scan(follow.target, target);
     report(follow.target, SessionReady{});
   }
@@ -158,9 +163,13 @@ class Observer::Worker {
 
   void scan(TargetId id, Target& target) {
     target.scan_at = saturating_add(os_.now(), options_.scan_period);
+    if (has_same_ids(target)) {
+      return;
+    }
     const auto found = scan_queues(os_, options_.sysfs_root, target.pid);
     if (!found) {
       warn(target.scan_problem, found.error().what);
+      target.ids.clear();  // read it all again
       return;
     }
     target.scan_problem.clear();
@@ -178,6 +187,18 @@ class Observer::Worker {
       target.rings_pause = {};
       find_rings_of(target);
     }
+  }
+
+  /// An id that is made anew between two looks shows only in its files: they are read every tenth
+  /// time all the same.
+  [[nodiscard]] bool has_same_ids(Target& target) {
+    constexpr std::uint32_t kReadEvery = 10;
+    auto ids = os_.list_dir(target.folder);
+    const bool is_same = ids && *ids == target.ids && ++target.looks % kReadEvery != 0;
+    if (ids && !is_same) {
+      target.ids = *std::move(ids);
+    }
+    return is_same;
   }
 
   void find_rings_of(Target& target) {

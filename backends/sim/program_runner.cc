@@ -6,6 +6,7 @@
 #include <functional>
 #include <memory>
 #include <utility>
+#include <vector>
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/phase_clock.h"

@@ -57,16 +57,14 @@ std::optional<ProcessPath> process_path(std::string_view path) {
 /// nullopt: the driver knows no such process.
 std::optional<Pid> listed_pid(sim::System& system, std::string_view name) {
   const auto number = whole_number<std::int32_t>(name);
-  const auto all = system.kfd().listed();
-  const bool is_listed = number && std::ranges::find(all, Pid(*number)) != all.end();
+  const bool is_listed = number && system.kfd().is_listed(Pid(*number));
   return is_listed ? std::optional(Pid(*number)) : std::nullopt;
 }
 
 SysResult<std::string> text_of_queue(sim::System& system, Pid pid, std::string_view path) {
   const auto id = whole_number<std::uint32_t>(take_part(path));
-  const auto queues = system.kfd().queues_of(pid);
-  const auto queue = std::ranges::find_if(queues, [&](const auto& each) { return each.id == id; });
-  if (queue == queues.end()) {
+  const auto queue = id ? system.kfd().listed_queue(pid, *id) : std::nullopt;
+  if (!queue) {
     return sys_fail(ENOENT);
   }
   if (path == "gpuid") {
@@ -107,8 +105,8 @@ std::optional<SysResult<std::vector<std::string>>> list_kfd_proc(sim::System& sy
       names.push_back(fmt::format("vram_{}", sim::gpu_id_of(gpu)));
     }
   } else {
-    for (const sim::KfdModel::ListedQueue& queue : system.kfd().queues_of(*pid)) {
-      names.push_back(std::to_string(queue.id));
+    for (const std::uint32_t id : system.kfd().queue_ids(*pid)) {
+      names.push_back(std::to_string(id));
     }
   }
   std::ranges::sort(names);

@@ -75,7 +75,9 @@ TEST_F(SuspendVerb, PlanShowsWhatIsTakenOffAndWhatIsLeft) {
             "preempts\n"
             "  GPU f7bc of hive 1234: by each suspend and resume\n"
             "disturbs\n"
-            "  nobody else\n");
+            "  nobody else\n"
+            "warning: pid 4711: its SDMA queue is not suspended with its compute queues: its "
+            "copies go on\n");
 }
 
 TEST_F(SuspendVerb, PlanNamesBystandersUnlessTheUserDid) {
@@ -125,6 +127,44 @@ TEST_F(SuspendVerb, SdmaQueueIsTakenOffOnlyByItsId) {
   const Finished finished = run("suspend", "4711 --queue 2");
   EXPECT_NE(finished.out.find("sdma  1 MiB  suspended"), std::string::npos) << finished.out;
   EXPECT_NE(finished.out.find("user  1 MiB    left on"), std::string::npos) << finished.out;
+}
+
+TEST_F(SuspendVerb, ChoiceOfAnInternalQueueOnlyIsWarnedOf) {
+  const Finished finished = run("suspend", "4711 --queue 0");
+  EXPECT_NE(finished.out.find("warning: only 1 internal queue of pid 4711 would be suspended"),
+            std::string::npos)
+      << finished.out;
+}
+
+TEST_F(SuspendVerb, QueuesOfSecondaryContextsAreDisturbedToo) {
+  put_process(812, "vllm");
+  const std::string queue = "sys/class/kfd/kfd/proc/812/context_1/queues/0/";
+  put(queue + "gpuid", "63420");
+  put(queue + "size", "1048576");
+  put(queue + "type", "0");
+  const Finished finished = run("suspend");
+  EXPECT_NE(finished.out.find("pid 812 (vllm): 1 queue on GPU f7bc is preempted"),
+            std::string::npos)
+      << finished.out;
+}
+
+TEST_F(SuspendVerb, NameCannotCommandTheTerminal) {
+  put_process(812, "x\x1b[1A\x1b[2Kevil");
+  put_queue(812, 0, 63420, 1048576, 0);
+  const Finished finished = run("suspend");
+  EXPECT_EQ(finished.out.find('\x1b'), std::string::npos);
+  EXPECT_NE(finished.out.find("pid 812 (x?[1A?[2Kevil)"), std::string::npos) << finished.out;
+}
+
+TEST_F(SuspendVerb, GraceThatTheDriverCannotTakeIsRefusedBeforeAnythingIsDone) {
+  const Finished finished = run("suspend", "4711 --grace 5s");
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_NE(finished.err.find("reading --grace"), std::string::npos) << finished.err;
+}
+
+TEST_F(SuspendVerb, TargetThatIsTracedIsWarnedOf) {
+  put_process(4711, "python3", 4003);
+  EXPECT_NE(run("suspend").out.find("warning: pid 4711 is traced by 4003"), std::string::npos);
 }
 
 TEST_F(SuspendVerb, LauncherThatUsesNoGpuIsLeftOutBesideItsWorkers) {

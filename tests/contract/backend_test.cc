@@ -44,6 +44,10 @@ void BackendTest::TearDown() {
   if (testbed_ != nullptr && !killed_) {
     const Result<void> closed = backend().close();
     EXPECT_TRUE(closed) << sentence(closed);
+    // Whatever a test did: nothing stays suspended.
+    if (const auto audit = testbed().audit()) {
+      EXPECT_EQ(audit->suspended, 0U);
+    }
   }
   testbed_.reset();
 }

@@ -169,6 +169,29 @@ TEST_P(SuspendTest, ObservedTargetIsNeverControlled) {
   EXPECT_EQ(testbed().driver_calls().size(), calls);
 }
 
+TEST_P(SuspendTest, ObservedProcessIsNeitherTracedNorDebuggedAtAnyTime) {
+  const Training training = start_training();
+  const Pid online = launch(online_service(20, milliseconds(2)));
+  attach(online, AttachMode::kObserve);
+  testbed().start();
+  // Whoever is traced, or has a session, refuses another debugger.
+  const auto is_free = [&] {
+    const Result<void> enabled = testbed().probe().enable(online);
+    const Result<void> disabled = testbed().probe().disable(online);
+    return enabled.has_value() && disabled.has_value();
+  };
+  EXPECT_TRUE(is_free());
+  suspend(training.target);
+  EXPECT_TRUE(is_free());
+  serve_for(milliseconds(20));
+  EXPECT_TRUE(is_free());
+  resume(training.target);
+  EXPECT_TRUE(is_free());
+  for (const DriverCall& call : testbed().driver_calls()) {
+    EXPECT_NE(call.target, online);
+  }
+}
+
 TEST_P(SuspendTest, ControlThatIsMissingIsRefusedWithItsReason) {
   const Training training = start_training();
   const std::array<Control, 7> optional_controls{

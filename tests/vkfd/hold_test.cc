@@ -221,6 +221,31 @@ TEST(Hold, AnotherProcessMayAskForOneQueueAndTheOthersStayOff) {
   }));
 }
 
+TEST(Hold, RequestThatComesBeforeTheSuspensionIsServedAfterIt) {
+  ASSERT_TRUE(run([] {
+    HoldRig rig;
+    const Pid other = rig.system().launch(training(2)).value();
+    rig.system().start();
+    rig.meanwhile([&] {
+      // As soon as somebody traces it, which is before anything is suspended.
+      while (kfd::tracer_of(rig.looker(), rig.target()).value() == Pid(0)) {
+        rig.let_pass(std::chrono::microseconds(10));
+      }
+      EXPECT_EQ(rig.active_queues(), 5U);
+      const auto answer = rig.ask({});
+      ASSERT_TRUE(answer) << answer.error().what;
+      rig.let_pass(milliseconds(50));
+      EXPECT_GT(rig.work_in(milliseconds(50)), Duration{});
+      EXPECT_EQ(rig.active_queues(), 3U);  // the other one's are off
+    });
+    HoldOptions options = rig.options();
+    options.targets = {rig.target(), other};
+    const auto report = rig.hold(options);
+    ASSERT_TRUE(report) << report.error().what;
+    EXPECT_EQ(report->end, End::kLimit);
+  }));
+}
+
 TEST(Hold, UserWhoEndsItGetsEverythingBack) {
   ASSERT_TRUE(run([] {
     HoldRig rig;

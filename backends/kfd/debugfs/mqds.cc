@@ -43,7 +43,8 @@ Result<MqdsProcess> read_process(TextCursor& cursor) {
     return wanted();
   }
   const auto pid = cursor.take_decimal();
-  if (!pid || !cursor.take(" PASID ")) {
+  constexpr std::uint32_t kLargestPid = 0x7fffffff;
+  if (!pid || *pid > kLargestPid || !cursor.take(" PASID ")) {
     return wanted();
   }
   process.pid = *pid;

@@ -15,6 +15,7 @@ namespace {
 constexpr auto kMapProcessFields = std::to_array<Field>({
     {.name = "pasid", .dword = 1, .low_bit = 0, .bits = 16},
     {.name = "single_memops", .dword = 1, .low_bit = 16, .bits = 1},
+    {.name = "cleaner_shader", .dword = 1, .low_bit = 17, .bits = 1},
     {.name = "debug_vmid", .dword = 1, .low_bit = 18, .bits = 4},
     {.name = "new_debug", .dword = 1, .low_bit = 22, .bits = 1},
     {.name = "tmz", .dword = 1, .low_bit = 23, .bits = 1},

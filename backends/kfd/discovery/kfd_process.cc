@@ -81,6 +81,23 @@ Result<std::optional<std::vector<GpuId>>> gpus_of(Os& os, const std::string& sys
   return gpus;
 }
 
+/// PID/context_N/queues, as kfd_process.c of Linux 7 lists them.
+Result<std::vector<abi::QueueSnapshotEntry>> queues_of_contexts(Os& os, const std::string& sysfs,
+                                                                Pid pid) {
+  const std::string folder = fmt::format("{}/class/kfd/kfd/proc/{}", sysfs, pid);
+  const auto names = os.list_dir(folder);
+  std::vector<abi::QueueSnapshotEntry> all;
+  for (const std::string& name : names.value_or(std::vector<std::string>())) {
+    if (!name.starts_with("context_")) {
+      continue;
+    }
+    const auto queues = scan_queue_folder(os, fmt::format("{}/{}/queues", folder, name));
+    GPREEMPT_TRY(queues);
+    all.insert(all.end(), queues->begin(), queues->end());
+  }
+  return all;
+}
+
 /// `word`, if it is a container's id, alone or as a runtime decorates it.
 std::string_view id_in(std::string_view word) {
   constexpr std::size_t kDigits = 64;
@@ -174,6 +191,9 @@ Result<std::vector<KfdProcess>> list_kfd_processes(Os& os, const DiscoveryRoots&
     auto queues = scan_queues(os, roots.sysfs, pid);
     GPREEMPT_TRY(queues);
     process.queues = *std::move(queues);
+    auto others = queues_of_contexts(os, roots.sysfs, pid);
+    GPREEMPT_TRY(others);
+    process.context_queues = *std::move(others);
     if (has_facts) {
       read_proc_facts(os, roots.proc, process);
     }

@@ -32,6 +32,8 @@ struct KfdProcess {
   /// a debug session preempts all of these. Ascending.
   std::vector<GpuId> gpus;
   std::vector<abi::QueueSnapshotEntry> queues;  ///< see `scan_queues`
+  /// Those of its secondary contexts (Linux 7), whose ids are each context's own.
+  std::vector<abi::QueueSnapshotEntry> context_queues;
 };
 
 /// Everyone whom the driver knows, by pid. Who goes meanwhile is left out. Blocks: as reading small

@@ -14,6 +14,7 @@
 #include "backends/kfd/activity.h"
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/queue_state.h"
+#include "backends/kfd/discovery/hardware_activity.h"
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/discovery/queue_ids.h"
 #include "backends/kfd/discovery/queue_slots.h"
@@ -28,6 +29,7 @@ namespace {
 struct ListedRow {
   QueueRow row;
   QueueMarks marks;
+  const debugfs::MqdsQueue* queue = nullptr;
 };
 
 ListedRow compute_row(const debugfs::MqdsQueue& queue) {
@@ -68,6 +70,7 @@ std::optional<ListedRow> listed_row(const debugfs::MqdsQueue& queue) {
     return std::nullopt;
   }
   ListedRow made = queue.kind == debugfs::MqdKind::kCompute ? compute_row(queue) : sdma_row(queue);
+  made.queue = &queue;
   made.row.gpu = GpuId(queue.gpu_id);
   made.row.role = role_of(made.row.type, made.row.ring_bytes);
   made.marks.gpu = made.row.gpu;
@@ -109,6 +112,7 @@ std::vector<QueueRow> rows_of(const QueueSources& sources, const debugfs::MqdsPr
     row.name = std::move(names[i]);
     if (sources.hqds) {
       row.found = find_slots(*sources.hqds, listed[i].marks);
+      row.hardware = hardware_activity(*listed[i].queue, row.found, *sources.hqds);
     }
     if (sources.rls) {
       row.on_runlist = find_on_runlist(*sources.rls, listed[i].marks, row.found.mapping);
@@ -138,7 +142,8 @@ std::vector<QueueRow> rows_of(const KfdProcess& process) {
                     .queue_priority = {},
                     .ring = {},
                     .found = {},
-                    .on_runlist = OnRunlist::kUnknown});
+                    .on_runlist = OnRunlist::kUnknown,
+                    .hardware = {}});
   }
   return rows;
 }

@@ -47,6 +47,7 @@ struct QueueRow {
   // From hqds and rls.
   FoundSlots found;
   OnRunlist on_runlist = OnRunlist::kUnknown;
+  std::optional<Activity> hardware;  ///< see `hardware_activity`
 };
 
 /// Puts the sources together: a row for each queue, by process, and in it the newest first. Queues

@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "backends/kfd/activity.h"
+#include "backends/kfd/discovery/hardware_activity.h"
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/discovery/pid_namespace.h"
 #include "backends/kfd/discovery/queue_activity.h"
@@ -128,7 +129,8 @@ Result<QueueListing> list_queues(Os& os, const ListingOptions& options) {
     activity = *std::move(measured);
   }
   for (std::size_t i = 0; i < rows.size(); ++i) {
-    listing.queues.push_back({.row = std::move(rows[i]), .activity = activity[i]});
+    const auto together = combine_activity(activity[i], rows[i].hardware);
+    listing.queues.push_back({.row = std::move(rows[i]), .activity = together});
   }
   describe_owners(os, options, reading->sources, can_tell.has_value(), listing);
   return listing;

@@ -100,13 +100,19 @@ std::vector<QueueWarning> queue_warnings(std::span<const QueueRow> rows,
     by_pid[row.pid].push_back(&row);
   }
   std::map<Pid, Pid> tracers;
+  std::vector<QueueWarning> warnings;
   for (const KfdProcess& process : processes) {
     if (process.tracer != Pid(0)) {
       tracers.emplace(process.pid, process.tracer);
       by_pid[process.pid];
     }
+    if (const std::size_t more = process.context_queues.size(); more > 0) {
+      warnings.push_back({.pid = process.pid,
+                          .text = fmt::format("pid {} has {} more queue{} in secondary contexts, "
+                                              "which are not shown",
+                                              process.pid, more, more == 1 ? "" : "s")});
+    }
   }
-  std::vector<QueueWarning> warnings;
   for (const auto& [pid, of_process] : by_pid) {
     warn_of_process(pid, of_process, warnings);
     if (const auto tracer = tracers.find(pid); tracer != tracers.end()) {

@@ -31,8 +31,10 @@ bool is_in(std::span<const Pid> pids, Pid pid) {
 
 std::map<GpuId, std::size_t> queues_by_gpu(const KfdProcess& process) {
   std::map<GpuId, std::size_t> counts;
-  for (const abi::QueueSnapshotEntry& queue : process.queues) {
-    ++counts[GpuId(queue.gpu_id)];
+  for (const auto* const queues : {&process.queues, &process.context_queues}) {
+    for (const abi::QueueSnapshotEntry& queue : *queues) {
+      ++counts[GpuId(queue.gpu_id)];
+    }
   }
   return counts;
 }

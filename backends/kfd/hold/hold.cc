@@ -50,7 +50,9 @@ Result<HoldReport> Holder::run() {
   }
   for (Target& target : targets_) {
     answer(target, {});  // it runs again
-    os_.close(target.pidfd);
+    if (target.owns_pidfd) {
+      os_.close(target.pidfd);
+    }
   }
   GPREEMPT_TRY(held);
   GPREEMPT_TRY(closed);
@@ -61,8 +63,10 @@ Result<HoldReport> Holder::run() {
 // ---- attaching
 
 Result<void> Holder::attach_all() {
-  for (const Pid pid : options_.targets) {
-    const auto pidfd = os_.open_pidfd(pid);
+  for (std::size_t i = 0; i < options_.targets.size(); ++i) {
+    const Pid pid = options_.targets[i];
+    const bool is_ours = options_.pidfds.empty();
+    const auto pidfd = is_ours ? os_.open_pidfd(pid) : SysResult<Fd>(options_.pidfds.at(i));
     if (!pidfd) {
       return fail(Errc::kProcessExited,
                   fmt::format("attach to pid {}: {}", pid, std::strerror(pidfd.error().number)),
@@ -71,9 +75,9 @@ Result<void> Holder::attach_all() {
     targets_.push_back({.pid = pid,
                         .id = {},
                         .pidfd = *pidfd,
+                        .owns_pidfd = is_ours,
                         .in_flight = std::nullopt,
                         .to_suspend = {},
-                        .to_resume = {},
                         .asked = std::nullopt});
     const auto id = backend_.attach(pid, AttachMode::kControl);
     GPREEMPT_TRY(id);
@@ -146,9 +150,7 @@ Result<void> Holder::choose(Target& target) {
 
 Result<void> Holder::hold_until_end() {
   limit_ = saturating_add(backend_.now(), options_.limit);
-  for (Target& target : targets_) {
-    issue(target);
-  }
+  issue_all();
   while (!is_over()) {
     GPREEMPT_TRY(go_on());
   }
@@ -231,32 +233,42 @@ void Holder::serve(const ResumeSocket::Request& request) {
   if (target->asked) {
     return refuse(fmt::format("resume pid {}: it is being resumed; ask again", request.target));
   }
+  // What is on its way is suspended first, and then counts.
+  target->asked = request;
+  if (request.queues.empty()) {
+    target->released = true;
+    target->to_suspend.clear();
+  }
+  issue_all();
+}
+
+/// The queues that somebody asked for; an error if one of them is not suspended.
+Result<std::vector<QueueId>> Holder::asked_queues(Target& target,
+                                                  const std::vector<std::uint32_t>& asked) {
   std::vector<QueueId> ids;
   std::vector<std::uint32_t> off;
   for (std::size_t i = 0; i < known_.size(); ++i) {
-    if (known_[i].target != target->id || report_.queues[i].on) {
+    if (known_[i].target != target.id || report_.queues[i].on) {
       continue;
     }
     const std::uint32_t id = known_[i].kernel_id;
     off.push_back(id);
-    if (request.queues.empty() || std::ranges::find(request.queues, id) != request.queues.end()) {
+    if (asked.empty() || std::ranges::find(asked, id) != asked.end()) {
       ids.push_back(known_[i].id);
     }
   }
-  for (const std::uint32_t id : request.queues) {
+  for (const std::uint32_t id : asked) {
     if (std::ranges::find(off, id) == off.end()) {
-      return refuse(fmt::format("resume queue {} of pid {}: it is not suspended; {}", id,
-                                request.target,
-                                off.empty() ? "none is" : list_of(off) + " can be resumed"));
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("resume queue {} of pid {}: it is not suspended; {}", id, target.pid,
+                              off.empty() ? "none is" : list_of(off) + " can be resumed"));
     }
   }
-  if (request.queues.empty() || ids.size() == off.size()) {
-    target->released = true;
-    target->to_suspend.clear();
+  if (ids.size() == off.size()) {
+    target.released = true;
+    target.to_suspend.clear();
   }
-  target->to_resume = std::move(ids);
-  target->asked = request;
-  issue(*target);
+  return ids;
 }
 
 void Holder::answer(Target& target, const ResumeAnswer& with) {
@@ -265,19 +277,34 @@ void Holder::answer(Target& target, const ResumeAnswer& with) {
   }
 }
 
+/// One call at a time: the driver serves those of one GPU one after another, and how long one takes
+/// is to be seen.
+void Holder::issue_all() {
+  for (Target& target : targets_) {
+    if (std::ranges::any_of(targets_,
+                            [](const Target& each) { return each.in_flight.has_value(); })) {
+      return;
+    }
+    issue(target);
+  }
+}
+
 void Holder::issue(Target& target) {
-  if (target.in_flight || target.exited || is_over()) {
+  if (target.exited || is_over()) {
     return;
   }
   if (target.asked) {
-    if (!issue(target, std::exchange(target.to_resume, {}), Resume{})) {
+    auto ids = asked_queues(target, target.asked->queues);
+    if (!ids) {
+      answer(target, {.resumed = {}, .error = ids.error().what});
+    } else if (!issue(target, *std::move(ids), Resume{})) {
       answer(target, {});
     }
-  } else {
-    const Duration left = std::max(limit_ - backend_.now(), Duration{});
-    (void)issue(target, std::exchange(target.to_suspend, {}),
-                Suspend{.grace = options_.grace, .lease = left + kLeaseBeyondLimit});
+    return;
   }
+  const Duration left = std::max(limit_ - backend_.now(), Duration{});
+  (void)issue(target, std::exchange(target.to_suspend, {}),
+              Suspend{.grace = options_.grace, .lease = left + kLeaseBeyondLimit});
 }
 
 /// False: there was nothing to do.

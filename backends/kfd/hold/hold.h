@@ -22,6 +22,8 @@ namespace gpreempt::kfd {
 /// Which queues to keep off the GPU, and for how long.
 struct HoldOptions {
   std::vector<Pid> targets;
+  /// Theirs, which the caller keeps open; none: opened here.
+  std::vector<Fd> pidfds;
   /// The driver's ids, of the one target; none: every compute queue, also those made meanwhile.
   std::vector<std::uint32_t> queues;
   Duration limit = std::chrono::seconds(10);

@@ -33,13 +33,13 @@ class Holder {
     Pid pid;
     TargetId id;
     Fd pidfd = kNoFd;  ///< opened before the attach: whom the user named
+    bool owns_pidfd = true;
     bool attached = false;
     bool exited = false;
     bool released = false;  ///< asked for: what is made from now on runs
     std::optional<RequestId> in_flight;
     std::vector<QueueId> to_suspend;
-    std::vector<QueueId> to_resume;
-    std::optional<ResumeSocket::Request> asked;  ///< answered when `to_resume` is done
+    std::optional<ResumeSocket::Request> asked;  ///< answered when it is done
   };
 
   [[nodiscard]] Result<void> attach_all();
@@ -59,6 +59,9 @@ class Holder {
   void serve(const ResumeSocket::Request& request);
   /// Who asked for the target's queues, if anybody did.
   void answer(Target& target, const ResumeAnswer& with);
+  [[nodiscard]] Result<std::vector<QueueId>> asked_queues(Target& target,
+                                                          const std::vector<std::uint32_t>& asked);
+  void issue_all();
   void issue(Target& target);
   [[nodiscard]] bool issue(Target& target, std::vector<QueueId> ids, const Control& control);
 

@@ -44,7 +44,7 @@ void Holder::handle(const ControlDone& done, Instant at) {
   if (done.error && done.error->code != Errc::kProcessExited) {
     found(done.error->what);
   }
-  issue(*target);
+  issue_all();
 }
 
 void Holder::suspended(const Target& target, const ControlDone& done) {
@@ -125,7 +125,7 @@ void Holder::handle(const QueueBorn& born) {
     return;
   }
   target->to_suspend.push_back(born.queue.id);
-  issue(*target);
+  issue_all();
 }
 
 void Holder::handle(const QueueGone& gone, Instant at) {
@@ -157,6 +157,7 @@ void Holder::handle(const TargetExited& exited, Instant at) {
     }
   }
   answer(*target, {});
+  issue_all();
 }
 
 // ---- looking up

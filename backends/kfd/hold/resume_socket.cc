@@ -250,7 +250,7 @@ Result<ResumeAnswer> converse(Os& os, Fd connection, Pid holder, const Json& req
                                          holder));
   }
   if (!answer->error.empty()) {
-    return fail(Errc::kInvalidArgument, answer->error);
+    return fail(Errc::kInvalidArgument, printable(answer->error));
   }
   return *std::move(answer);
 }

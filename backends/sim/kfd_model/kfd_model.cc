@@ -4,6 +4,7 @@
 #include <cerrno>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <utility>
@@ -80,6 +81,11 @@ std::vector<Pid> KfdModel::listed() const {
     }
   }
   return result;
+}
+
+bool KfdModel::is_listed(Pid pid) const {
+  const Process* const process = find(pid);
+  return process != nullptr && process->is_open;
 }
 
 bool KfdModel::alive(Pid pid) const { return find(pid) != nullptr; }
@@ -178,19 +184,42 @@ std::vector<KfdModel::ListedQueue> KfdModel::queues_of(Pid pid) const {
     return result;
   }
   for (const auto& [id, queue] : process->queues) {
-    result.push_back({.process = pid,
-                      .id = id,
-                      .gpu = queue.gpu,
-                      .type = queue.type,
-                      .ring_bytes = queue.ring_bytes,
-                      .serial = queue.serial,
-                      .priority = queue.priority,
-                      .hardware = queue.hardware,
-                      .doorbell = queue.doorbell,
-                      .is_active = queue.active()});
+    result.push_back(describe(pid, queue));
   }
   std::ranges::sort(result, std::ranges::greater{}, &ListedQueue::serial);
   return result;
+}
+
+std::vector<std::uint32_t> KfdModel::queue_ids(Pid pid) const {
+  std::vector<std::uint32_t> ids;
+  if (const Process* const process = find(pid)) {
+    std::ranges::transform(process->queues, std::back_inserter(ids),
+                           [](const auto& entry) { return entry.first; });
+  }
+  return ids;
+}
+
+std::optional<KfdModel::ListedQueue> KfdModel::listed_queue(Pid pid, std::uint32_t id) const {
+  const Process* const process = find(pid);
+  if (process == nullptr) {
+    return std::nullopt;
+  }
+  const auto queue = process->queues.find(id);
+  return queue == process->queues.end() ? std::nullopt
+                                        : std::optional(describe(pid, queue->second));
+}
+
+KfdModel::ListedQueue KfdModel::describe(Pid pid, const Queue& queue) {
+  return {.process = pid,
+          .id = queue.id,
+          .gpu = queue.gpu,
+          .type = queue.type,
+          .ring_bytes = queue.ring_bytes,
+          .serial = queue.serial,
+          .priority = queue.priority,
+          .hardware = queue.hardware,
+          .doorbell = queue.doorbell,
+          .is_active = queue.active()};
 }
 
 Runlist KfdModel::runlist(std::uint32_t gpu) const {

@@ -149,6 +149,7 @@ class KfdModel {
   void interrupt(Pid pid);
   /// What the driver lists in sysfs: processes that have opened it, ascending.
   [[nodiscard]] std::vector<Pid> listed() const;
+  [[nodiscard]] bool is_listed(Pid pid) const;
   /// A process opens /dev/kfd and enables its runtime. `visible`: the GPUs that its device cgroup
   /// permits, ascending; nullopt for all. Attaching and exiting disturb all of these, used or not.
   void add_process(Pid pid, std::optional<std::vector<std::uint32_t>> visible = std::nullopt);
@@ -266,6 +267,10 @@ class KfdModel {
   [[nodiscard]] std::uint32_t processes(std::uint32_t gpu) const;
   /// Its queues on all GPUs, newest first; none of a process that is gone.
   [[nodiscard]] std::vector<ListedQueue> queues_of(Pid pid) const;
+  /// Their ids, ascending.
+  [[nodiscard]] std::vector<std::uint32_t> queue_ids(Pid pid) const;
+  /// One of them; nullopt: there is none.
+  [[nodiscard]] std::optional<ListedQueue> listed_queue(Pid pid, std::uint32_t id) const;
   /// The runlist that was submitted last for `gpu`, by hardware queues; empty while there is none:
   /// no queue is active, or the driver is between unmap and map.
   [[nodiscard]] Runlist runlist(std::uint32_t gpu) const;
@@ -328,6 +333,7 @@ class KfdModel {
   Task terminate(Process& process, std::uint32_t gpu);
   Task create(Process& process, NewQueue request, CallRecord& call, long& result);
   [[nodiscard]] long room_for(const Process& process, const NewQueue& request) const;
+  [[nodiscard]] static ListedQueue describe(Pid pid, const Queue& queue);
   [[nodiscard]] static std::uint32_t free_doorbell(const Process& process, const NewQueue& request);
   Task destroy(Process& process, std::uint32_t id, CallRecord& call, long& result);
   struct Change {

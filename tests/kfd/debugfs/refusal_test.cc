@@ -82,6 +82,7 @@ std::vector<Refusal> mqds_refusals() {
            "00000000 00000000 00000000 00000000 00000000\n",
        {"mqds:4:1: ", "offset 00000040 with 8 words", "offset 00000020 with 8"}},
       {"Hqds", "mqds", hqds_text(2, "f7bc", 1, 0), {"mqds:1:1: ", "\"Node 2, gpu_id f7bc:\""}},
+      {"PidThatNoProcessHas", "mqds", "Process 4294967295 PASID 1:\n", {"mqds:1:"}},
       {"HugePid", "mqds", "Process 99999999999 PASID 1:\n", {"mqds:1:9: "}},
       {"QueueWithoutAProcess", "mqds", compute_text({}, 1), {"mqds:1:1: ", "Process PID PASID"}},
   };

@@ -45,7 +45,7 @@ MqdsQueue any_queue() {
 RC_GTEST_PROP(RoundTrip, MqdsIsReadBackTheSame, ()) {
   MqdsDump dump(below(4));
   for (MqdsProcess& process : dump) {
-    process = {.pid = number(), .pasid = number(), .pasid_is_hex = below(2) == 1};
+    process = {.pid = below(0x80000000U), .pasid = number(), .pasid_is_hex = below(2) == 1};
     for (std::uint32_t i = below(4); i > 0; --i) {
       process.queues.push_back(any_queue());
     }

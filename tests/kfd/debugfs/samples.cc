@@ -53,6 +53,7 @@ Words compute_mqd(const ComputeSample& queue, std::uint32_t xcc) {
   m[135] = 0x111;
   m[136] = low(queue.ring >> 8U);
   m[137] = high(queue.ring >> 8U);
+  m[138] = queue.read_dword;
   m[139] = low(queue.read_pointer);
   m[140] = high(queue.read_pointer);
   m[141] = low(queue.write_pointer);
@@ -70,6 +71,7 @@ Words compute_mqd(const ComputeSample& queue, std::uint32_t xcc) {
   m[176] = queue.control_stack_bytes + queue.wave_state_used;
   m[177] = queue.save_area_bytes;
   m[181] = 1;
+  m[182] = queue.write_dword;
   m[226] = kStride;
   return m;
 }

@@ -31,6 +31,8 @@ struct ComputeSample {
   std::uint32_t control_stack_bytes = 8192;
   std::uint32_t control_stack_used = 0;
   std::uint32_t wave_state_used = 0;
+  std::uint32_t read_dword = 0;   ///< modulo the ring, as all registers
+  std::uint32_t write_dword = 0;  ///< counts on
 };
 /// The descriptor of one XCC: 512 words.
 [[nodiscard]] Words compute_mqd(const ComputeSample& queue, std::uint32_t xcc);

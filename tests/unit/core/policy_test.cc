@@ -16,6 +16,7 @@
 #include "core/error.h"
 #include "core/ids.h"
 #include "core/time.h"
+#include "tests/unit/core/scheduler_rig.h"
 
 namespace gpreempt {
 namespace {
@@ -23,8 +24,6 @@ namespace {
 using testing::ElementsAre;
 using testing::HasSubstr;
 
-constexpr GpuId kGpuA(100);
-constexpr GpuId kGpuB(200);
 constexpr std::array<GpuId, 1> kOnA{kGpuA};
 
 TenantView online(std::uint32_t id, std::uint32_t priority, bool busy) {
