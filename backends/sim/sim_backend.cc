@@ -107,7 +107,7 @@ Result<TargetId> SimBackend::attach(Pid pid, AttachMode mode) {
   const TargetId id(next_target_++);
   Target& target = targets_[id];
   target.pid = pid;
-  if (mode == AttachMode::kControl) {
+  if (mode == AttachMode::kControl || GPREEMPT_MUTANT("sim-observer-traces")) {
     // One tracer thread per target, as the KFD backend has.
     const auto thread = static_cast<std::int32_t>(controller_.value() * 1000 +
                                                   static_cast<std::int32_t>(id.value()));
