@@ -109,7 +109,8 @@ Result<TargetId> CheckedBackend::attach(Pid pid, AttachMode mode) {
 Result<void> CheckedBackend::detach(TargetId target) {
   const Result<Target*> found = find("detach", target);
   if (!found) {
-    return tl::unexpected<Error>(found.error());
+    return GPREEMPT_MUTANT("unknown-target-detached") ? Result<void>()
+                                                      : tl::unexpected<Error>(found.error());
   }
   if ((*found)->in_flight) {
     return fail(Errc::kBusy,
@@ -219,7 +220,7 @@ Result<void> CheckedBackend::watch(TargetId target, Duration period) {
   if (!info().watch.empty()) {
     return fail(Errc::kUnsupported, fmt::format("watch on target {}: {}", target, info().watch));
   }
-  if (period <= Duration::zero()) {
+  if (period <= Duration::zero() && !GPREEMPT_MUTANT("zero-period-watched")) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("watch on target {}: a period of {} ns is not positive; 1 ms is usual",
                             target, to_ns(period)));
@@ -256,7 +257,7 @@ Result<void> CheckedBackend::close() {
 void CheckedBackend::learn(const Event& event) {
   if (const auto* const attach = std::get_if<AttachDone>(&event.what)) {
     const auto found = targets_.find(attach->target);
-    if (attach->error) {
+    if (attach->error && !GPREEMPT_MUTANT("failed-attach-stays")) {
       forget(attach->target);
     } else if (found != targets_.end()) {
       found->second.in_flight = false;

@@ -88,7 +88,8 @@ void Scheduler::State::enrol(std::uint32_t target, TrackedQueue& queue) {
 void Scheduler::State::attached(const AttachDone& event, Instant now) {
   if (event.error) {
     drop_target(event.target, now);
-  } else if (TrackedTarget* const target = find_live(event.target); target != nullptr) {
+  } else if (TrackedTarget* const target = find_live(event.target);
+             target != nullptr && !GPREEMPT_MUTANT("attach-forgets-wishes")) {
     mark_dirty(*target);
   }
 }

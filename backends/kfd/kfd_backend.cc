@@ -28,6 +28,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::kfd {
@@ -271,7 +272,9 @@ Result<std::optional<Event>> KfdBackend::next_event(Instant deadline) {
       return event;
     }
     if (os_.now() >= deadline) {
-      return std::nullopt;
+      return GPREEMPT_MUTANT("timeout-is-error")
+                 ? Result<std::optional<Event>>(fail(Errc::kTimedOut, "no event"))
+                 : std::nullopt;
     }
     fds.assign(1, WaitFd{.fd = outbox_->fd()});
     if (signals_ != kNoFd) {

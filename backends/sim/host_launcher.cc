@@ -9,6 +9,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -140,7 +141,8 @@ void HostLauncher::kernel_done(QueueIndex index) {
 void HostLauncher::refill(QueueIndex index) {
   Queue& queue = queues_[index];
   GPREEMPT_CHECK(queue.limit.has_value());
-  const std::uint64_t allowed = queue.limit->waited_for + queue.limit->in_flight;
+  const std::uint64_t allowed = queue.limit->waited_for + queue.limit->in_flight +
+                                (GPREEMPT_MUTANT("throttle-off-by-one") ? 1 : 0);
   queue.launched = std::max(queue.launched.value_or(0), allowed);
   apply(index);
 }

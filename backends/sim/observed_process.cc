@@ -9,6 +9,7 @@
 #include "backends/sim/timeline.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -46,7 +47,8 @@ std::vector<QueueInfo> ObservedProcess::queues() const {
 void ObservedProcess::look() {
   std::vector<KfdModel::ListedQueue> there = host_.kfd.queues_of(pid_);
   for (auto each = known_.begin(); each != known_.end();) {
-    if (std::ranges::find(there, each->first, &KfdModel::ListedQueue::serial) != there.end()) {
+    if (std::ranges::find(there, each->first, &KfdModel::ListedQueue::serial) != there.end() ||
+        GPREEMPT_MUTANT("sim-observed-queue-stays")) {
       ++each;
       continue;
     }

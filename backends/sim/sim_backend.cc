@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -205,7 +206,10 @@ Result<RequestId> SimBackend::inspect(InspectView /*view*/) {
 
 Result<std::optional<Event>> SimBackend::next_event(Instant deadline) {
   while (events_.empty()) {
-    const Result<bool> woken = waiter_->wait(deadline);
+    const Result<bool> woken =
+        waiter_->wait(GPREEMPT_MUTANT("sim-past-deadline-waits")
+                          ? std::max(deadline, now() + std::chrono::seconds(1))
+                          : deadline);
     if (!woken) {
       return tl::unexpected<Error>(woken.error());
     }
@@ -257,7 +261,9 @@ void SimBackend::exited(Pid pid) {
     }
     target.pid = kNobody;
     target.observed.reset();
-    post(TargetExited{.target = *id});
+    if (target.session || !GPREEMPT_MUTANT("sim-observed-exit-unseen")) {
+      post(TargetExited{.target = *id});
+    }
   }
 }
 
@@ -293,7 +299,8 @@ void SimBackend::thaw() {
 // ---------------------------------------------------------------------------
 
 void SimBackend::work_arrived(Pid pid, std::uint64_t request) {
-  if (const std::optional<TargetId> id = target_of(pid)) {
+  const std::optional<TargetId> id = target_of(pid);
+  if (id && !GPREEMPT_MUTANT("sim-arrival-hint-lost")) {
     post(WorkArrived{.target = *id, .request = request});
   }
 }
@@ -306,10 +313,8 @@ void SimBackend::work_finished(Pid pid, std::uint64_t request) {
 
 Result<void> SimBackend::watch(TargetId id, Duration period) {
   Target* target = find(id);
-  if (target == nullptr || period <= Duration::zero()) {
-    return fail(
-        Errc::kInvalidArgument,
-        fmt::format("watch target {}: unknown target, or a period of {} ns", id, to_ns(period)));
+  if (target == nullptr) {
+    return fail(Errc::kInvalidArgument, fmt::format("watch target {}: there is none", id));
   }
   target->watch = Watch{.period = period, .zero = now(), .busy = target->busy};
   arm_tick(id, *target->watch);
@@ -365,7 +370,7 @@ void SimBackend::tick(TargetId id) {
   if (seen_busy != watch.reported &&
       (seen_busy ||
        watch.empty_ticks >= (GPREEMPT_MUTANT("sim-idle-after-one-poll") ? 1 : kIdlePolls))) {
-    watch.reported = seen_busy;
+    watch.reported = seen_busy && !GPREEMPT_MUTANT("sim-edge-repeated");
     post(ActivityEdge{.target = id, .busy = seen_busy});
   }
   arm_tick(id, watch);

@@ -86,11 +86,13 @@ Task SimSession::do_attach() {
   if (result == 0) {
     co_await enable(result);
   }
-  if (result != 0) {
+  if (result != 0 && !GPREEMPT_MUTANT("sim-failed-attach-is-done")) {
     alive_ = false;
     host_.post(AttachDone{.target = target_, .error = driver_error("attach to", pid_, result)});
   } else {
-    co_await rescan();
+    if (!GPREEMPT_MUTANT("sim-attach-lists-nothing")) {
+      co_await rescan();
+    }
     host_.post(AttachDone{.target = target_, .error = std::nullopt});
   }
   serial_.release();

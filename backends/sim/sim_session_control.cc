@@ -36,7 +36,8 @@ constexpr std::array kEndedByResume{ControlKind::kPercentage, ControlKind::kSign
 Task SimSession::do_control(RequestId request, std::vector<QueueId> ids, Control control) {
   const Instant issued = host_.timeline.now();
   const Duration lease = lease_of(control);
-  const Instant lease_end = lease > Duration::zero() ? saturating_add(issued, lease) : kForever;
+  const bool ends = lease > Duration::zero() || GPREEMPT_MUTANT("sim-no-lease-ends");
+  const Instant lease_end = ends ? saturating_add(issued, lease) : kForever;
   const bool suspends = std::holds_alternative<Suspend>(control);
   co_await serial_.acquire();
   Outcomes outcomes;

@@ -25,6 +25,7 @@
 #include "core/event.h"
 #include "core/hints.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
@@ -299,7 +300,7 @@ void System::exit(Pid pid) {
 // ------------------------------------------------------------
 
 Result<void> System::check_alive(const char* what, Pid pid) const {
-  if (kfd_->alive(pid)) {
+  if (kfd_->alive(pid) || GPREEMPT_MUTANT("dead-process-calls")) {
     return {};
   }
   return fail(Errc::kProcessExited,
@@ -369,7 +370,7 @@ Result<void> System::evict(Pid pid) {
 
 Result<void> System::hang_firmware(GpuId gpu) {
   for (std::uint32_t i = 0; i < gpus_.size(); ++i) {
-    if (gpu_id_of(i) == gpu) {
+    if (gpu_id_of(i) == gpu || GPREEMPT_MUTANT("first-gpu-hangs")) {
       gpus_[i]->hang_firmware();
       return {};
     }

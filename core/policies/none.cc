@@ -6,6 +6,7 @@
 #include <string_view>
 
 #include "core/decision.h"
+#include "core/mutant.h"
 #include "core/policy.h"
 #include "core/time.h"
 
@@ -20,7 +21,7 @@ class NonePolicy final : public Policy {
   Instant decide(const StateView& view, Instant /*now*/, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
     for (std::size_t i = 0; i < wants.size(); ++i) {
-      wants[i] = {.verdict = Verdict::kRun,
+      wants[i] = {.verdict = GPREEMPT_MUTANT("none-suspends") ? Verdict::kSuspend : Verdict::kRun,
                   .reason = Reason::kPolicyNeverActs,
                   .cause = view.members[i].tenant};
     }

@@ -135,6 +135,25 @@ TEST_P(FailureTest, QueuesOfAHealthyGpuAreSuspendedThoughThoseOfAnotherFail) {
   EXPECT_TRUE(makes_progress(training.pid));
 }
 
+TEST_P(FailureTest, FailureOnTheFirstGpuOfACallIsNotThatOfTheSecond) {
+  GPREEMPT_SKIP_WITHOUT_TWO_GPUS();
+  const Training training = start_on_two_gpus();
+  hang(0);
+  const ControlDone done = ask(training.target, kSuspend);
+  EXPECT_EQ(outcomes_of(done), (std::vector<Outcome>{Outcome::kError, Outcome::kOk}));
+}
+
+TEST_P(FailureTest, FirstGpuOfACallIsOffWhileTheSecondHangs) {
+  GPREEMPT_SKIP_WITHOUT_TWO_GPUS();
+  const Training training = start_on_two_gpus();
+  hang(1);
+  // The driver serves them in the order of the process' devices, one after the other.
+  ASSERT_TRUE(backend().control(training.target.id, training.target.queues, kSuspend));
+  wait(seconds(1));
+  EXPECT_FALSE(makes_progress(training.pid));
+  await<ControlDone>();
+}
+
 TEST_P(FailureTest, HangOfOneGpuDisturbsNobodyOnAnother) {
   GPREEMPT_SKIP_WITHOUT_TWO_GPUS();
   Program elsewhere = offline_training();

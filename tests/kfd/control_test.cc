@@ -88,6 +88,15 @@ TEST_F(ControlTest, QueueWithAnErrorIsResumedByItsLease) {
   EXPECT_EQ(take<LeaseExpired>().queues, queues);
 }
 
+TEST_F(ControlTest, QueueThatCouldNotBeResumedIsTriedAgain) {
+  const auto queues = attach({0});
+  (void)suspend(queues);
+  driver_.set_resume_status(0, {abi::kQueueError});
+  EXPECT_EQ(outcomes(resume(queues)), std::vector{Outcome::kError});
+  EXPECT_EQ(take<LeaseExpired>().queues, queues);
+  EXPECT_EQ(driver_.log(), (Log{"snapshot", "suspend 0", "resume 0", "resume 0"}));
+}
+
 TEST_F(ControlTest, StatusBitsAreNeverSent) {
   const auto queues = attach({0, 1});
   driver_.set_suspend_status(0, {abi::kQueueError});

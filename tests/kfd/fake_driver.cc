@@ -183,6 +183,11 @@ SysResult<long> FakeDriver::trap(abi::TrapArgs& args) {
     failures.pop_front();
     // As the kernel does on errors too: whatever it wrote so far is copied back.
     args.pid = 0;
+    if (args.op == Op::kSuspendQueues) {
+      for (std::uint32_t& id : ids_of(args.suspend.queue_array_ptr, args.suspend.num_queues)) {
+        id |= abi::kQueueInvalid;
+      }
+    }
     return sys_fail(number);
   }
   switch (args.op) {
@@ -240,11 +245,13 @@ SysResult<long> FakeDriver::resume(const abi::TrapArgs& args) {
   long count = 0;
   for (std::uint32_t& id : ids_of(args.resume.queue_array_ptr, args.resume.num_queues)) {
     ids_sent_.push_back(id);
-    if (find(id) == nullptr) {
-      id |= abi::kQueueInvalid;
-    } else {
-      ++count;
+    std::uint32_t bits = find(id) == nullptr ? abi::kQueueInvalid : 0;
+    if (auto& script = resume_status_[id]; !script.empty()) {
+      bits = script.front();
+      script.pop_front();
     }
+    count += bits == 0 ? 1 : 0;
+    id |= bits;
   }
   return count;
 }

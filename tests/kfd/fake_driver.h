@@ -46,6 +46,8 @@ class FakeDriver : public LinuxOs {
   void fail_next(abi::TrapOp op, std::vector<int> numbers);
   /// The next SUSPENDs return these bits for the id, one after another.
   void set_suspend_status(std::uint32_t id, std::vector<std::uint32_t> bits);
+  /// The same for RESUMEs.
+  void set_resume_status(std::uint32_t id, std::vector<std::uint32_t> bits);
   void raise(const abi::TrapQueryEvent& event);
   /// A change of the target that `poll_child` reports.
   void change_child(ChildStatus::Kind kind, int value);
@@ -116,6 +118,7 @@ class FakeDriver : public LinuxOs {
   std::uint64_t next_ring_ = 1;
   std::map<abi::TrapOp, std::deque<int>> failures_;
   std::map<std::uint32_t, std::deque<std::uint32_t>> suspend_status_;
+  std::map<std::uint32_t, std::deque<std::uint32_t>> resume_status_;
   std::deque<abi::TrapQueryEvent> events_;
   std::deque<ChildStatus> changes_;
   ChildStatus interrupt_stop_;

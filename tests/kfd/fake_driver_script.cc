@@ -46,6 +46,11 @@ void FakeDriver::set_suspend_status(std::uint32_t id, std::vector<std::uint32_t>
   suspend_status_[id].assign(bits.begin(), bits.end());
 }
 
+void FakeDriver::set_resume_status(std::uint32_t id, std::vector<std::uint32_t> bits) {
+  const std::scoped_lock lock(mutex_);
+  resume_status_[id].assign(bits.begin(), bits.end());
+}
+
 void FakeDriver::raise(const abi::TrapQueryEvent& event) {
   const std::scoped_lock lock(mutex_);
   notify(event);

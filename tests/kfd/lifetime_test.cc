@@ -77,6 +77,12 @@ TEST_F(SessionTest, AbsentProcessHasExited) {
   EXPECT_EQ(attach_error().code, Errc::kProcessExited);
 }
 
+TEST_F(SessionTest, ProcessThatGotTheNumberOfTheOneMeantIsLetGo) {
+  driver_.exit_observed();  // whoever is seized after that is another process
+  EXPECT_EQ(attach_error().code, Errc::kProcessExited);
+  EXPECT_EQ(tail(2), (Log{"interrupt", "detach 0"}));
+}
+
 TEST_F(SessionTest, AnotherDebuggerIsBusyAndTheTargetIsLetGo) {
   driver_.fail_next(TrapOp::kEnable, {EALREADY});
   EXPECT_EQ(attach_error().code, Errc::kBusy);

@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <utility>
 
 #include "backends/sim/kfd_model/kfd_model.h"
@@ -77,6 +78,19 @@ TEST_F(KfdFailureTest, SilentFirmwareCostsNineSecondsAndTheGpu) {
   system.gpu(0).hang_firmware();
   EXPECT_EQ(suspend_for(seconds(9)), std::make_pair(0L, Ids{failed(0)}));
   EXPECT_EQ(kfd().active_queues(0), 0U);  // everybody's are lost
+}
+
+/// suspend_queues marks the queues before it unmaps, and on an error it only sets their bits.
+TEST_F(KfdFailureTest, QueueOfAFailedSuspendStaysSuspendedUntilItIsResumed) {
+  system.gpu(0).hang_firmware();
+  suspend_for(seconds(9));
+  timeline.run_until(timeline.now() + seconds(5));  // the reset
+  std::optional<long> destroyed;
+  kfd().destroy_queue(target, 0, [&](long result) { destroyed = result; });
+  settle();
+  EXPECT_EQ(destroyed, std::nullopt);
+  EXPECT_EQ(control(false, target, {0}).first, 1);
+  EXPECT_EQ(destroyed, 0);
 }
 
 class KfdWithoutQueueResetTest : public KfdFailureTest {

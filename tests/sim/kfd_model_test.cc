@@ -68,6 +68,15 @@ TEST_F(KfdModelTest, NewQueueIsInvalidUntilASnapshotClearsTheBit) {
   EXPECT_EQ(control(true, target, {0, 1}), std::make_pair(2L, Ids{0, 1}));
 }
 
+/// pqm_get_queue_snapshot: the newest first, and what does not fit is counted only.
+TEST_F(KfdModelTest, SnapshotClearsOnlyWhatItReturns) {
+  const Pid target = launch(endless(2));
+  ASSERT_EQ(enable(target), 0);
+  kfd().snapshot(me, target, KfdModel::kQueueNew, 1, [](long, const auto&) {});
+  settle();
+  EXPECT_EQ(control(true, target, {0, 1}), std::make_pair(1L, Ids{invalid(0), 1}));
+}
+
 TEST_F(KfdModelTest, RepeatedIdAndStaleErrorBitStayInvalid) {
   const Pid target = launch(endless(2));
   ASSERT_EQ(enable(target), 0);

@@ -130,6 +130,23 @@ TEST_F(SuspendedDestroyTest, OnceResumedItCannotBeSuspendedAgain) {
   EXPECT_EQ(*first, 0);
 }
 
+class PricedDestroyTest : public SuspendedDestroyTest {
+ protected:
+  PricedDestroyTest() : SuspendedDestroyTest(priced_system()) {}
+};
+
+/// suspend_single_queue skips a queue that is being destroyed: a call that was waiting for the
+/// mutex comes between the resume and the DESTROY that it has woken.
+TEST_F(PricedDestroyTest, SuspendThatWaitsBehindTheResumeDoesNotTakeTheDyingQueue) {
+  std::pair<long, Ids> again;
+  kfd().resume(me, pid, {0}, [](long, const Ids&) {});
+  kfd().suspend(me, pid, {0}, Duration::zero(),
+                [&](long result, const Ids& ids) { again = {result, ids}; });
+  settle();
+  EXPECT_EQ(again, std::make_pair(0L, Ids{invalid(0)}));
+  EXPECT_EQ(*first, 0);
+}
+
 TEST_F(SuspendedDestroyTest, EndOfTheSessionLetsItGo) {
   EXPECT_EQ(answer([&](KfdModel::Reply reply) { kfd().disable(me, pid, std::move(reply)); }), 0);
   EXPECT_EQ(*first, 0);

@@ -102,6 +102,9 @@ TEST_F(ManyGpusTest, ExitRefreshesEveryGpuTheProcessSawUsedOrNot) {
   EXPECT_GT(kfd().bystander(others[1]), before[1]);
   EXPECT_EQ(kfd().bystander(others[2]), before[2]);
   EXPECT_EQ(kfd().processes(0), 1U);
+  // process_termination_cpsch takes its queues off before it builds the list.
+  ASSERT_EQ(kfd().runlist(0).size(), 1U);
+  EXPECT_EQ(kfd().runlist(0).front().process, others[0].value());
 }
 
 /// Partitions of one device are nodes with a lock, a runlist and firmware of their own.

@@ -5,6 +5,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <csignal>
 #include <cstdint>
@@ -25,6 +26,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/program.h"
 #include "core/time.h"
 #include "tests/vkfd/rig.h"
 
@@ -43,7 +45,10 @@ constexpr Duration kUntilHeld = milliseconds(150);
 /// A target with three queues, the tool that holds it, and somebody who looks on.
 class HoldRig {
  public:
-  HoldRig() : target_(rig_.system().launch(training(3)).value()) { rig_.system().start(); }
+  explicit HoldRig(Program program = training(3))
+      : target_(rig_.system().launch(std::move(program)).value()) {
+    rig_.system().start();
+  }
 
   [[nodiscard]] Pid target() const { return target_; }
   [[nodiscard]] sim::System& system() { return rig_.system(); }
@@ -134,6 +139,26 @@ TEST(Hold, OnlyTheNamedQueuesAreSuspended) {
     const auto report = rig.hold(options);
     ASSERT_TRUE(report) << report.error().what;
     EXPECT_EQ(ids_of(*report), std::vector<std::uint32_t>{1});
+  }));
+}
+
+/// Copies that are under way would never end, and the process might wait for them.
+TEST(Hold, SdmaQueuesOfTheTargetAreLeftAlone) {
+  ASSERT_TRUE(run([] {
+    Program program = training(1);
+    program.runtime = Runtime::kHip;
+    HoldRig rig(program);
+    std::vector<std::uint32_t> compute;
+    for (const auto& queue : rig.system().kfd().queues_of(rig.target())) {
+      if (queue.type == QueueType::kCompute) {
+        compute.push_back(queue.id);
+      }
+    }
+    std::ranges::sort(compute);
+    ASSERT_EQ(compute.size(), 2U);  // the runtime's own, and the user's
+    const auto report = rig.hold(rig.options());
+    ASSERT_TRUE(report) << report.error().what;
+    EXPECT_EQ(ids_of(*report), compute);
   }));
 }
 
