@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/kfd/abi.h"
 #include "backends/kfd/discovery/pid_namespace.h"
 #include "backends/kfd/observed_queues.h"
 #include "backends/kfd/os.h"
