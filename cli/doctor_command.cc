@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -25,6 +24,7 @@
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/rooted_os.h"
 #include "cli/doctor_report.h"
+#include "cli/sysroot.h"
 #endif
 
 namespace gpreempt::cli {
@@ -88,16 +88,7 @@ std::unique_ptr<VerbLine> doctor_line() { return std::make_unique<DoctorLine>();
 #ifdef GPREEMPT_CLI_HAS_KFD
 Result<ExitCode> doctor_command(const DoctorCommandOptions& options) {
   kfd::LinuxOs os;
-  if (!options.sysroot.empty()) {
-    if (const auto entries = os.list_dir(options.sysroot); !entries) {
-      return fail(
-          Errc::kInvalidArgument,
-          fmt::format("read --sysroot {}: {}; name the folder that holds the saved proc/ and "
-                      "sys/",
-                      options.sysroot, std::strerror(entries.error().number)),
-          entries.error().number);
-    }
-  }
+  GPREEMPT_TRY(check_sysroot(os, options.sysroot));
   kfd::RootedOs rooted(os, options.sysroot);
   const auto findings = kfd::doctor::examine(
       rooted, {.pid = options.pid ? std::optional(Pid(*options.pid)) : std::nullopt,

@@ -7,7 +7,6 @@
 #include <charconv>
 #include <cstdint>
 #include <cstdio>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <set>
@@ -35,6 +34,7 @@
 #include "backends/kfd/rooted_os.h"
 #include "backends/kfd/target_selector.h"
 #include "cli/queues_report.h"
+#include "cli/sysroot.h"
 #endif
 
 namespace gpreempt::cli {
@@ -155,15 +155,7 @@ Result<kfd::ListingOptions> listing_options(kfd::Os& os, const QueuesOptions& op
     GPREEMPT_TRY(selector);
     listing.selectors.push_back(*selector);
   }
-  if (!options.sysroot.empty()) {
-    if (const auto entries = os.list_dir(options.sysroot); !entries) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("read --sysroot {}: {}; name the folder that holds the saved proc/ "
-                              "and sys/",
-                              options.sysroot, std::strerror(entries.error().number)),
-                  entries.error().number);
-    }
-  }
+  GPREEMPT_TRY(check_sysroot(os, options.sysroot));
   return listing;
 }
 

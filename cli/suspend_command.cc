@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
-#include <cstring>
 #include <memory>
 #include <optional>
 #include <string>
@@ -24,11 +23,11 @@
 #ifdef GPREEMPT_CLI_HAS_KFD
 #include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/linux_os.h"
-#include "backends/kfd/os.h"
 #include "backends/kfd/rooted_os.h"
 #include "cli/suspend_plan.h"
 #include "cli/suspend_report.h"
 #include "cli/suspend_run.h"
+#include "cli/sysroot.h"
 #endif
 
 namespace gpreempt::cli {
@@ -156,24 +155,6 @@ class ResumeLine final : public VerbLine {
   ResumeCommandOptions options_;
   std::string format_ = "text";
 };
-
-#ifdef GPREEMPT_CLI_HAS_KFD
-
-Result<void> check_sysroot(kfd::Os& os, const std::string& sysroot) {
-  if (sysroot.empty()) {
-    return {};
-  }
-  if (const auto entries = os.list_dir(sysroot); !entries) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("read --sysroot {}: {}; name the folder that holds the saved proc/ and "
-                            "sys/",
-                            sysroot, std::strerror(entries.error().number)),
-                entries.error().number);
-  }
-  return {};
-}
-
-#endif
 
 }  // namespace
 

@@ -142,4 +142,13 @@ BackendTest::Training BackendTest::start_training() {
   return Training{.pid = pid, .target = attach(pid)};
 }
 
+BackendTest::Training BackendTest::start_on_two_gpus() {
+  const Pid pid = launch(offline_training());
+  EXPECT_TRUE(testbed().create_idle_queue(pid, 1));
+  start_and_wait_for_work(pid);
+  Training training{.pid = pid, .target = attach(pid)};
+  EXPECT_EQ(training.target.queues.size(), 2U);
+  return training;
+}
+
 }  // namespace gpreempt::contract

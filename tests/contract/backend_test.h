@@ -70,6 +70,8 @@ class BackendTest : public testing::TestWithParam<TestbedCase> {
     Attached target;
   };
   Training start_training();
+  /// The same with a second, idle queue, on another GPU.
+  Training start_on_two_gpus();
 
  private:
   ControlDone checked(const Result<ControlDone>& done);

@@ -39,7 +39,6 @@ class FailureTest : public BackendTest {
     ASSERT_TRUE(hung) << sentence(hung);
   }
   ControlDone ask(const Attached& target, const Control& control) {
-    EventLog served;
     const auto request = backend().control(target.id, target.queues, control);
     EXPECT_TRUE(request) << sentence(request);
     return await<ControlDone>();
@@ -50,15 +49,6 @@ class FailureTest : public BackendTest {
       outcomes.push_back(each.outcome);
     }
     return outcomes;
-  }
-  /// A job on GPU 0 with a second, idle queue on GPU 1.
-  Training start_on_two_gpus() {
-    const Pid pid = launch(offline_training());
-    EXPECT_TRUE(testbed().create_idle_queue(pid, 1));
-    start_and_wait_for_work(pid);
-    Training training{.pid = pid, .target = attach(pid)};
-    EXPECT_EQ(training.target.queues.size(), 2U);
-    return training;
   }
 };
 GPREEMPT_IN_EVERY_WORLD(FailureTest);

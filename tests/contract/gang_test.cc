@@ -72,15 +72,6 @@ class GangTest : public BackendTest {
       GTEST_SKIP() << "needs two GPUs, this world has one";
     }
   }
-  /// A job on GPU 0 with a second, idle queue on GPU 1.
-  Training start_on_two_gpus() {
-    const Pid pid = launch(offline_training());
-    EXPECT_TRUE(testbed().create_idle_queue(pid, 1));
-    start_and_wait_for_work(pid);
-    Training training{.pid = pid, .target = attach(pid)};
-    EXPECT_EQ(training.target.queues.size(), 2U);
-    return training;
-  }
 };
 GPREEMPT_IN_EVERY_WORLD(GangTest);
 
