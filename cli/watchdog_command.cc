@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/ids.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
+#include "backends/kfd/hold/resume_socket.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/watchdog.h"
@@ -125,7 +126,8 @@ Result<ExitCode> watchdog_command(const WatchdogCommandOptions& options) {
                                              .patience = options.patience,
                                              .rescue = {.device = options.device}});
   os.close(*heartbeat);
-  GPREEMPT_TRY(report);
+  GPREEMPT_TRY(report);  // from here on the controller has ended
+  kfd::remove_socket_of(os, Pid(options.controller));
   std::string text = report->killed ? fmt::format("controller {}: killed, it let a lease pass\n",
                                                   options.controller)
                                     : std::string();

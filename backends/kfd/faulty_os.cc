@@ -107,7 +107,8 @@ SysResult<long> FaultyOs::trap(Fd fd, std::uint32_t request, abi::TrapArgs& args
   if (args.op == Op::kEnable && strike(FaultKind::kBusy)) {
     return sys_fail(EBUSY);
   }
-  if (args.op == Op::kQueryDebugEvent && strike(FaultKind::kLostEvent)) {
+  if (args.op == Op::kQueryDebugEvent && has_event(fd, request, args) &&
+      strike(FaultKind::kLostEvent)) {
     return sys_fail(EAGAIN);
   }
   if (args.op == Op::kGetQueueSnapshot && is_untraced_.exchange(false)) {
@@ -122,6 +123,13 @@ SysResult<long> FaultyOs::trap(Fd fd, std::uint32_t request, abi::TrapArgs& args
     return sys_fail(EINTR);
   }
   return inner().ioctl(fd, request, &args);
+}
+
+/// Asked without clearing anything, so that it stays for a later question.
+bool FaultyOs::has_event(Fd fd, std::uint32_t request, const abi::TrapArgs& args) {
+  abi::TrapArgs look = args;
+  look.query_event.exception_mask = 0;
+  return inner().ioctl(fd, request, &look).has_value();
 }
 
 SysResult<long> FaultyOs::change_queues(Fd fd, std::uint32_t request, abi::TrapArgs& args) {
@@ -142,7 +150,7 @@ SysResult<long> FaultyOs::change_queues(Fd fd, std::uint32_t request, abi::TrapA
   std::optional<std::size_t> hidden;
   std::uint32_t hidden_id = 0;
   const bool is_suspend = args.op == abi::TrapOp::kSuspendQueues;
-  if (!is_retry_.exchange(false) && is_suspend && !ids.empty() &&
+  if (!is_retry_.exchange(false) && !is_interrupted && is_suspend && !ids.empty() &&
       strike(FaultKind::kInvalidOutcome)) {
     constexpr std::uint32_t kNobodys = 0x3ffffffe;
     hidden = choose(FaultKind::kInvalidOutcome, ids.size());
@@ -152,7 +160,7 @@ SysResult<long> FaultyOs::change_queues(Fd fd, std::uint32_t request, abi::TrapA
   if (hidden) {
     ids[*hidden] = hidden_id | abi::kQueueInvalid;
   }
-  if (done && !ids.empty() && strike(FaultKind::kErrorOutcome)) {
+  if (done && !is_interrupted && !ids.empty() && strike(FaultKind::kErrorOutcome)) {
     std::uint32_t& id = ids[choose(FaultKind::kErrorOutcome, ids.size())];
     if ((id & abi::kQueueInvalid) == 0) {
       id |= abi::kQueueError;

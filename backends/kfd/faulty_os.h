@@ -23,8 +23,8 @@ namespace gpreempt::kfd {
 /// Its kinds: interrupted (EINTR of a debug call, before the driver did it or after), busy (EBUSY
 /// of ENABLE, as while another tool samples), lost-tracer (EPERM of SUSPEND and RESUME, and of the
 /// snapshot after it), error-outcome (a bit of an id of SUSPEND or RESUME), invalid-outcome (of
-/// SUSPEND, as for a queue that is new or being destroyed),
-/// lost-event (QUERY_DEBUG_EVENT says there is none), long-call (9 s before SUSPEND or RESUME is
+/// SUSPEND, as for a queue that is new or being destroyed), lost-event (QUERY_DEBUG_EVENT says that
+/// there is none although there is), long-call (9 s before SUSPEND or RESUME is
 /// served), debugfs-gone, debugfs-malformed, activity-unread (`read_memory`), clock-step, frozen
 /// (`wait` returns up to 3 s late).
 class FaultyOs final : public ForwardingOs {
@@ -45,6 +45,7 @@ class FaultyOs final : public ForwardingOs {
   [[nodiscard]] bool strike(FaultKind kind);
   [[nodiscard]] std::uint64_t choose(FaultKind kind, std::uint64_t bound);
   [[nodiscard]] SysResult<long> trap(Fd fd, std::uint32_t request, abi::TrapArgs& args);
+  [[nodiscard]] bool has_event(Fd fd, std::uint32_t request, const abi::TrapArgs& args);
   [[nodiscard]] SysResult<long> change_queues(Fd fd, std::uint32_t request, abi::TrapArgs& args);
 
   Guarded<Faults*> faults_;

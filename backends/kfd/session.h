@@ -60,6 +60,7 @@ class Session {
   [[nodiscard]] Error no_target(int number) const;
   /// Whether the process that was attached to has not ended; its leader may have.
   [[nodiscard]] bool is_alive();
+  [[nodiscard]] bool leader_lives();
   [[nodiscard]] std::optional<Error> await_first_queue();
   [[nodiscard]] std::optional<Error> set_up();
   [[nodiscard]] std::optional<Error> enable();

@@ -18,6 +18,7 @@
 #include "backends/kfd/heartbeat.h"
 #include "backends/kfd/messages.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/process_status.h"
 #include "backends/kfd/session.h"
 #include "core/error.h"
 #include "core/event.h"
@@ -280,12 +281,22 @@ std::optional<Error> Session::shut_down() {
 std::optional<Error> Session::end_session(std::optional<Error> first) {
   const auto disabled = trap_.disable();
   const int number = disabled ? 0 : disabled.error().number;
-  // EINVAL: somebody else has ended it. ESRCH: its process is gone, unless it is still there.
-  const bool lives = number == ESRCH && phase_ != Phase::kTargetExited && is_alive();
+  // EINVAL: somebody else has ended it. ESRCH: its process is gone, unless it is still there, and
+  // executes another program: then the session went with the one before.
+  const bool lives =
+      number == ESRCH && phase_ != Phase::kTargetExited && is_alive() && !leader_lives();
   if (number != 0 && number != EINVAL && (number != ESRCH || lives) && !first) {
     return trap_error("end the debug session", options_.pid, disabled.error());
   }
   return first;
+}
+
+/// The driver finds a process by its leader's memory: one whose leader lives and that it does not
+/// find has another memory. False where that cannot be read.
+bool Session::leader_lives() {
+  const auto status = read_process_status(os_, "/proc", fmt::format("{}", options_.pid));
+  const std::string state = value_of(status.value_or(ProcessStatus()), "State");
+  return !state.empty() && !state.starts_with('Z');
 }
 
 /// A runtime that started or ended after the last look at the driver's events, and before the end

@@ -45,11 +45,15 @@ TEST(Watchdog, KillsAControllerThatIsStoppedInASuspension) {
   EXPECT_TRUE(heartbeat.tell(Beat::Kind::kAttached, target));
   EXPECT_TRUE(heartbeat.tell(Beat::Kind::kSuspending, target, os.now(), os.now()));
   ::kill(target.value(), SIGKILL);
+  // What a holder has there, should it be killed.
+  const std::string socket = fmt::format("/tmp/gpreempt-{}.socket", controller);
+  os.close(os.listen(socket).value());
   const Finished finished =
       gpreempt(fmt::format("watchdog --controller {} --heartbeat /proc/{}/fd/{} --patience 1ms",
                            controller, ::getpid(), pipe.read));
   EXPECT_EQ(finished.exit_code, 0) << finished.err;
   EXPECT_NE(finished.out.find("killed, it let a lease pass"), std::string::npos) << finished.out;
+  EXPECT_FALSE(os.remove_file(socket));  // it is gone
   int status = 0;
   EXPECT_EQ(::waitpid(controller, &status, 0), controller);
   EXPECT_TRUE(WIFSIGNALED(status));

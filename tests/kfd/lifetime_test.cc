@@ -260,6 +260,20 @@ TEST_F(SessionTest, CloseFailsWhenALivingProcessCannotBeResumed) {
   EXPECT_FALSE(backend_->close());
 }
 
+TEST_F(SessionTest, CloseIsWellWhenTheProcessExecutesAnotherProgramMeanwhile) {
+  (void)attach({0});
+  driver_.set_file("/proc/4711/status", "State:\tR (running)\n");
+  driver_.fail_next(TrapOp::kDisable, {ESRCH});
+  EXPECT_TRUE(backend_->close());
+}
+
+TEST_F(SessionTest, CloseFailsWhenTheSessionOfAProcessWithoutALeaderCannotBeEnded) {
+  (void)attach({0});
+  driver_.set_file("/proc/4711/status", "State:\tZ (zombie)\n");
+  driver_.fail_next(TrapOp::kDisable, {ESRCH});
+  EXPECT_FALSE(backend_->close());
+}
+
 TEST_F(SessionTest, ExecOfAnotherThreadIsTracedAgain) {
   const auto queues = attach({0});
   driver_.lose_child();
@@ -396,47 +410,6 @@ TEST_P(InterruptTest, IsReportedOnceAndBeforeWhatWaits) {
 }
 
 INSTANTIATE_TEST_SUITE_P(By, InterruptTest, ::testing::Values(SIGINT, SIGTERM, SIGHUP));
-
-class RescanTest : public BackendTest {
- protected:
-  void SetUp() override { open(std::chrono::milliseconds(1)); }
-};
-
-TEST_F(RescanTest, QueueThatTheDriverDidNotReportIsFound) {
-  (void)attach({0});
-  driver_.create_queue(1, false);
-  EXPECT_EQ(take<QueueBorn>().queue.kernel_id, 1U);
-}
-
-TEST_F(RescanTest, QueueThatIsGoneIsFound) {
-  const auto queues = attach({0});
-  driver_.destroy_queue(0);
-  EXPECT_EQ(take<QueueGone>().queue, queues[0]);
-}
-
-TEST_F(RescanTest, ExecOfAnotherThreadOfAChildIsTracedAgain) {
-  const auto queues = attach({0});
-  driver_.fail_next(TrapOp::kEnable, {ESRCH});
-  driver_.fail_next(TrapOp::kGetQueueSnapshot, {ESRCH});
-  EXPECT_EQ(take<QueueGone>().queue, queues[0]);
-  EXPECT_TRUE(driver_.await_call("seize 0x50"));
-}
-
-TEST_F(RescanTest, LeaseOfASessionThatSomebodyEndedIsOverAndTheSessionEnabledAgain) {
-  const auto queues = attach({0});
-  driver_.fail_next(TrapOp::kResumeQueues, std::vector<int>(100, EINVAL));
-  ASSERT_TRUE(backend_->control(target_, queues, Suspend{.grace = {}, .lease = Duration(1)}));
-  (void)take<ControlDone>();
-  EXPECT_EQ(take<LeaseExpired>().queues, queues);
-  EXPECT_TRUE(driver_.await_call("enable 0x800040000000"));
-  EXPECT_TRUE(backend_->close());
-}
-
-TEST_F(RescanTest, SessionThatSomebodyEndedIsEnabledAgain) {
-  (void)attach({0});
-  driver_.fail_next(TrapOp::kGetQueueSnapshot, {EINVAL});
-  EXPECT_TRUE(driver_.await_call("enable 0x800040000000"));
-}
 
 }  // namespace
 }  // namespace gpreempt::kfd

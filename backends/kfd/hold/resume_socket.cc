@@ -168,6 +168,10 @@ void ResumeSocket::close() {
   (void)os_.remove_file(path_);
 }
 
+void remove_socket_of(Os& os, Pid holder) {
+  (void)os.remove_file(path_of(fmt::format("{}", holder)));
+}
+
 // ---- the asking side
 
 Result<Pid> tracer_of(Os& os, Pid target, std::string_view proc_root) {

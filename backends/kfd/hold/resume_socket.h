@@ -55,6 +55,9 @@ class ResumeSocket {
   std::vector<Fd> connections_;  ///< that have not asked yet
 };
 
+/// Removes what a holder that was killed has left. Nothing happens if it left nothing.
+void remove_socket_of(Os& os, Pid holder);
+
 /// The process that traces `target`; a pid of 0 if nobody does.
 /// Errors: kProcessExited (no such target), kIo.
 [[nodiscard]] Result<Pid> tracer_of(Os& os, Pid target, std::string_view proc_root = "/proc");
