@@ -12,8 +12,8 @@ namespace gpreempt::study {
 struct Factor {
   std::string name;                 ///< dotted path in the scenario; "model." for its model
   std::vector<std::string> levels;  ///< as text
-  bool prior = false;               ///< the levels are quantiles of a model parameter's stated range
-  std::string evidence;             ///< of that parameter; empty for others
+  bool prior = false;    ///< the levels are quantiles of a model parameter's stated range
+  std::string evidence;  ///< of that parameter; empty for others
 };
 
 /// A combination: one index into `Factor::levels` for each factor.

@@ -32,24 +32,28 @@ struct ParetoFront {
   std::vector<FrontPoint> points;
 };
 [[nodiscard]] ParetoFront pareto_front(const Samples& samples,
-                                       std::span<const Configuration> configurations,
-                                       std::size_t x, std::size_t y);
+                                       std::span<const Configuration> configurations, std::size_t x,
+                                       std::size_t y);
 
 /// The configuration that costs least among those that certainly meet a limit.
 struct Cheapest {
   std::size_t limit = 0;
-  std::size_t cost = 0;  ///< metric
+  std::size_t cost = 0;                      ///< metric
   std::optional<std::size_t> configuration;  ///< nullopt: none meets it certainly
-  Interval value;        ///< of the limit's metric
+  Interval value;                            ///< of the limit's metric
   Interval price;
   std::vector<std::size_t> ties;      ///< others that meet it and may cost as little
   std::vector<std::size_t> possible;  ///< that may or may not meet it
 };
-/// One for each limit on `metric`. `judgements`: of the same configurations and limits. A
-/// configuration that misses a limit of `required` does not count.
+/// One for each limit on the metric `judged`, each among configurations that certainly meet it and
+/// every required limit. `judgements`: of the same configurations and limits.
+struct Choice {
+  std::size_t judged = 0;  ///< metric
+  std::size_t cost = 0;    ///< metric
+};
 [[nodiscard]] std::vector<Cheapest> cheapest(const Samples& samples,
                                              std::span<const Configuration> configurations,
-                                             std::span<const Judgement> judgements,
-                                             std::size_t metric, std::size_t cost);
+                                             std::span<const Limit> limits,
+                                             std::span<const Judgement> judgements, Choice choice);
 
 }  // namespace gpreempt::study

@@ -42,7 +42,8 @@ struct Comparison {
 struct Limit {
   std::string metric;
   double at_most = 0;
-  std::string label;  ///< as people write it: "50 ms"
+  std::string label;         ///< as people write it: "50 ms"
+  bool is_required = false;  ///< no configuration is a choice that may exceed it
 };
 
 /// `kMet`, `kMissed`: all of the interval lies on that side. Otherwise not resolvable.

@@ -2,7 +2,6 @@
 
 #include <cstddef>
 #include <span>
-#include <variant>
 #include <vector>
 
 #include "study/analysis/conclusions.h"
@@ -12,9 +11,12 @@
 /// Which conclusions hang on a guess.
 namespace gpreempt::study {
 
+enum class ConclusionKind { kComparison, kLimit };
+
 /// A conclusion that is another one if a model's parameter has a value within its stated range.
 struct Fragile {
-  std::variant<Comparison, Judgement> conclusion;
+  ConclusionKind kind = ConclusionKind::kComparison;
+  std::size_t index = 0;      ///< into the comparisons, or into the judgements
   std::size_t parameter = 0;  ///< a prior factor
   std::size_t level = 0;      ///< where it flips
   Interval there;             ///< the difference, or the limited metric, at that level

@@ -41,7 +41,7 @@ struct Layer {
 const std::vector<Layer>& layers() {
   static const Names everything = {"core",         "config",        "workloads",  "backends/sim",
                                    "backends/kfd", "backends/vkfd", "validation", "conformance",
-                                   "soak",         "cli",           "tests"};
+                                   "soak",         "study",         "cli",        "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
@@ -90,9 +90,13 @@ const std::vector<Layer>& layers() {
        .folders = {"core", "config", "backends/sim", "backends/kfd", "backends/vkfd"},
        .libraries = {"fmt", "tl", "nlohmann", "spdlog", "system"},
        .instead = "a campaign runs testbeds and judges them; it knows no command"},
+      {.folder = "study",
+       .folders = {"core", "config"},
+       .libraries = {"fmt", "tl", "nlohmann", "boost"},
+       .instead = "a study runs and analyses whatever cli hands it; it knows no world"},
       {.folder = "cli",
        .folders = {"core", "config", "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-                   "validation", "conformance", "soak"},
+                   "validation", "conformance", "soak", "study"},
        .libraries = {"fmt", "tl", "toml++", "system", "spdlog", "nlohmann", "CLI", "boost"},
        .instead = "the command line reaches the engine through core/testbed.h"},
       {.folder = "tests/contract",
@@ -128,9 +132,9 @@ const Layer* layer_of(const SourceFile& file) {
 
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
-  static constexpr std::array<std::string_view, 11> kFolders = {
+  static constexpr std::array<std::string_view, 12> kFolders = {
       "core",       "config",      "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-      "validation", "conformance", "soak",      "cli",          "tests"};
+      "validation", "conformance", "soak",      "study",        "cli",          "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;
