@@ -10,6 +10,7 @@
 #include "study/analysis/conclusions.h"
 #include "study/analysis/effects.h"
 #include "study/analysis/fragile.h"
+#include "study/analysis/interval.h"
 #include "study/analysis/samples.h"
 #include "study/table.h"
 
@@ -48,6 +49,12 @@ Analysis analyse(const Table& table, const AnalysisRequest& request) {
   analysis.points = table.points;
   analysis.summaries = summarise(samples);
   analysis.configurations = configurations(table);
+  for (const Configuration& one : analysis.configurations) {
+    std::vector<Interval>& means = analysis.means.emplace_back();
+    for (std::size_t metric = 0; metric < table.metrics.size(); ++metric) {
+      means.push_back(mean_over(samples, one, metric));
+    }
+  }
   analysis.comparisons = compare(samples);
   analysis.judgements = judge_all(samples, analysis.configurations, request.limits);
   analysis.main_effects = main_effects(samples);

@@ -35,6 +35,9 @@ struct PointSummary {
   std::vector<Interval> metrics;
 };
 
+/// By configuration and metric: the mean over its points with samples.
+using MeanOfConfigurations = std::vector<std::vector<Interval>>;
+
 struct Analysis {
   AnalysisRequest request;
   std::vector<Factor> factors;
@@ -42,6 +45,7 @@ struct Analysis {
   std::vector<Point> points;
   std::vector<PointSummary> summaries;  ///< one a point
   std::vector<Configuration> configurations;
+  MeanOfConfigurations means;
   std::vector<Comparison> comparisons;
   std::vector<Judgement> judgements;
   std::vector<MainEffect> main_effects;

@@ -176,13 +176,10 @@ std::vector<Judgement> judge_all(const Samples& samples,
   for (std::size_t limit = 0; limit < limits.size(); ++limit) {
     const std::optional<std::size_t> metric = index_of(samples.table(), limits[limit].metric);
     for (std::size_t i = 0; metric && i < configurations.size(); ++i) {
-      std::vector<std::size_t> points;
-      std::ranges::copy_if(configurations[i].points, std::back_inserter(points),
-                           [&](std::size_t point) { return samples.has(point, *metric); });
       Judgement one{.configuration = i,
                     .limit = limit,
                     .metric = *metric,
-                    .value = samples.estimate(mean_of(points), *metric),
+                    .value = mean_over(samples, configurations[i], *metric),
                     .verdict = LimitVerdict::kNotResolvable};
       one.verdict = judge(one.value, limits[limit]);
       judgements.push_back(one);

@@ -1,6 +1,5 @@
 #include "study/analysis/fragile.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <map>
 #include <optional>
@@ -160,16 +159,13 @@ std::vector<Fragile> fragile_conclusions(const Samples& samples,
   }
   for (std::size_t i = 0; i < judgements.size(); ++i) {
     const Judgement& one = judgements[i];
-    std::vector<std::size_t> points;
-    std::ranges::copy_if(configurations[one.configuration].points, std::back_inserter(points),
-                         [&](std::size_t point) { return samples.has(point, one.metric); });
     look_at(samples,
             {.kind = ConclusionKind::kLimit,
              .index = i,
              .metric = one.metric,
              .side = side_of(one),
              .bound = limits[one.limit].at_most},
-            mean_of(points), found);
+            mean_of(points_with(samples, configurations[one.configuration], one.metric)), found);
   }
   return found;
 }

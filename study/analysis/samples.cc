@@ -4,6 +4,7 @@
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <span>
 #include <utility>
@@ -103,6 +104,18 @@ Contrast difference(const Contrast& a, const Contrast& b) {
     contrast[point] -= weight;
   }
   return contrast;
+}
+
+std::vector<std::size_t> points_with(const Samples& samples, const Configuration& one,
+                                     std::size_t metric) {
+  std::vector<std::size_t> points;
+  std::ranges::copy_if(one.points, std::back_inserter(points),
+                       [&](std::size_t point) { return samples.has(point, metric); });
+  return points;
+}
+
+Interval mean_over(const Samples& samples, const Configuration& one, std::size_t metric) {
+  return samples.estimate(mean_of(points_with(samples, one, metric)), metric);
 }
 
 std::vector<Configuration> configurations(const Table& table) {

@@ -60,6 +60,12 @@ struct Configuration {
   Setting setting;
   std::vector<std::size_t> points;
 };
+/// A configuration's mean over those of its points that have a sample.
+[[nodiscard]] Interval mean_over(const Samples& samples, const Configuration& one,
+                                 std::size_t metric);
+/// Its points with a sample.
+[[nodiscard]] std::vector<std::size_t> points_with(const Samples& samples, const Configuration& one,
+                                                   std::size_t metric);
 /// In the order of their first point.
 [[nodiscard]] std::vector<Configuration> configurations(const Table& table);
 

@@ -1,0 +1,23 @@
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "study/analysis/interval.h"
+
+/// A study's numbers as people read them.
+namespace gpreempt::cli {
+
+/// A metric's value: times, shares and bytes by the metric's name, else a plain number; "-" for
+/// NaN.
+[[nodiscard]] std::string metric_text(std::string_view metric, double value);
+/// The same with its sign: "+1.20 ms".
+[[nodiscard]] std::string metric_change_text(std::string_view metric, double value);
+/// "1.20 ms (1.10 ms .. 1.30 ms)"; without the part in brackets if there are no bounds.
+[[nodiscard]] std::string metric_text(std::string_view metric, const study::Interval& interval);
+
+/// Dotted paths without what they need not have to be told apart: "scheduler.policy" is "policy".
+[[nodiscard]] std::vector<std::string> short_names(const std::vector<std::string>& paths);
+
+}  // namespace gpreempt::cli
