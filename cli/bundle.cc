@@ -17,6 +17,7 @@
 #include "cli/run_setup.h"
 #include "cli/simulate.h"
 #include "config/document.h"
+#include "config/override.h"
 #include "core/error.h"
 #include "core/mechanism.h"
 #include "core/testbed.h"
@@ -158,6 +159,9 @@ std::string describe_run(const RunOptions& options, const RunSetup& setup) {
   }
   if (options.mechanism) {
     overrides["mechanism"] = *options.mechanism;
+  }
+  for (const Override& one : options.set) {
+    overrides["set"][join_path(one.path)] = one.value ? one.value->text() : "";
   }
   for (const auto& [tenant, file] : options.traces) {
     overrides["traces"][tenant] = file.string();

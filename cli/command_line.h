@@ -13,6 +13,7 @@
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
 #include "cli/soak_options.h"
+#include "cli/study_options.h"
 #include "cli/suspend_options.h"
 #include "cli/validate_options.h"
 #include "cli/watchdog_options.h"
@@ -27,7 +28,7 @@ struct Printout {
 
 using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
                              ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
-                             SoakOptions, SuspendCommandOptions, ResumeCommandOptions,
+                             SoakOptions, StudyOptions, SuspendCommandOptions, ResumeCommandOptions,
                              RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).

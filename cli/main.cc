@@ -28,6 +28,8 @@
 #include "cli/run_options.h"
 #include "cli/soak_command.h"
 #include "cli/soak_options.h"
+#include "cli/study_command.h"
+#include "cli/study_options.h"
 #include "cli/suspend_command.h"
 #include "cli/suspend_options.h"
 #include "cli/validate_command.h"
@@ -62,6 +64,7 @@ using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
 using gpreempt::cli::SoakOptions;
+using gpreempt::cli::StudyOptions;
 using gpreempt::cli::SuspendCommandOptions;
 using gpreempt::cli::ValidateOptions;
 using gpreempt::cli::WatchdogCommandOptions;
@@ -100,6 +103,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const SoakOptions& options) const {
     return gpreempt::cli::soak_command(options);
+  }
+  Result<ExitCode> operator()(const StudyOptions& options) const {
+    return gpreempt::cli::study_command(options);
   }
   Result<ExitCode> operator()(const SuspendCommandOptions& options) const {
     return gpreempt::cli::suspend_command(options);

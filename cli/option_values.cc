@@ -5,13 +5,18 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <cstddef>
 #include <cstdint>
+#include <filesystem>
 #include <limits>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <vector>
 
+#include "config/override.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "core/time.h"
@@ -74,6 +79,43 @@ Result<std::uint32_t> read_draws(const std::string& text) {
                             text, kMin, kMax));
   }
   return static_cast<std::uint32_t>(*draws);
+}
+
+Result<std::map<std::string, std::filesystem::path>> read_traces(
+    const std::vector<std::string>& texts) {
+  std::map<std::string, std::filesystem::path> traces;
+  for (const std::string& text : texts) {
+    const std::size_t equals = text.find('=');
+    std::error_code ignored;
+    const bool names_tenant = equals != std::string::npos && equals != 0 &&
+                              text.find('/') > equals && !std::filesystem::exists(text, ignored);
+    const std::string tenant = names_tenant ? text.substr(0, equals) : "";
+    const std::string file = names_tenant ? text.substr(equals + 1) : text;
+    if (file.empty()) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("reading --trace '{}': no file; write [TENANT=]FILE", text));
+    }
+    if (!traces.emplace(tenant, file).second) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("reading --trace '{}': a trace for {} was given before", text,
+                              tenant.empty() ? "the only tenant with one" : tenant));
+    }
+  }
+  return traces;
+}
+
+Result<Override> read_override(const std::string& text) {
+  const std::size_t equals = text.find('=');
+  Override one{.path = split_path(text.substr(0, equals)), .value = std::nullopt};
+  const bool has_gap = std::ranges::any_of(one.path, &std::string::empty);
+  if (equals == std::string::npos || has_gap || one.path == std::vector<std::string>{"model"}) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("reading --set '{}': write PATH=VALUE, where PATH is keys with dots "
+                            "between, like run.duration=10s or model.cost.t_hiq=9us",
+                            text));
+  }
+  one.value = TomlValue::from_text(text.substr(equals + 1), fmt::format("--set {}", text));
+  return one;
 }
 
 }  // namespace gpreempt::cli

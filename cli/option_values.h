@@ -1,8 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
+#include <map>
 #include <string>
+#include <vector>
 
+#include "config/override.h"
 #include "core/error.h"
 #include "core/time.h"
 
@@ -21,5 +25,12 @@ enum class OutputFormat { kText, kJson };
 
 /// How many draws `--band` takes, 2 to 100000.
 [[nodiscard]] Result<std::uint32_t> read_draws(const std::string& text);
+
+/// Reads values of --trace, [TENANT=]FILE: files by tenant; "" is the only tenant with a trace.
+[[nodiscard]] Result<std::map<std::string, std::filesystem::path>> read_traces(
+    const std::vector<std::string>& texts);
+
+/// Reads a --set: "offline.train.step.repeat.1.duration=2ms".
+[[nodiscard]] Result<Override> read_override(const std::string& text);
 
 }  // namespace gpreempt::cli

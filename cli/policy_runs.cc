@@ -2,8 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
 #include <memory>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/bundle.h"
@@ -71,10 +74,23 @@ class Session {
     if (part.programs.empty()) {
       return {};
     }
+    const SchedulerScenario& scheduler = setup_.scenario.scheduler;
+    BaselineStore::Key key{.part = part,
+                           .system = setup_.system,
+                           .grace = scheduler.grace,
+                           .lease = scheduler.lease,
+                           .detection = scheduler.detection};
+    if (const RunRecord* known = options_.baselines ? options_.baselines->find(key) : nullptr) {
+      record = *known;
+      return {};
+    }
     const std::string label = online ? "online-alone" : "offline-alone";
     phase(fmt::format("{} (baseline)", label));
     // No mechanism either: one that needs arming would slow the baseline down.
     GPREEMPT_TRY(store(record, one(open, part, "none", Mechanism{}, nullptr)));
+    if (options_.baselines != nullptr) {
+      options_.baselines->add(std::move(key), record);
+    }
     if (bundle_ != nullptr) {
       bundle_->add_requests(label, record);
     }
@@ -131,6 +147,19 @@ class Session {
 };
 
 }  // namespace
+
+const RunRecord* BaselineStore::find(const Key& key) const {
+  const auto found = std::ranges::find(kept_, key, &Kept::key);
+  return found == kept_.end() ? nullptr : &found->record;
+}
+
+void BaselineStore::add(Key key, RunRecord record) {
+  constexpr std::size_t kMost = 32;
+  if (kept_.size() == kMost) {
+    kept_.pop_back();
+  }
+  kept_.push_front({.key = std::move(key), .record = std::move(record)});
+}
 
 Result<std::vector<PolicyMetrics>> run_policies(const RunSetup& setup, const OpenTestbed& open,
                                                 const PolicyRunsOptions& options) {

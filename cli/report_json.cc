@@ -7,6 +7,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "cli/band.h"
@@ -161,11 +162,13 @@ Json json_of(const PreemptionMetrics& preemptions) {
   return json;
 }
 
-Json json_of(const PolicyMetrics& result, const RunSummary& summary) {
-  const SloScenario& slo = summary.setup.scenario.slo;
+}  // namespace
+
+Json result_json(const PolicyMetrics& result, const RunSetup& setup) {
+  const SloScenario& slo = setup.scenario.slo;
   Json json;
   json["policy"] = result.policy;
-  json["mechanism"] = label_of(summary.setup.mechanism);
+  json["mechanism"] = label_of(setup.mechanism);
   json["online"] = json_of(result.online, slo);
   if (result.tenants.size() > 1) {
     for (const TenantMetrics& tenant : result.tenants) {
@@ -182,16 +185,8 @@ Json json_of(const PolicyMetrics& result, const RunSummary& summary) {
   json["sim"]["wall_s"] = result.wall_s;
   json["sim"]["events"] = result.engine_events;
   json["band"] = bands_of(result.online.latency);
-  if (summary.band) {
-    json["rank_band"] = json["band"];
-    const auto drawn =
-        std::ranges::find(summary.band->policies, result.policy, &PolicyBand::policy);
-    json["band"] = json_of(*drawn);
-  }
   return json;
 }
-
-}  // namespace
 
 std::string report_json(const RunSummary& summary) {
   const RunSetup& setup = summary.setup;
@@ -221,7 +216,13 @@ std::string report_json(const RunSummary& summary) {
   }
   json["results"] = Json::array();
   for (const PolicyMetrics& result : summary.results) {
-    json["results"].push_back(json_of(result, summary));
+    Json one = result_json(result, setup);
+    if (summary.band) {
+      one["rank_band"] = one["band"];
+      one["band"] =
+          json_of(*std::ranges::find(summary.band->policies, result.policy, &PolicyBand::policy));
+    }
+    json["results"].push_back(std::move(one));
   }
   constexpr int kIndent = 2;
   return json.dump(kIndent, ' ', false, Json::error_handler_t::replace) + "\n";

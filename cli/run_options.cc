@@ -6,11 +6,9 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <filesystem>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -19,6 +17,7 @@
 #include "cli/run_help.h"
 #include "cli/verb_line.h"
 #include "config/document.h"
+#include "config/override.h"
 #include "core/error.h"
 #include "core/name_spec.h"
 #include "core/nearest.h"
@@ -35,6 +34,7 @@ struct RawRun {
   std::string backend = "sim";
   std::vector<std::string> policies;
   std::string mechanism;
+  std::vector<std::string> set;
   std::vector<std::string> traces;
   std::string seed;
   std::string duration;
@@ -58,6 +58,9 @@ CLI::App* add_run(CLI::App& app, RawRun& raw) {
       ->allow_extra_args(false);
   run->add_option("--mechanism", raw.mechanism,
                   "How queues are taken off the GPU (default: the scenario's)");
+  run->add_option("--set", raw.set,
+                  "PATH=VALUE in the scenario, or in its model: model.cost.t_hiq=9us; repeatable")
+      ->allow_extra_args(false);
   run->add_option("--trace", raw.traces,
                   "[TENANT=]FILE: arrivals of a tenant whose arrivals are a trace; repeatable")
       ->allow_extra_args(false);
@@ -96,25 +99,6 @@ void read_policies(const std::vector<std::string>& texts, RunOptions& options) {
   }
 }
 
-Result<void> read_trace(const std::string& text, RunOptions& options) {
-  const std::size_t equals = text.find('=');
-  std::error_code ignored;
-  const bool names_tenant = equals != std::string::npos && equals != 0 && text.find('/') > equals &&
-                            !std::filesystem::exists(text, ignored);
-  const std::string tenant = names_tenant ? text.substr(0, equals) : "";
-  const std::string file = names_tenant ? text.substr(equals + 1) : text;
-  if (file.empty()) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("reading --trace '{}': no file; write [TENANT=]FILE", text));
-  }
-  if (!options.traces.emplace(tenant, file).second) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("reading --trace '{}': a trace for {} was given before", text,
-                            tenant.empty() ? "the only tenant with one" : tenant));
-  }
-  return {};
-}
-
 Result<RunOptions> read_run(RawRun raw, bool has_out) {
   RunOptions options;
   options.scenario = std::move(raw.scenario);
@@ -127,9 +111,12 @@ Result<RunOptions> read_run(RawRun raw, bool has_out) {
   if (!raw.mechanism.empty()) {
     options.mechanism = raw.mechanism;
   }
-  for (const std::string& trace : raw.traces) {
-    GPREEMPT_TRY(read_trace(trace, options));
+  for (const std::string& text : raw.set) {
+    Override one;
+    GPREEMPT_TRY(store(one, read_override(text)));
+    options.set.push_back(std::move(one));
   }
+  GPREEMPT_TRY(store(options.traces, read_traces(raw.traces)));
   if (!raw.seed.empty()) {
     GPREEMPT_TRY(store(options.seed, read_seed(raw.seed)));
   }

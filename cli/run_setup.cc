@@ -5,11 +5,10 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
-#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "backends/sim/gpu/parameters.h"
@@ -17,6 +16,7 @@
 #include "backends/sim/model_file.h"
 #include "cli/run_options.h"
 #include "config/document.h"
+#include "config/override.h"
 #include "core/error.h"
 #include "core/mechanism.h"
 #include "core/policy.h"
@@ -30,13 +30,22 @@
 namespace gpreempt::cli {
 namespace {
 
-Result<std::string> scenario_text(const std::string& name) {
-  std::error_code ignored;
-  if (std::filesystem::is_regular_file(name, ignored)) {
-    return read_text_file(name);
+struct Overrides {
+  std::vector<Override> scenario;
+  std::vector<Override> model;
+};
+
+Overrides sort_out(const std::vector<Override>& set) {
+  Overrides overrides;
+  for (const Override& each : set) {
+    if (each.path.front() == "model") {
+      overrides.model.push_back(
+          {.path = {each.path.begin() + 1, each.path.end()}, .value = each.value});
+    } else {
+      overrides.scenario.push_back(each);
+    }
   }
-  const EmbeddedFile* file = find_embedded(name);
-  return file == nullptr ? std::string{} : std::string(file->text);
+  return overrides;
 }
 
 Result<void> apply(const RunOptions& options, Scenario& scenario) {
@@ -150,27 +159,48 @@ Result<void> fit_to(const sim::GpuParameters& gpu, RunSetup& setup) {
 Result<RunSetup> read_setup(const RunOptions& options) {
   RunSetup setup;
   Scenario& scenario = setup.scenario;
-  GPREEMPT_TRY(store(scenario, find_scenario(options.scenario)));
-  GPREEMPT_TRY(store(setup.scenario_text, scenario_text(options.scenario)));
+  ScenarioText source;
+  const Overrides overrides = sort_out(options.set);
+  GPREEMPT_TRY(store(source, find_scenario_text(options.scenario)));
+  GPREEMPT_TRY(store(scenario, read_scenario(source, overrides.scenario)));
+  setup.scenario_text = std::move(source.text);
   GPREEMPT_TRY(apply(options, scenario));
   GPREEMPT_TRY(store(setup.mechanism, make_mechanism(scenario.scheduler.mechanism)));
   GPREEMPT_TRY(store(setup.policies, read_policies(options, scenario.scheduler)));
   const HardwareScenario& hardware = scenario.hardware;
-  GPREEMPT_TRY(store(setup.model, sim::find_model(hardware.model, hardware.num_kcq)));
+  GPREEMPT_TRY(
+      store(setup.model, sim::find_model(hardware.model, hardware.num_kcq, overrides.model)));
   GPREEMPT_TRY(store(setup.system.personality, sim::find_personality(hardware.personality)));
   setup.system.gpus = hardware.gpus;
   setup.system.seed = scenario.run.seed;
   setup.traces = options.traces;
-  GPREEMPT_TRY(fit_to(setup.model.point, setup));
   return setup;
 }
 
 }  // namespace
 
-Result<RunSetup> set_up(const RunOptions& options) {
+Result<RunSetup> prepare(const RunOptions& options) {
   Result<RunSetup> setup = read_setup(options);
   if (!setup && setup.error().code == Errc::kIo) {
     setup.error().code = Errc::kInvalidArgument;
+  }
+  return setup;
+}
+
+Result<RunSetup> set_up(const RunOptions& options) {
+  return prepare(options).and_then(
+      [](const RunSetup& prepared) { return with_seed(prepared, prepared.scenario.run.seed); });
+}
+
+Result<RunSetup> with_seed(const RunSetup& prepared, std::uint64_t seed) {
+  RunSetup setup = prepared;
+  setup.scenario.run.seed = seed;
+  setup.system.seed = seed;
+  Result<void> fitted = fit_to(setup.model.point, setup);
+  if (!fitted) {
+    Error error = std::move(fitted).error();
+    error.code = error.code == Errc::kIo ? Errc::kInvalidArgument : error.code;
+    return tl::unexpected<Error>(std::move(error));
   }
   return setup;
 }

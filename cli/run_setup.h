@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <filesystem>
 #include <map>
 #include <string>
@@ -33,6 +34,15 @@ struct RunSetup {
 /// Errors: kInvalidArgument, kParse (each with the file and line where there is one), kUnsupported.
 /// A file that is missing is refused input, too.
 [[nodiscard]] Result<RunSetup> set_up(const RunOptions& options);
+
+/// The same without the workload, which alone depends on what is drawn. Errors: the same, unless
+/// they are about the workload.
+[[nodiscard]] Result<RunSetup> prepare(const RunOptions& options);
+
+/// What `prepare` made, with the workload drawn from `seed`.
+/// Errors: kInvalidArgument (the grace period, or Online alone, is too long for the hardware), those
+/// of `compile`.
+[[nodiscard]] Result<RunSetup> with_seed(const RunSetup& prepared, std::uint64_t seed);
 
 /// The same on other hardware: the requests are compiled anew, from the same seed.
 /// Errors: kInvalidArgument (the grace period, or Online alone, is too long for this hardware).

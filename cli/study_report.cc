@@ -54,6 +54,10 @@ class Text {
     return setting(analysis_.configurations.at(index).setting);
   }
   [[nodiscard]] std::string many(const std::vector<std::size_t>& configurations) const;
+  /// `a` or `b` of a comparison.
+  [[nodiscard]] std::string side(const study::Comparison& one, std::size_t index) const {
+    return one.factor ? level(*one.factor, index) : configuration(index);
+  }
   [[nodiscard]] std::string verdict_of(const study::Comparison& one) const;
   [[nodiscard]] std::string conclusion_of(const study::Fragile& one) const;
   [[nodiscard]] std::size_t priors() const;
@@ -204,8 +208,8 @@ std::string Text::comparisons() const {
       continue;
     }
     const std::string_view name = metric(one.metric);
-    table.add_row({factor_names_.at(one.factor), level(one.factor, one.a), level(one.factor, one.b),
-                   setting(one.at), std::string(name),
+    table.add_row({one.factor ? factor_names_.at(*one.factor) : "configuration", side(one, one.a),
+                   side(one, one.b), setting(one.at), std::string(name),
                    metric_change_text(name, one.difference.mean),
                    one.difference.is_bounded()
                        ? fmt::format("{} .. {}", metric_change_text(name, one.difference.lo),
@@ -310,8 +314,9 @@ std::string Text::conclusion_of(const study::Fragile& one) const {
   }
   const study::Comparison& compared = analysis_.comparisons.at(one.index);
   const std::string at = setting(compared.at);
-  return fmt::format("{} {} against {}{}{}: {} is {}", factor_names_.at(compared.factor),
-                     level(compared.factor, compared.b), level(compared.factor, compared.a),
+  return fmt::format("{}{} against {}{}{}: {} is {}",
+                     compared.factor ? factor_names_.at(*compared.factor) + " " : "",
+                     side(compared, compared.b), side(compared, compared.a),
                      at.empty() ? "" : " at ", at, metric(compared.metric),
                      to_string(compared.verdict));
 }

@@ -39,6 +39,7 @@ class VerbLine {
 [[nodiscard]] std::unique_ptr<VerbLine> doctor_line();
 [[nodiscard]] std::unique_ptr<VerbLine> queues_line();
 [[nodiscard]] std::unique_ptr<VerbLine> soak_line();
+[[nodiscard]] std::unique_ptr<VerbLine> study_line();
 [[nodiscard]] std::unique_ptr<VerbLine> suspend_line();
 [[nodiscard]] std::unique_ptr<VerbLine> resume_line();
 [[nodiscard]] std::unique_ptr<VerbLine> rescue_line();

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <toml++/toml.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -10,13 +11,16 @@
 #include <fstream>
 #include <ios>
 #include <memory>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <tuple>
 #include <utility>
 #include <vector>
 
+#include "config/override.h"
 #include "config/toml_entry.h"
 #include "core/error.h"
 #include "core/nearest.h"
@@ -24,8 +28,13 @@
 namespace gpreempt {
 namespace {
 
-std::string at(const TomlEntry& entry, const toml::source_position& position) {
-  return fmt::format("{}:{}:{}", entry.state->name, position.line, position.column);
+/// Where a key stands: at its name, unless an override brought it.
+std::string at(const TomlEntry& entry, const toml::key& key, const toml::node& node) {
+  TomlPlace place = toml_place(*entry.state, node);
+  if (!entry.state->origins.contains(&node)) {
+    place.position = key.source().begin;
+  }
+  return to_string(place);
 }
 
 std::string suggestion_for(std::string_view word, const TomlEntry& entry) {
@@ -58,7 +67,7 @@ Result<void> finish_entry(const TomlEntry& entry) {
   for (auto&& [key, node] : *entry.table) {
     if (!entry.asked.contains(key.str())) {
       return fail(Errc::kParse,
-                  fmt::format("{}: key '{}': unknown{}", at(entry, key.source().begin),
+                  fmt::format("{}: key '{}': unknown{}", at(entry, key, node),
                               entry.path_of(key.str()), suggestion_for(key.str(), entry)));
     }
     GPREEMPT_TRY(finish_node(*entry.state, node));
@@ -68,13 +77,25 @@ Result<void> finish_entry(const TomlEntry& entry) {
 
 }  // namespace
 
+std::string to_string(const TomlPlace& place) {
+  return place.position
+             ? fmt::format("{}:{}:{}", place.document, place.position.line, place.position.column)
+             : place.document;
+}
+
+TomlPlace toml_place(const TomlState& state, const toml::node& node) {
+  const auto origin = state.origins.find(&node);
+  return origin == state.origins.end()
+             ? TomlPlace{.document = state.name, .position = node.source().begin}
+             : origin->second;
+}
+
 Error toml_error(const TomlEntry& entry, std::string_view key, std::string_view why) {
   const toml::node* node = entry.table == nullptr ? nullptr : entry.table->get(key);
-  const toml::source_position position = node == nullptr ? entry.position : node->source().begin;
-  return Error{
-      .code = Errc::kParse,
-      .sys_errno = 0,
-      .what = fmt::format("{}: key '{}': {}", at(entry, position), entry.path_of(key), why)};
+  const TomlPlace place = node == nullptr ? entry.place : toml_place(*entry.state, *node);
+  return Error{.code = Errc::kParse,
+               .sys_errno = 0,
+               .what = fmt::format("{}: key '{}': {}", to_string(place), entry.path_of(key), why)};
 }
 
 Error toml_missing(const TomlEntry& entry, std::string_view key) {
@@ -84,11 +105,10 @@ Error toml_missing(const TomlEntry& entry, std::string_view key) {
     for (auto&& [present, node] : *entry.table) {
       const std::string hint = suggestion(present.str(), wanted);
       if (!entry.asked.contains(present.str()) && hint.starts_with("; did you mean")) {
-        return Error{
-            .code = Errc::kParse,
-            .sys_errno = 0,
-            .what = fmt::format("{}: key '{}': unknown{}", at(entry, present.source().begin),
-                                entry.path_of(present.str()), hint)};
+        return Error{.code = Errc::kParse,
+                     .sys_errno = 0,
+                     .what = fmt::format("{}: key '{}': unknown{}", at(entry, present, node),
+                                         entry.path_of(present.str()), hint)};
       }
     }
   }
@@ -116,7 +136,7 @@ TomlEntry& toml_open(TomlState& state, const toml::table& table, std::string pat
   if (slot == nullptr) {
     slot = std::make_unique<TomlEntry>(TomlEntry{.state = &state,
                                                  .table = &table,
-                                                 .position = table.source().begin,
+                                                 .place = toml_place(state, table),
                                                  .path = std::move(path),
                                                  .asked = {}});
   }
@@ -156,6 +176,19 @@ std::vector<std::string> TomlTable::keys() const {
   return names;
 }
 
+std::vector<std::string> TomlTable::keys_as_written() const {
+  std::vector<std::string> names = keys();
+  const auto place = [this](const std::string& name) {
+    const toml::key& key = entry_->table->find(name)->first;
+    const toml::source_position at = key.source().begin;
+    return at ? std::pair(at.line, at.column) : std::pair(UINT32_MAX, UINT32_MAX);
+  };
+  std::sort(names.begin(), names.end(), [&](const std::string& a, const std::string& b) {
+    return std::tuple(place(a), a) < std::tuple(place(b), b);
+  });
+  return names;
+}
+
 const std::string& TomlTable::path() const { return entry_->path; }
 const std::string& TomlTable::document() const { return entry_->state->name; }
 
@@ -167,7 +200,38 @@ Error TomlTable::error(std::string_view reason) const {
   const std::string subject = entry_->path.empty() ? "" : fmt::format("table '{}': ", entry_->path);
   return Error{.code = Errc::kParse,
                .sys_errno = 0,
-               .what = fmt::format("{}: {}{}", at(*entry_, entry_->position), subject, reason)};
+               .what = fmt::format("{}: {}{}", to_string(entry_->place), subject, reason)};
+}
+
+Result<TomlValue> TomlTable::value(std::string_view key) const {
+  const toml::node* node = entry_->find(key);
+  if (node == nullptr) {
+    return tl::unexpected<Error>(toml_missing(*entry_, key));
+  }
+  auto held = std::make_shared<TomlHeld>();
+  held->place = toml_place(*entry_->state, *node);
+  held->node = toml_copy(*node);
+  return TomlValue(std::move(held));
+}
+
+Result<std::vector<TomlValue>> TomlTable::values(std::string_view key) const {
+  std::vector<TomlValue> all;
+  const toml::node* node = entry_->find(key);
+  if (node == nullptr) {
+    return all;
+  }
+  const toml::array* array = node->as_array();
+  if (array == nullptr) {
+    return tl::unexpected<Error>(
+        error(key, fmt::format("{} found, but this is an array", toml_type(*node))));
+  }
+  for (const toml::node& element : *array) {
+    auto held = std::make_shared<TomlHeld>();
+    held->place = toml_place(*entry_->state, element);
+    held->node = toml_copy(element);
+    all.push_back(TomlValue(std::move(held)));
+  }
+  return all;
 }
 
 Result<TomlTable> TomlTable::table(std::string_view key) const {
@@ -191,7 +255,7 @@ Result<TomlTable> TomlTable::table_or_empty(std::string_view key) const {
   TomlState& state = *entry_->state;
   state.absent.push_back(std::make_unique<TomlEntry>(TomlEntry{.state = &state,
                                                                .table = nullptr,
-                                                               .position = entry_->position,
+                                                               .place = entry_->place,
                                                                .path = entry_->path_of(key),
                                                                .asked = {}}));
   return TomlTable(std::shared_ptr<TomlEntry>(entry_, state.absent.back().get()));
@@ -252,7 +316,8 @@ Result<TomlDocument> TomlDocument::load(const std::filesystem::path& file) {
       [&](const std::string& text) { return parse(text, file.string()); });
 }
 
-Result<TomlDocument> TomlDocument::parse(std::string_view text, std::string display_name) {
+Result<TomlDocument> TomlDocument::parse(std::string_view text, std::string display_name,
+                                         std::span<const Override> overrides) {
   auto state = std::make_shared<TomlState>();
   state->name = std::move(display_name);
   try {
@@ -262,8 +327,11 @@ Result<TomlDocument> TomlDocument::parse(std::string_view text, std::string disp
     return fail(Errc::kParse, fmt::format("{}:{}:{}: not valid TOML: {}", state->name,
                                           position.line, position.column, error.description()));
   }
+  for (const Override& change : overrides) {
+    GPREEMPT_TRY(toml_patch(*state, change));
+  }
   TomlEntry& root = toml_open(*state, state->root, {});
-  root.position = toml::source_position{.line = 1, .column = 1};
+  root.place.position = toml::source_position{.line = 1, .column = 1};
   return TomlDocument(TomlTable(std::shared_ptr<TomlEntry>(state, &root)));
 }
 

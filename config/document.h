@@ -4,11 +4,13 @@
 #include <filesystem>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
+#include "config/override.h"
 #include "config/parameter.h"
 #include "core/error.h"
 #include "core/time.h"
@@ -43,6 +45,8 @@ class TomlTable {
   [[nodiscard]] bool has(std::string_view key) const { return kind(key) != TomlKind::kAbsent; }
   /// Keys present, in alphabetical order. Records them all as known.
   [[nodiscard]] std::vector<std::string> keys() const;
+  /// The same in the order of the file; what overrides brought comes last.
+  [[nodiscard]] std::vector<std::string> keys_as_written() const;
   /// Dotted path of the table from the root, e.g. "online.guard.arrivals"; empty for the root.
   [[nodiscard]] const std::string& path() const;
   /// Name of the document, as in errors.
@@ -89,6 +93,11 @@ class TomlTable {
   [[nodiscard]] Result<std::vector<std::pair<std::uint32_t, Duration>>> sized_durations(
       std::string_view key) const;
 
+  /// Whatever stands there, to be put elsewhere; a missing key is refused.
+  [[nodiscard]] Result<TomlValue> value(std::string_view key) const;
+  /// The elements of an array of anything; a missing key is an empty one.
+  [[nodiscard]] Result<std::vector<TomlValue>> values(std::string_view key) const;
+
   /// A sub-table; a missing one is refused.
   [[nodiscard]] Result<TomlTable> table(std::string_view key) const;
   /// A sub-table; a missing one reads as an empty table.
@@ -128,8 +137,11 @@ class TomlDocument {
  public:
   /// Errors: kIo (cannot be read), kParse (toml++'s message at file:line:column).
   [[nodiscard]] static Result<TomlDocument> load(const std::filesystem::path& file);
-  /// `display_name` stands for the file in errors.
-  [[nodiscard]] static Result<TomlDocument> parse(std::string_view text, std::string display_name);
+  /// `display_name` stands for the file in errors. What the overrides bring, in their order, is
+  /// read as if it stood in the file, and errors about it name the place where it was written.
+  /// Errors: kParse; also an override's path that leads nowhere.
+  [[nodiscard]] static Result<TomlDocument> parse(std::string_view text, std::string display_name,
+                                                  std::span<const Override> overrides = {});
 
   [[nodiscard]] const TomlTable& root() const { return root_; }
   /// `schema = 1` must come with the document. Errors: kParse.

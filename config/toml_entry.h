@@ -12,10 +12,24 @@
 #include <vector>
 
 #include "config/document.h"
+#include "config/override.h"
 #include "core/error.h"
 
 /// Private to config: what stands behind a `TomlTable`.
 namespace gpreempt {
+
+/// Where something stands.
+struct TomlPlace {
+  std::string document;
+  toml::source_position position;  ///< line 0: `document` says it all
+};
+[[nodiscard]] std::string to_string(const TomlPlace& place);
+
+/// What stands behind a `TomlValue`.
+struct TomlHeld {
+  TomlPlace place;
+  std::unique_ptr<const toml::node> node;
+};
 
 /// A document and the record of what was asked of it.
 struct TomlState {
@@ -23,12 +37,13 @@ struct TomlState {
   toml::table root;
   std::map<const toml::table*, std::unique_ptr<TomlEntry>> entries;
   std::vector<std::unique_ptr<TomlEntry>> absent;  ///< tables read as empty ones
+  std::map<const toml::node*, TomlPlace> origins;  ///< of what overrides put there
 };
 
 struct TomlEntry {
   TomlState* state = nullptr;
   const toml::table* table = nullptr;  ///< nullptr: an absent table, read as an empty one
-  toml::source_position position;
+  TomlPlace place;
   std::string path;
   std::set<std::string, std::less<>> asked;
 
@@ -45,6 +60,11 @@ struct TomlEntry {
 [[nodiscard]] Error toml_error(const TomlEntry& entry, std::string_view key, std::string_view why);
 [[nodiscard]] Error toml_missing(const TomlEntry& entry, std::string_view key);
 [[nodiscard]] std::string_view toml_type(const toml::node& node);
+/// Where a node stands: here, or where the override that put it here was written.
+[[nodiscard]] TomlPlace toml_place(const TomlState& state, const toml::node& node);
+/// The same, with everything below it. It loses its positions.
+[[nodiscard]] std::unique_ptr<toml::node> toml_copy(const toml::node& node);
+[[nodiscard]] Result<void> toml_patch(TomlState& state, const Override& change);
 /// Entry of a table inside the document; the same table has the same entry.
 [[nodiscard]] TomlEntry& toml_open(TomlState& state, const toml::table& table, std::string path);
 

@@ -22,6 +22,7 @@ struct KernelShape {
   std::uint32_t vgprs = 32;     ///< per lane, AccVGPRs included
   std::uint32_t sgprs = 104;    ///< per wave
   std::uint64_t lds_bytes = 0;  ///< per workgroup
+  bool operator==(const KernelShape&) const = default;
 };
 
 /// `count` equal kernels in a row, each `duration` long when it has the GPU to itself, launch
@@ -30,6 +31,7 @@ struct KernelRun {
   std::uint32_t count = 1;
   Duration duration{};
   KernelShape shape;
+  bool operator==(const KernelRun&) const = default;
 };
 
 /// Kernels that run one after another on one queue: a request's, or a training step's.
@@ -41,6 +43,7 @@ struct Arrival {
   std::uint32_t train = 0;  ///< index into `Program::trains`; unused by a serving program
   std::uint32_t prompt_tokens = 0;  ///< serving only
   std::uint32_t output_tokens = 1;  ///< serving only; the first one ends the prefill
+  bool operator==(const Arrival&) const = default;
 };
 
 /// A time that depends on a size: linear between the points, and along the last two beyond them;
@@ -49,8 +52,10 @@ struct SizedTime {
   struct Point {
     std::uint32_t size = 0;
     Duration time{};
+    bool operator==(const Point&) const = default;
   };
   std::vector<Point> points;
+  bool operator==(const SizedTime&) const = default;
 };
 /// The table's time at `size`, rounded to a nanosecond and at least one. It must have a point.
 [[nodiscard]] Duration time_at(const SizedTime& table, std::uint64_t size);
@@ -68,6 +73,7 @@ struct Serving {
   SizedTime decode;                      ///< by requests in the batch
   std::uint32_t kernels = 1;             ///< per iteration
   KernelShape shape;
+  bool operator==(const Serving&) const = default;
 };
 
 /// Who makes the process' queues.
@@ -102,6 +108,7 @@ struct Program {
   std::uint32_t clients = 0;
   Duration issue_until = Duration::max();  ///< closed loop: it issues nothing at or after this
   std::optional<Serving> serving;          ///< set: `arrivals` are requests to this engine
+  bool operator==(const Program&) const = default;
 };
 
 }  // namespace gpreempt

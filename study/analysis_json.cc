@@ -135,10 +135,10 @@ Json Writer::points() const {
 
 Json Writer::comparison(const Comparison& one) const {
   Json json;
-  json["factor"] = factor(one.factor);
+  json["factor"] = one.factor ? factor(*one.factor) : Json(nullptr);
   json["metric"] = metric(one.metric);
-  json["a"] = level(one.factor, one.a);
-  json["b"] = level(one.factor, one.b);
+  json["a"] = one.factor ? level(*one.factor, one.a) : configuration(one.a);
+  json["b"] = one.factor ? level(*one.factor, one.b) : configuration(one.b);
   json["at"] = setting(one.at);
   json["a_mean"] = number(one.a_mean.mean);
   json["b_mean"] = number(one.b_mean.mean);

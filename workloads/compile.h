@@ -39,6 +39,7 @@ struct TenantMeta {
   /// GPU time that its arrivals need: the sum of `alone_time`, or of `llm_service` (an estimate).
   Duration service{};
   std::uint32_t clients = 0;  ///< of a closed loop
+  bool operator==(const TenantMeta&) const = default;
 };
 
 struct Workload {
@@ -48,6 +49,7 @@ struct Workload {
   Duration drain{};
   Duration warmup{};
   std::vector<std::string> notes;  ///< for people: skipped trace lines and the like
+  bool operator==(const Workload&) const = default;
 };
 
 /// Makes the programs. The same scenario, facts and options give the same workload; each tenant has

@@ -11,6 +11,7 @@
 #include <limits>
 #include <map>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -19,6 +20,7 @@
 #include <vector>
 
 #include "config/document.h"
+#include "config/override.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "core/time.h"
@@ -266,7 +268,7 @@ Result<void> read_section(const TomlTable& root, std::string_view key, T& out,
   return store(out, root.table_or_empty(key).and_then(read));
 }
 
-Result<Scenario> read_scenario(const TomlDocument& document, const ScenarioFolder& folder) {
+Result<Scenario> read_document(const TomlDocument& document, const ScenarioFolder& folder) {
   const TomlTable& root = document.root();
   Scenario scenario;
   GPREEMPT_TRY(document.expect_schema(1));
@@ -289,7 +291,7 @@ Result<Scenario> read_scenario(const TomlDocument& document, const ScenarioFolde
 
 Result<Scenario> load_scenario(const std::filesystem::path& file) {
   return TomlDocument::load(file).and_then([&](const TomlDocument& document) {
-    return read_scenario(document, {.path = file.parent_path(), .embedded = false});
+    return read_document(document, {.path = file.parent_path(), .embedded = false});
   });
 }
 
@@ -297,18 +299,25 @@ Result<Scenario> parse_scenario(std::string_view text, std::string display_name,
                                 const std::filesystem::path& folder) {
   return TomlDocument::parse(text, std::move(display_name))
       .and_then([&](const TomlDocument& document) {
-        return read_scenario(document, {.path = folder, .embedded = folder.empty()});
+        return read_document(document, {.path = folder, .embedded = folder.empty()});
       });
 }
 
-Result<Scenario> find_scenario(const std::string& name) {
+Result<ScenarioText> find_scenario_text(const std::string& name) {
   std::error_code status;
+  ScenarioText found;
   if (std::filesystem::is_regular_file(name, status)) {
-    return load_scenario(name);
+    found.display_name = name;
+    found.folder = std::filesystem::path(name).parent_path();
+    GPREEMPT_TRY(store(found.text, read_text_file(name)));
+    return found;
   }
   for (const EmbeddedFile& file : embedded_scenarios()) {
     if (file.name == name || file.name == name + ".toml") {
-      return parse_scenario(file.text, std::string(file.name));
+      return ScenarioText{.text = std::string(file.text),
+                          .display_name = std::string(file.name),
+                          .folder = {},
+                          .embedded = true};
     }
   }
   if (std::filesystem::is_directory(name, status)) {
@@ -322,6 +331,18 @@ Result<Scenario> find_scenario(const std::string& name) {
   return fail(Errc::kIo, fmt::format("load scenario '{}': there is no such file or built-in "
                                      "scenario{}",
                                      name, suggestion(name, names)));
+}
+
+Result<Scenario> read_scenario(const ScenarioText& source, std::span<const Override> overrides) {
+  return TomlDocument::parse(source.text, source.display_name, overrides)
+      .and_then([&](const TomlDocument& document) {
+        return read_document(document, {.path = source.folder, .embedded = source.embedded});
+      });
+}
+
+Result<Scenario> find_scenario(const std::string& name) {
+  return find_scenario_text(name).and_then(
+      [](const ScenarioText& source) { return read_scenario(source, {}); });
 }
 
 Result<Detection> parse_detection(std::string_view text, Duration poll_period) {

@@ -5,6 +5,7 @@
 #include <string>
 #include <string_view>
 
+#include "config/override.h"
 #include "core/error.h"
 #include "workloads/scenario.h"
 
@@ -20,9 +21,24 @@ namespace gpreempt {
 [[nodiscard]] Result<Scenario> parse_scenario(std::string_view text, std::string display_name,
                                               const std::filesystem::path& folder = {});
 
-/// Reads `name` as a file if there is one, otherwise as an embedded scenario ("default").
-/// Errors: as `load_scenario`; kIo names the nearest embedded scenario when there is neither, and
-/// says so when it is a folder.
+/// A scenario before it is read.
+struct ScenarioText {
+  std::string text;
+  std::string display_name;      ///< in errors
+  std::filesystem::path folder;  ///< relative names are taken from it
+  bool embedded = false;         ///< they are those of embedded files only
+};
+
+/// `name` as a file if there is one, otherwise as an embedded scenario ("default").
+/// Errors: kIo names the nearest embedded scenario when there is neither, and says so when it is a
+/// folder.
+[[nodiscard]] Result<ScenarioText> find_scenario_text(const std::string& name);
+
+/// Errors: as `load_scenario`; what the overrides brought is blamed where they were written.
+[[nodiscard]] Result<Scenario> read_scenario(const ScenarioText& source,
+                                             std::span<const Override> overrides);
+
+/// Both. Errors: theirs.
 [[nodiscard]] Result<Scenario> find_scenario(const std::string& name);
 
 /// Checks "hint", "hint:<delay>", "poll", "poll:<period>", "oracle". `poll_period` is used for a

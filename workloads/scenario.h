@@ -151,6 +151,7 @@ enum class DetectionKind { kHint, kPoll, kOracle };
 struct Detection {
   DetectionKind kind = DetectionKind::kPoll;
   Duration value{};  ///< kHint: delay of the hint; kPoll: period; kOracle: 0
+  bool operator==(const Detection&) const = default;
 };
 [[nodiscard]] std::string to_string(const Detection& detection);
 /// What to know of it before its numbers are compared: "ideal: no delay" for a hint that takes no

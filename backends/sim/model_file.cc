@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -21,6 +22,7 @@
 #include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
 #include "config/document.h"
+#include "config/override.h"
 #include "config/parameter.h"
 #include "core/error.h"
 #include "core/nearest.h"
@@ -216,32 +218,25 @@ std::vector<double> values_of(const std::vector<Parameter>& parameters) {
   return values;
 }
 
-}  // namespace
-
-Evidence Model::weakest_cost_evidence() const {
-  Evidence weakest = Evidence::kMeasured;
-  for (const Parameter& parameter : parameters) {
-    if (parameter.name.starts_with("cost.") || parameter.name.starts_with("memory.")) {
-      weakest = std::max(weakest, parameter.evidence);
+/// A parameter's override, as one of its value that drops the prior.
+std::vector<Override> to_values(std::span<const Override> overrides) {
+  std::vector<Override> values;
+  for (const Override& change : overrides) {
+    for (const std::string_view key : {"value", "range", "distribution"}) {
+      Override one{.path = change.path, .value = std::nullopt};
+      one.path.emplace_back(key);
+      if (key == "value") {
+        one.value = change.value;
+      }
+      values.push_back(std::move(one));
     }
   }
-  return weakest;
+  return values;
 }
 
-GpuParameters Model::with(std::span<const double> values) const {
-  GpuParameters gpu = gpu_of(values, num_kcq);
-  const auto at_its_clock = [&](Duration time) {
-    return Duration(std::llround(static_cast<double>(to_ns(time)) * point.clock_hz / gpu.clock_hz));
-  };
-  gpu.t_grace = at_its_clock(gpu.t_grace);
-  gpu.t_dequeue = at_its_clock(gpu.t_dequeue);
-  gpu.flops_fp16 *= gpu.clock_hz / point.clock_hz;
-  return gpu;
-}
-
-Result<Model> parse_model(const std::string& text, const std::string& display_name,
-                          std::uint32_t num_kcq) {
-  Result<TomlDocument> document = TomlDocument::parse(text, display_name);
+Result<Model> read_model(const std::string& text, const std::string& display_name,
+                         std::uint32_t num_kcq, std::span<const Override> overrides) {
+  Result<TomlDocument> document = TomlDocument::parse(text, display_name, overrides);
   if (!document) {
     return tl::unexpected<Error>(std::move(document).error());
   }
@@ -264,11 +259,52 @@ Result<Model> parse_model(const std::string& text, const std::string& display_na
   return model;
 }
 
-Result<Model> find_model(const std::string& name, std::uint32_t num_kcq) {
+}  // namespace
+
+Evidence Model::weakest_cost_evidence() const {
+  Evidence weakest = Evidence::kMeasured;
+  for (const Parameter& parameter : parameters) {
+    if (parameter.name.starts_with("cost.") || parameter.name.starts_with("memory.")) {
+      weakest = std::max(weakest, parameter.evidence);
+    }
+  }
+  return weakest;
+}
+
+GpuParameters Model::with(std::span<const double> values) const {
+  GpuParameters gpu = gpu_of(values, num_kcq);
+  const auto at_its_clock = [&](Duration time) {
+    return Duration(
+        std::llround(static_cast<double>(to_ns(time)) * nominal_clock_hz / gpu.clock_hz));
+  };
+  gpu.t_grace = at_its_clock(gpu.t_grace);
+  gpu.t_dequeue = at_its_clock(gpu.t_dequeue);
+  gpu.flops_fp16 *= gpu.clock_hz / nominal_clock_hz;
+  return gpu;
+}
+
+Result<Model> parse_model(const std::string& text, const std::string& display_name,
+                          std::uint32_t num_kcq, std::span<const Override> overrides) {
+  Model model;
+  GPREEMPT_TRY(store(model, read_model(text, display_name, num_kcq, {})));
+  model.nominal_clock_hz = model.point.clock_hz;
+  if (overrides.empty()) {
+    return model;
+  }
+  Model changed;
+  GPREEMPT_TRY(store(changed, read_model(text, display_name, num_kcq, to_values(overrides))));
+  changed.nominal_clock_hz = model.nominal_clock_hz;
+  changed.point = changed.with(values_of(changed.parameters));
+  return changed;
+}
+
+Result<Model> find_model(const std::string& name, std::uint32_t num_kcq,
+                         std::span<const Override> overrides) {
   std::vector<std::string_view> names;
   for (const EmbeddedModel& each : embedded_models()) {
     if (each.name == name) {
-      return parse_model(std::string(each.text), fmt::format("models/{}.toml", name), num_kcq);
+      return parse_model(std::string(each.text), fmt::format("models/{}.toml", name), num_kcq,
+                         overrides);
     }
     names.push_back(each.name);
   }
@@ -281,7 +317,7 @@ Result<Model> find_model(const std::string& name, std::uint32_t num_kcq) {
   if (!text) {
     return tl::unexpected<Error>(std::move(text).error());
   }
-  return parse_model(*text, name, num_kcq);
+  return parse_model(*text, name, num_kcq, overrides);
 }
 
 }  // namespace gpreempt::sim

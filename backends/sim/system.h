@@ -29,6 +29,7 @@ struct SystemOptions {
   Personality personality;
   std::uint64_t seed = 1;
   bool skip_ahead = true;  ///< see `WaveDispatcher::Options`
+  bool operator==(const SystemOptions&) const = default;
 };
 
 /// A simulated machine: GPUs, the driver, and the processes that use them. What runs against it

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <map>
 #include <optional>
+#include <set>
 #include <span>
 #include <utility>
 #include <vector>
@@ -18,14 +19,14 @@ namespace {
 /// Configurations that differ in one factor only, by its level.
 struct Row {
   Setting at;
-  std::map<std::size_t, const Configuration*> levels;
+  std::map<std::size_t, std::size_t> levels;  ///< to the configuration
 };
 
 std::vector<Row> rows_of(std::span<const Configuration> all, std::size_t factor) {
   std::vector<Row> rows;
   std::map<Setting, std::size_t> known;
-  for (const Configuration& one : all) {
-    Setting at = one.setting;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    Setting at = all[i].setting;
     const auto own = std::ranges::find(at, factor, &Setting::value_type::first);
     const std::size_t level = own->second;
     at.erase(own);
@@ -33,7 +34,7 @@ std::vector<Row> rows_of(std::span<const Configuration> all, std::size_t factor)
     if (is_new) {
       rows.push_back({.at = std::move(at), .levels = {}});
     }
-    rows[place->second].levels.emplace(level, &one);
+    rows[place->second].levels.emplace(level, i);
   }
   return rows;
 }
@@ -71,8 +72,8 @@ Matched match(const Samples& samples, const Configuration& a, const Configuratio
   return matched;
 }
 
-Comparison compare_levels(const Samples& samples, const Configuration& a, const Configuration& b,
-                          std::size_t metric) {
+Comparison compare_two(const Samples& samples, const Configuration& a, const Configuration& b,
+                       std::size_t metric) {
   const Matched matched = match(samples, a, b, metric);
   const Contrast mean_a = mean_of(matched.a);
   const Contrast mean_b = mean_of(matched.b);
@@ -142,14 +143,18 @@ std::vector<Comparison> compare(const Samples& samples) {
   const Table& table = samples.table();
   const std::vector<Configuration> all = configurations(table);
   std::vector<Comparison> comparisons;
+  std::set<std::size_t> compared;
   for (std::size_t factor = 0; factor < table.factors.size(); ++factor) {
     if (table.factors[factor].prior) {
       continue;
     }
     for (const Row& row : rows_of(all, factor)) {
       for (const auto& [a, b] : pairs_of(row)) {
+        const std::size_t of_a = row.levels.at(a);
+        const std::size_t of_b = row.levels.at(b);
+        compared.insert({of_a, of_b});
         for (std::size_t metric = 0; metric < table.metrics.size(); ++metric) {
-          Comparison one = compare_levels(samples, *row.levels.at(a), *row.levels.at(b), metric);
+          Comparison one = compare_two(samples, all[of_a], all[of_b], metric);
           one.factor = factor;
           one.a = a;
           one.b = b;
@@ -157,6 +162,15 @@ std::vector<Comparison> compare(const Samples& samples) {
           comparisons.push_back(std::move(one));
         }
       }
+    }
+  }
+  for (std::size_t other = 1; other < all.size(); ++other) {
+    for (std::size_t metric = 0; !compared.contains(other) && metric < table.metrics.size();
+         ++metric) {
+      Comparison one = compare_two(samples, all.front(), all[other], metric);
+      one.a = 0;
+      one.b = other;
+      comparisons.push_back(std::move(one));
     }
   }
   return comparisons;

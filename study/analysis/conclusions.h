@@ -18,13 +18,13 @@ enum class Verdict { kLower, kHigher, kNotResolvable };
 [[nodiscard]] const char* to_string(Verdict verdict);
 
 /// Two levels of a factor side by side, where the other factors are at `at`, over all levels of the
-/// priors.
+/// priors. Or two configurations that differ in more than that.
 struct Comparison {
-  std::size_t factor = 0;
+  std::optional<std::size_t> factor;  ///< nullopt: of configurations
   std::size_t metric = 0;
-  std::size_t a = 0;  ///< level
+  std::size_t a = 0;  ///< level, or configuration
   std::size_t b = 0;
-  Setting at;
+  Setting at;  ///< empty for configurations
   Interval a_mean;
   Interval b_mean;
   Interval difference;  ///< b - a
@@ -35,7 +35,8 @@ struct Comparison {
 };
 
 /// Every pair of levels of every factor that is no prior, at every setting of the others. Of a
-/// factor with more than six levels: each with the first one and with the one before it.
+/// factor with more than six levels: each with the first one and with the one before it. Then each
+/// configuration that is in no such pair, as in a list of points, with the first configuration.
 [[nodiscard]] std::vector<Comparison> compare(const Samples& samples);
 
 /// A bound that a metric's mean must not exceed.

@@ -68,6 +68,7 @@ struct GpuParameters {
   Duration gpu_reset_time = std::chrono::seconds(5);
 
   [[nodiscard]] std::uint32_t cus() const { return xccs * cus_per_xcc; }
+  bool operator==(const GpuParameters&) const = default;
 };
 
 /// Workgroups of this shape that fit on one CU, by wave slots, VGPRs and LDS; 0 if not even one

@@ -37,6 +37,7 @@ struct Personality {
   std::uint32_t dequeue_retry_units = kDefaultRetryUnits;
 
   static constexpr std::uint32_t kDefaultRetryUnits = 64;
+  bool operator==(const Personality&) const = default;
 };
 
 [[nodiscard]] std::span<const Personality> personalities();

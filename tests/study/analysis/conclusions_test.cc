@@ -2,7 +2,8 @@
 
 #include <gtest/gtest.h>
 
-#include <cmath>
+#include <cstddef>
+#include <optional>
 #include <vector>
 
 #include "study/analysis/samples.h"
@@ -120,6 +121,20 @@ TEST(Comparison, OfALongSweepIsWithTheFirstLevelAndTheOneBefore) {
   }
   // 6 with the first; 5 more with the one before (2 with 1 is both).
   EXPECT_EQ(compare(Samples(table, true, 0.95)).size(), 11U);
+}
+
+TEST(Comparison, OfAListIsWithItsFirstPointWhereNoPairDiffersInOneFactorOnly) {
+  Table table{.factors = {factor("model", {"spx", "cpx"}), factor("gpu", {"0", "1"})},
+              .metrics = {"p99"},
+              .points = {{.levels = {0, 0}}, {.levels = {1, 1}}},
+              .runs = {}};
+  add_runs(table, 0, {5, 6});
+  add_runs(table, 1, {1, 2});
+  const std::vector<Comparison> all = compare(Samples(table, true, 0.95));
+  ASSERT_EQ(all.size(), 1U);
+  EXPECT_EQ(all[0].factor, std::nullopt);
+  EXPECT_EQ(all[0].b, 1U);
+  EXPECT_EQ(all[0].difference.hi, -4);
 }
 
 TEST(Comparison, OfASingleLevelDoesNotExist) {

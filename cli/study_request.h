@@ -1,0 +1,15 @@
+#pragma once
+
+#include "study/analysis.h"
+#include "study/study_file.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt::cli {
+
+/// What a study's analyses must know: its words, and the scenario's limits as bounds of metrics.
+/// Requests that were never finished are missing in every percentile, so where the study looks at
+/// `online.unfinished` no configuration with any is a choice.
+[[nodiscard]] study::AnalysisRequest analysis_request(const study::StudyFile& study,
+                                                      const SloScenario& slo);
+
+}  // namespace gpreempt::cli

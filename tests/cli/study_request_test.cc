@@ -1,0 +1,62 @@
+#include "cli/study_request.h"
+
+#include <gtest/gtest.h>
+
+#include <chrono>
+
+#include "study/analysis.h"
+#include "study/study_file.h"
+#include "workloads/scenario.h"
+
+namespace gpreempt::cli {
+namespace {
+
+using namespace std::chrono_literals;
+
+SloScenario two_limits() {
+  SloScenario slo;
+  slo.online_latency = {50ms, 10ms};
+  slo.offline_loss = {0.2};
+  return slo;
+}
+
+TEST(StudyRequest, TurnsTheScenariosLimitsIntoBoundsOfMetrics) {
+  const study::AnalysisRequest request = analysis_request({}, two_limits());
+  ASSERT_EQ(request.limits.size(), 4U);
+  EXPECT_EQ(request.limits[0].metric, "online.latency_ns.p99");
+  EXPECT_EQ(request.limits[0].at_most, 50e6);
+  EXPECT_EQ(request.limits[0].label, "50ms");
+  EXPECT_EQ(request.limits[2].metric, "offline.overhead");
+  EXPECT_EQ(request.limits[2].at_most, 0.2);
+  EXPECT_EQ(request.limits[3].metric, "online.unfinished");
+  EXPECT_TRUE(request.limits[3].is_required);
+}
+
+TEST(StudyRequest, JudgesWhatTheScenarioJudges) {
+  SloScenario slo = two_limits();
+  slo.metric = SloMetric::kTtft;
+  slo.quantile = 0.95;
+  EXPECT_EQ(analysis_request({}, slo).latency_metric, "online.ttft_ns.p95");
+}
+
+TEST(StudyRequest, HasNoLatencyLimitForAQuantileThatNoResultReports) {
+  SloScenario slo = two_limits();
+  slo.quantile = 0.9;
+  const study::AnalysisRequest request = analysis_request({}, slo);
+  EXPECT_EQ(request.latency_metric, "");
+  EXPECT_EQ(request.limits.at(0).metric, "offline.overhead");
+}
+
+TEST(StudyRequest, TakesItsConfidenceAndPairingFromTheStudy) {
+  study::StudyFile file;
+  file.repeat.paired = false;
+  file.repeat.until = study::Until{.metric = "offline.loss", .half_width = 0.1, .confidence = 0.9};
+  file.is_quick = true;
+  const study::AnalysisRequest request = analysis_request(file, two_limits());
+  EXPECT_FALSE(request.paired);
+  EXPECT_TRUE(request.quick);
+  EXPECT_EQ(request.confidence, 0.9);
+}
+
+}  // namespace
+}  // namespace gpreempt::cli
