@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <map>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -201,12 +202,17 @@ std::string Text::comparisons() const {
   Table table({"factor", "a", "b", "where", "metric", "b - a", "interval", "b is"});
   const std::size_t rows = analysis_.comparisons.size();
   std::size_t resolved = 0;
-  for (std::size_t i = 0; i < rows; ++i) {
-    const study::Comparison& one = analysis_.comparisons[i];
+  // The study names what it is about first.
+  std::vector<const study::Comparison*> by_metric;
+  for (const study::Comparison& one : analysis_.comparisons) {
+    by_metric.push_back(&one);
     resolved += one.verdict == study::Verdict::kNotResolvable ? 0U : 1U;
-    if (i >= kMostRows) {
-      continue;
-    }
+  }
+  std::stable_sort(by_metric.begin(), by_metric.end(),
+                   [](const auto* a, const auto* b) { return a->metric < b->metric; });
+  by_metric.resize(std::min(rows, kMostRows));
+  for (const study::Comparison* compared : by_metric) {
+    const study::Comparison& one = *compared;
     const std::string_view name = metric(one.metric);
     table.add_row({one.factor ? factor_names_.at(*one.factor) : "configuration", side(one, one.a),
                    side(one, one.b), setting(one.at), std::string(name),
@@ -227,21 +233,40 @@ std::string Text::comparisons() const {
   return text;
 }
 
+/// A row for each configuration, a column for each limit.
 std::string Text::verdicts() const {
-  Table table({"limit", "at most", "configuration", "value", "verdict"});
-  const std::size_t rows = analysis_.judgements.size();
-  for (std::size_t i = 0; i < std::min(rows, kMostRows); ++i) {
-    const study::Judgement& one = analysis_.judgements[i];
-    const study::Limit& limit = analysis_.request.limits.at(one.limit);
-    table.add_row({limit.metric, limit.label, configuration(one.configuration),
-                   metric_text(metric(one.metric), one.value), to_string(one.verdict)});
+  std::vector<std::string> titles = {"configuration"};
+  std::map<std::size_t, std::size_t> columns;
+  std::map<std::size_t, std::vector<std::string>> cells;
+  for (const study::Judgement& one : analysis_.judgements) {
+    const auto [column, is_new] = columns.emplace(one.limit, columns.size());
+    if (is_new) {
+      const study::Limit& limit = analysis_.request.limits.at(one.limit);
+      titles.push_back(fmt::format("{} {}", limit.metric, limit.label));
+    }
+    cells[one.configuration].resize(columns.size(), "-");
+    if (one.value.has_mean()) {
+      cells[one.configuration][column->second] = to_string(one.verdict);
+    }
   }
-  return block("Against the limits", table, rows);
+  Table table(titles);
+  std::size_t shown = 0;
+  for (auto& [index, row] : cells) {
+    if (shown++ < kMostRows) {
+      row.resize(columns.size(), "-");
+      row.insert(row.begin(), configuration(index));
+      table.add_row(std::move(row));
+    }
+  }
+  return block("Against the limits", table, cells.size());
 }
 
 std::string Text::effects() const {
   Table table({"factor", "metric", "lowest at", "highest at", "range", "explains"});
   for (const study::MainEffect& one : analysis_.main_effects) {
+    if (one.range == 0) {
+      continue;
+    }
     const auto mean = [](const study::LevelEffect& at) { return at.mean.mean; };
     const auto [least, most] = std::ranges::minmax_element(one.levels, {}, mean);
     table.add_row(
@@ -256,6 +281,9 @@ std::string Text::effects() const {
 std::string Text::tornado() const {
   Table table({"parameter", "evidence", "metric", "from", "to", "swing", "range"});
   for (const study::Swing& one : analysis_.tornado) {
+    if (one.range == 0) {
+      continue;
+    }
     const study::Factor& parameter = analysis_.factors.at(one.factor);
     const std::string_view name = metric(one.metric);
     table.add_row({factor_names_.at(one.factor), parameter.evidence, std::string(name),
@@ -288,7 +316,9 @@ std::string Text::cheapest() const {
   std::string text;
   for (const study::Cheapest& one : analysis_.cheapest) {
     const study::Limit& limit = analysis_.request.limits.at(one.limit);
-    text += fmt::format("  {} at most {}: ", limit.metric, limit.label);
+    const std::string given = setting(one.given);
+    text += fmt::format("  {} at most {}{}{}: ", limit.metric, limit.label,
+                        given.empty() ? "" : " at ", given);
     if (one.configuration) {
       text += fmt::format("{}; {} {}\n", configuration(*one.configuration), metric(one.cost),
                           metric_text(metric(one.cost), one.price));

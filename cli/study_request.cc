@@ -35,6 +35,13 @@ std::optional<std::string> judged_metric(const SloScenario& slo) {
 
 }  // namespace
 
+bool is_given(std::string_view factor) {
+  const auto has = [&](std::string_view part) {
+    return factor.find(part) != std::string_view::npos;
+  };
+  return factor.starts_with("run.") || has(".arrivals.") || has(".request.") || has(".step.");
+}
+
 study::AnalysisRequest analysis_request(const study::StudyFile& study, const SloScenario& slo) {
   study::AnalysisRequest request;
   request.name = study.name;
@@ -43,6 +50,11 @@ study::AnalysisRequest analysis_request(const study::StudyFile& study, const Slo
   request.paired = study.repeat.paired;
   if (study.repeat.until) {
     request.confidence = study.repeat.until->confidence;
+  }
+  for (const study::FactorSpec& factor : study.factors) {
+    if (is_given(factor.path)) {
+      request.given.push_back(factor.path);
+    }
   }
   const std::optional<std::string> judged = judged_metric(slo);
   request.latency_metric = judged.value_or("");

@@ -1,10 +1,16 @@
 #pragma once
 
+#include <string_view>
+
 #include "study/analysis.h"
 #include "study/study_file.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::cli {
+
+/// Whether a factor, by its path, says what work there is (arrivals, requests, steps, the run), and
+/// not what is done about it.
+[[nodiscard]] bool is_given(std::string_view factor);
 
 /// What a study's analyses must know: its words, and the scenario's limits as bounds of metrics.
 /// Requests that were never finished are missing in every percentile, so where the study looks at

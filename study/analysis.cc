@@ -48,7 +48,7 @@ Analysis analyse(const Table& table, const AnalysisRequest& request) {
   analysis.metrics = table.metrics;
   analysis.points = table.points;
   analysis.summaries = summarise(samples);
-  analysis.configurations = configurations(table);
+  analysis.configurations = configurations(table, request.given);
   for (const Configuration& one : analysis.configurations) {
     std::vector<Interval>& means = analysis.means.emplace_back();
     for (std::size_t metric = 0; metric < table.metrics.size(); ++metric) {

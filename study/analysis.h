@@ -28,6 +28,9 @@ struct AnalysisRequest {
   std::string latency_metric = "online.latency_ns.p99";
   std::string price_metric = "offline.overhead";
   std::vector<Limit> limits;
+  /// Names of factors that describe the work there is, such as the load. Choices are compared with
+  /// the same work given only.
+  std::vector<std::string> given;
 };
 
 struct PointSummary {

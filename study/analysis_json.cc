@@ -227,6 +227,7 @@ Json Writer::choice(const Cheapest& one) const {
   Json json;
   json["metric"] = limit.metric;
   json["at_most"] = number(limit.at_most);
+  json["given"] = setting(one.given);
   json["levels"] = one.configuration ? configuration(*one.configuration) : Json(nullptr);
   json["value"] = one.configuration ? json_of(one.value) : Json(nullptr);
   json["price"] = one.configuration ? json_of(one.price) : Json(nullptr);
@@ -263,6 +264,7 @@ Json Writer::whole() const {
   json["factors"] = factors();
   json["metrics"] = analysis_.metrics;
   json["limits"] = limits();
+  json["given"] = request.given;
   json["points"] = points();
   json["comparisons"] = list(analysis_.comparisons, &Writer::comparison);
   json["verdicts"] = list(analysis_.judgements, &Writer::judgement);

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "study/analysis/conclusions.h"
@@ -86,6 +87,21 @@ struct Candidate {
   Contrast cost;
 };
 
+/// Makes a configuration a candidate, or one that may meet the limit, or neither.
+void admit(const Judgement& judgement, LimitVerdict required, Candidate candidate,
+           std::vector<Candidate>& candidates, Cheapest& choice) {
+  if (judgement.verdict == LimitVerdict::kMissed || required == LimitVerdict::kMissed ||
+      !judgement.value.has_mean()) {
+    return;
+  }
+  if (judgement.verdict == LimitVerdict::kMet && required == LimitVerdict::kMet &&
+      !candidate.cost.empty()) {
+    candidates.push_back(std::move(candidate));
+  } else {
+    choice.possible.push_back(judgement.configuration);
+  }
+}
+
 /// The least costly one into `choice`, and those that may cost as little.
 void choose(const Samples& samples, std::span<const Candidate> candidates, Cheapest& choice) {
   const auto least =
@@ -129,10 +145,13 @@ ParetoFront pareto_front(const Samples& samples, std::span<const Configuration> 
       means.push_back(std::move(mean));
     }
   }
+  const auto given_of = [&](std::size_t i) -> const Setting& {
+    return configurations[front.points[i].configuration].given;
+  };
   for (std::size_t i = 0; i < means.size(); ++i) {
     OnFront& on = front.points[i].on;
     for (std::size_t other = 0; other < means.size() && on != OnFront::kNo; ++other) {
-      if (other == i) {
+      if (other == i || given_of(other) != given_of(i)) {
         continue;
       }
       const Contrast less = difference(means[i], means[other]);
@@ -152,37 +171,37 @@ std::vector<Cheapest> cheapest(const Samples& samples,
                                std::span<const Configuration> configurations,
                                std::span<const Limit> limits, std::span<const Judgement> judgements,
                                Choice choice) {
+  std::vector<Setting> all_given;
+  for (const Configuration& one : configurations) {
+    if (std::ranges::find(all_given, one.given) == all_given.end()) {
+      all_given.push_back(one.given);
+    }
+  }
   std::vector<Cheapest> all;
   for (std::size_t limit = 0; limit < limits.size(); ++limit) {
     const std::vector<const Judgement*> judged = of_limit(judgements, limit);
     if (judged.empty() || judged.front()->metric != choice.judged || limits[limit].is_required) {
       continue;
     }
-    Cheapest one;
-    one.limit = limit;
-    one.cost = choice.cost;
-    std::vector<Candidate> candidates;
-    for (const Judgement* judgement : judged) {
-      const std::size_t index = judgement->configuration;
-      const LimitVerdict required = required_verdict(limits, judgements, index);
-      if (judgement->verdict == LimitVerdict::kMissed || required == LimitVerdict::kMissed) {
-        continue;
+    for (const Setting& given : all_given) {
+      Cheapest one{.limit = limit, .given = given, .cost = choice.cost};
+      std::vector<Candidate> candidates;
+      for (const Judgement* judgement : judged) {
+        const Configuration& configuration = configurations[judgement->configuration];
+        if (configuration.given == given) {
+          Contrast cost = mean_of_both(samples, configuration, choice.judged, choice.cost);
+          const Interval price = samples.estimate(cost, choice.cost);
+          admit(*judgement, required_verdict(limits, judgements, judgement->configuration),
+                {.configuration = judgement->configuration,
+                 .value = judgement->value,
+                 .price = price,
+                 .cost = std::move(cost)},
+                candidates, one);
+        }
       }
-      Contrast cost = mean_of_both(samples, configurations[index], choice.judged, choice.cost);
-      const bool is_sure =
-          judgement->verdict == LimitVerdict::kMet && required == LimitVerdict::kMet;
-      if (is_sure && !cost.empty()) {
-        const Interval price = samples.estimate(cost, choice.cost);
-        candidates.push_back({.configuration = index,
-                              .value = judgement->value,
-                              .price = price,
-                              .cost = std::move(cost)});
-      } else if (judgement->value.has_mean()) {
-        one.possible.push_back(index);
-      }
+      choose(samples, candidates, one);
+      all.push_back(std::move(one));
     }
-    choose(samples, candidates, one);
-    all.push_back(std::move(one));
   }
   return all;
 }

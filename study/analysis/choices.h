@@ -23,7 +23,8 @@ struct FrontPoint {
   OnFront on = OnFront::kPossibly;
 };
 
-/// Configurations of which none is better in both metrics, lower being better. One that another
+/// Configurations of which none with the same work given is better in both metrics, lower being
+/// better. One that another
 /// certainly beats (by the intervals of their differences) is not on it; one that none can beat is
 /// certainly on it; the rest possibly. Those without samples are left out.
 struct ParetoFront {
@@ -35,9 +36,11 @@ struct ParetoFront {
                                        std::span<const Configuration> configurations, std::size_t x,
                                        std::size_t y);
 
-/// The configuration that costs least among those that certainly meet a limit.
+/// The configuration that costs least among those that certainly meet a limit, with some work
+/// given.
 struct Cheapest {
   std::size_t limit = 0;
+  Setting given;
   std::size_t cost = 0;                      ///< metric
   std::optional<std::size_t> configuration;  ///< nullopt: none meets it certainly
   Interval value;                            ///< of the limit's metric
@@ -45,8 +48,9 @@ struct Cheapest {
   std::vector<std::size_t> ties;      ///< others that meet it and may cost as little
   std::vector<std::size_t> possible;  ///< that may or may not meet it
 };
-/// One for each limit on the metric `judged`, each among configurations that certainly meet it and
-/// every required limit. `judgements`: of the same configurations and limits.
+/// One for each limit on the metric `judged` and each setting of what is given, among
+/// configurations that certainly meet it and every required limit. `judgements`: of the same
+/// configurations and limits.
 struct Choice {
   std::size_t judged = 0;  ///< metric
   std::size_t cost = 0;    ///< metric

@@ -7,6 +7,7 @@
 #include <iterator>
 #include <map>
 #include <span>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -118,7 +119,7 @@ Interval mean_over(const Samples& samples, const Configuration& one, std::size_t
   return samples.estimate(mean_of(points_with(samples, one, metric)), metric);
 }
 
-std::vector<Configuration> configurations(const Table& table) {
+std::vector<Configuration> configurations(const Table& table, std::span<const std::string> given) {
   std::vector<Configuration> all;
   std::map<Setting, std::size_t> known;
   for (std::size_t point = 0; point < table.points.size(); ++point) {
@@ -130,7 +131,11 @@ std::vector<Configuration> configurations(const Table& table) {
     }
     const auto [place, is_new] = known.emplace(setting, all.size());
     if (is_new) {
-      all.push_back({.setting = std::move(setting), .points = {}});
+      Configuration& one = all.emplace_back();
+      std::ranges::copy_if(setting, std::back_inserter(one.given), [&](const auto& part) {
+        return std::ranges::find(given, table.factors[part.first].name) != given.end();
+      });
+      one.setting = std::move(setting);
     }
     all[place->second].points.push_back(point);
   }

@@ -58,6 +58,7 @@ using Setting = std::vector<std::pair<std::size_t, std::size_t>>;
 /// differ in the priors' levels only.
 struct Configuration {
   Setting setting;
+  Setting given;  ///< the part of it that is nobody's choice, such as the load
   std::vector<std::size_t> points;
 };
 /// A configuration's mean over those of its points that have a sample.
@@ -67,6 +68,8 @@ struct Configuration {
 [[nodiscard]] std::vector<std::size_t> points_with(const Samples& samples, const Configuration& one,
                                                    std::size_t metric);
 /// In the order of their first point.
-[[nodiscard]] std::vector<Configuration> configurations(const Table& table);
+/// `given`: names of factors that describe the work there is, not what is done about it.
+[[nodiscard]] std::vector<Configuration> configurations(const Table& table,
+                                                        std::span<const std::string> given = {});
 
 }  // namespace gpreempt::study

@@ -3,6 +3,8 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <string>
+#include <vector>
 
 #include "study/analysis.h"
 #include "study/study_file.h"
@@ -45,6 +47,19 @@ TEST(StudyRequest, HasNoLatencyLimitForAQuantileThatNoResultReports) {
   const study::AnalysisRequest request = analysis_request({}, slo);
   EXPECT_EQ(request.latency_metric, "");
   EXPECT_EQ(request.limits.at(0).metric, "offline.overhead");
+}
+
+TEST(StudyRequest, DoesNotTakeTheLoadForAChoice) {
+  EXPECT_TRUE(is_given("online.guard.arrivals.rate"));
+  EXPECT_TRUE(is_given("offline.train.step.repeat.1.duration"));
+  EXPECT_TRUE(is_given("run.warmup"));
+  EXPECT_FALSE(is_given("scheduler.policy"));
+  EXPECT_FALSE(is_given("offline.train.queues"));
+  study::StudyFile file;
+  file.factors.push_back({.path = "scheduler.policy", .levels = {}, .where = ""});
+  file.factors.push_back({.path = "online.guard.arrivals.rate", .levels = {}, .where = ""});
+  EXPECT_EQ(analysis_request(file, two_limits()).given,
+            (std::vector<std::string>{"online.guard.arrivals.rate"}));
 }
 
 TEST(StudyRequest, TakesItsConfidenceAndPairingFromTheStudy) {

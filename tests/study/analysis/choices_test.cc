@@ -5,6 +5,7 @@
 #include <rapidcheck/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <string>
 #include <utility>
 #include <vector>
@@ -135,6 +136,35 @@ TEST(Cheapest, DoesNotTakeOneThatMissesARequiredLimit) {
   ASSERT_EQ(all.size(), 1U);
   EXPECT_EQ(all[0].configuration, std::nullopt);
   EXPECT_TRUE(all[0].possible.empty());
+}
+
+TEST(Choices, AreMadeWithTheSameLoadOnly) {
+  Table table = grid({factor("policy", {"none", "suspend"}), factor("load", {"low", "high"})},
+                     {"p99", "overhead"});
+  const std::vector<std::pair<double, double>> values = {{5, 1}, {8, 2}, {6, 2}, {7, 3}};
+  for (std::size_t point = 0; point < 4; ++point) {
+    for (const std::uint64_t seed : {1U, 2U}) {
+      table.runs.push_back(
+          {.point = point, .seed = seed, .values = {values[point].first, values[point].second}});
+    }
+  }
+  const Samples samples(table, true, 0.95);
+  const std::vector<std::string> given = {"load"};
+  const std::vector<Configuration> all = configurations(table, given);
+  // Without `given`, none at low load would beat everything else.
+  std::vector<OnFront> on;
+  for (const FrontPoint& point : pareto_front(samples, all, 0, 1).points) {
+    on.push_back(point.on);
+  }
+  EXPECT_EQ(on, (std::vector{OnFront::kCertainly, OnFront::kCertainly, OnFront::kNo,
+                             OnFront::kCertainly}));
+  const std::vector<Limit> limits = {kTen};
+  const std::vector<Cheapest> best =
+      cheapest(samples, all, limits, judge_all(samples, all, limits), {.judged = 0, .cost = 1});
+  ASSERT_EQ(best.size(), 2U);
+  EXPECT_EQ(best[0].configuration, 0U);
+  EXPECT_EQ(best[1].configuration, 1U);
+  EXPECT_EQ(best[1].given, (Setting{{1, 1}}));
 }
 
 TEST(Cheapest, LooksAtEachLimitOfTheMetric) {
