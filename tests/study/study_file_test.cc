@@ -86,7 +86,7 @@ TEST(StudyFile, AnUnknownKeyIsRefusedWithTheNearestName) {
 
 TEST(StudyFile, AnUnknownKindIsRefused) {
   EXPECT_EQ(refusal(with("\"grid\"", "\"gird\"")),
-            "s.toml:6:8: key 'design.kind': 'gird' is unknown; did you mean 'grid'?");
+            "s.toml:6:8: key 'design.kind': unknown value 'gird'; did you mean 'grid'?");
 }
 
 TEST(StudyFile, AMetricOfUntilIsOneOfTheStudys) {
