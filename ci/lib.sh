@@ -7,7 +7,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 # What the target gpreempt needs, what the tests add, and what the checks add.
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libsimgrid-dev libcli11-dev libexpected-dev
-  libfmt-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev)
+  libfmt-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev libsqlite3-dev)
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev)
 CLANG_PACKAGES=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev)
 
@@ -101,4 +101,4 @@ run_tests() {
 }
 
 # sources: our C++ files, one a line.
-sources() { find core config workloads backends validation cli tests -name '*.h' -o -name '*.cc' | sort; }
+sources() { find core config workloads backends validation crew study cli tests -name '*.h' -o -name '*.cc' | sort; }

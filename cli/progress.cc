@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <string>
 #include <utility>
@@ -33,6 +34,22 @@ void Progress::update(double done) {
   }
   last_ = watch_.seconds();
   show(fmt::format("{}: {:.0f} %", phase_, 100 * done));
+}
+
+void Progress::update(double done, const std::string& note) {
+  constexpr double kInterval = 0.2;
+  constexpr double kLineInterval = 10;
+  const double since = watch_.seconds() - std::max(last_, 0.0);
+  if (quiet_ || since < (terminal_ ? kInterval : kLineInterval)) {
+    return;
+  }
+  last_ = watch_.seconds();
+  const std::string text = fmt::format("{}: {:.0f} %, {}", phase_, 100 * done, note);
+  if (terminal_) {
+    show(text);
+  } else {
+    fmt::print(stderr, "gpreempt: {}\n", text);
+  }
 }
 
 void Progress::finish() {

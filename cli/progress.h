@@ -18,6 +18,8 @@ class Progress {
   void phase(std::string name);
   /// `done` is 0..1. Shown on a terminal only, a few times a second at most.
   void update(double done);
+  /// The same with a note behind it; where there is no terminal, as a line every ten seconds.
+  void update(double done, const std::string& note);
   /// Removes the line that is overwritten.
   void finish();
 

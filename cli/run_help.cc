@@ -30,6 +30,7 @@ Examples:
   gpreempt validate                     the model against what is published
   gpreempt conformance                  the modelled driver against what real ones answered
   gpreempt soak                         random runs in which things go wrong
+  gpreempt study STUDY.toml             varies a scenario and says what matters
   gpreempt decode hqds FILE             which queue is in which hardware slot
   gpreempt suspend 4711 --for 30s       keeps a process off the GPU for a while
   gpreempt rescue 4711                  frees a process that a controller left behind
@@ -76,6 +77,9 @@ Output:
   A folder that holds anything else is refused. The same seed gives the same bytes, but for
   sim.wall_s in summary.json.
 
+  --set PATH=VALUE puts a value into the scenario before it is read: keys with dots between, tenants
+  by name, elements by index from 0. model.TABLE.NAME is a parameter of the hardware model.
+
   --band N runs everything on N draws from the priors of all the model's parameters (a Latin
   hypercube by the run's seed) and reports, per policy, what 90 % of them give: `band` of each
   result in JSON, where `rank_band` then holds the band from the ranks of one run.
@@ -84,6 +88,7 @@ Examples:
   gpreempt run --policy none,suspend --seed 2 --duration 10s
   gpreempt run --backend sim:mi308x,personality=upstream-6.12.107
   gpreempt run azure-conv-mi308x --trace AzureLLMInferenceTrace_conv.csv --policy all
+  gpreempt run --set offline.train.step.repeat.1.duration=2ms --set model.cost.t_hiq=9us
   gpreempt run --gate --quiet --format json      for CI: exit 1 if a limit is missed
 
 Exit codes:

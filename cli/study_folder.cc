@@ -73,6 +73,10 @@ std::string StudyIdentity::line() const {
   json["scenario"] = scenario;
   json["traces"] = traces;
   json["trace_marks"] = trace_marks;
+  json["latency_metric"] = limits.latency_metric;
+  json["latency_limits"] = limits.latency;
+  json["loss_limits"] = limits.loss;
+  json["study_name"] = study_name;
   json["study"] = study;
   json["scenario_text"] = scenario_text;
   json["model_text"] = model_text;
@@ -91,6 +95,10 @@ Result<StudyIdentity> StudyIdentity::parse(const std::string& line) {
       identity.scenario = json.at("scenario");
       identity.traces = json.at("traces");
       identity.trace_marks = json.at("trace_marks");
+      identity.limits.latency_metric = json.at("latency_metric");
+      json.at("latency_limits").get_to(identity.limits.latency);
+      json.at("loss_limits").get_to(identity.limits.loss);
+      identity.study_name = json.at("study_name");
       identity.study = json.at("study");
       identity.scenario_text = json.at("scenario_text");
       identity.model_text = json.at("model_text");
@@ -169,9 +177,8 @@ Result<void> StudyFolder::restore(study::Schedule& schedule, std::size_t metrics
   return {};
 }
 
-Result<void> StudyFolder::write(std::string_view name, std::string_view text) const {
-  const fs::path file = path_ / name;
-  const fs::path fresh = path_ / fmt::format(".{}.new", name);
+Result<void> write_study_file(const fs::path& file, std::string_view text) {
+  const fs::path fresh = file.parent_path() / fmt::format(".{}.new", file.filename().string());
   {
     std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
     stream << text;

@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "cli/study_request.h"
 #include "core/error.h"
 #include "study/linux_journal.h"
 #include "study/schedule.h"
@@ -16,7 +17,8 @@ namespace gpreempt::cli {
 /// All that a study's runs depend on, and how they were shared out: the first line of its journal.
 struct StudyIdentity {
   std::string built_from;  ///< version and commit
-  std::string study;       ///< text of the file
+  std::string study_name;  ///< of the file, for messages; not compared
+  std::string study;       ///< its text
   bool quick = false;
   study::Shard shard;
   std::string scenario;  ///< as `gpreempt run` finds it
@@ -25,6 +27,7 @@ struct StudyIdentity {
   std::vector<std::string> traces;       ///< values of --trace
   std::vector<std::string> trace_marks;  ///< of the contents of those files
   std::uint64_t first_seed = 1;
+  StudyLimits limits;  ///< of the scenario
 
   [[nodiscard]] std::string line() const;
   /// Errors: kParse (it is no such line).
@@ -44,14 +47,16 @@ class StudyFolder {
   [[nodiscard]] study::Journal& journal() { return journal_; }
   /// Puts the runs of the journal into the schedule. Errors: kParse (a line that is none).
   [[nodiscard]] Result<void> restore(study::Schedule& schedule, std::size_t metrics) const;
-  /// Writes a file whole, or leaves the old one. Errors: kIo.
-  [[nodiscard]] Result<void> write(std::string_view name, std::string_view text) const;
   [[nodiscard]] const std::filesystem::path& path() const { return path_; }
 
  private:
   std::filesystem::path path_;
   study::Journal journal_;
 };
+
+/// Writes a file whole, or leaves the old one. Errors: kIo.
+[[nodiscard]] Result<void> write_study_file(const std::filesystem::path& file,
+                                            std::string_view text);
 
 /// A mark of a file's contents: 64-bit FNV-1a, in hexadecimal. Errors: kIo.
 [[nodiscard]] Result<std::string> mark_of(const std::filesystem::path& file);

@@ -19,6 +19,7 @@
 #include "study/analysis/effects.h"
 #include "study/analysis/fragile.h"
 #include "study/analysis/samples.h"
+#include "study/schedule.h"
 #include "study/table.h"
 
 namespace gpreempt::cli {
@@ -380,6 +381,18 @@ std::string analysis_text(const Analysis& analysis) {
   const Text text(analysis);
   return text.head() + text.configurations() + text.comparisons() + text.verdicts() +
          text.effects() + text.tornado() + text.front() + text.cheapest() + text.fragile();
+}
+
+std::string study_text(const Analysis& analysis, const std::vector<study::Row>& rows) {
+  std::string failures;
+  std::size_t failed = 0;
+  for (const study::Row& row : rows) {
+    if (!row.error.empty() && ++failed <= kMostRows) {
+      failures += fmt::format("  point {}, seed {}: {}\n", row.point, row.seed, row.error);
+    }
+  }
+  const std::string title = failed > 0 ? fmt::format("\n{} runs failed\n", failed) : "";
+  return analysis_text(analysis) + title + failures;
 }
 
 }  // namespace gpreempt::cli

@@ -4,15 +4,15 @@
 
 #include <algorithm>
 #include <cmath>
-#include <optional>
+#include <cstdint>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/time.h"
 #include "core/units.h"
 #include "study/analysis.h"
-#include "study/analysis/conclusions.h"
 #include "study/study_file.h"
 #include "workloads/scenario.h"
 
@@ -21,8 +21,8 @@ namespace {
 
 constexpr std::string_view kUnfinished = "online.unfinished";
 
-/// Where a result has what the limits judge; nullopt if it does not report that quantile.
-std::optional<std::string> judged_metric(const SloScenario& slo) {
+/// Where a result has what the limits judge; "" if it does not report that quantile.
+std::string judged_metric(const SloScenario& slo) {
   const double percent = 100 * slo.quantile;
   for (const int reported : {50, 95, 99}) {
     constexpr double kRounding = 1e-9;
@@ -30,7 +30,7 @@ std::optional<std::string> judged_metric(const SloScenario& slo) {
       return fmt::format("online.{}_ns.p{}", to_string(slo.metric), reported);
     }
   }
-  return std::nullopt;
+  return "";
 }
 
 }  // namespace
@@ -42,7 +42,15 @@ bool is_given(std::string_view factor) {
   return factor.starts_with("run.") || has(".arrivals.") || has(".request.") || has(".step.");
 }
 
-study::AnalysisRequest analysis_request(const study::StudyFile& study, const SloScenario& slo) {
+StudyLimits study_limits(const SloScenario& slo) {
+  StudyLimits limits{.latency_metric = judged_metric(slo), .latency = {}, .loss = slo.offline_loss};
+  for (const Duration limit : slo.online_latency) {
+    limits.latency.push_back(to_ns(limit));
+  }
+  return limits;
+}
+
+study::AnalysisRequest analysis_request(const study::StudyFile& study, const StudyLimits& limits) {
   study::AnalysisRequest request;
   request.name = study.name;
   request.question = study.question;
@@ -56,24 +64,21 @@ study::AnalysisRequest analysis_request(const study::StudyFile& study, const Slo
       request.given.push_back(factor.path);
     }
   }
-  const std::optional<std::string> judged = judged_metric(slo);
-  request.latency_metric = judged.value_or("");
-  if (judged) {
-    for (const Duration limit : slo.online_latency) {
-      request.limits.push_back({.metric = *judged,
-                                .at_most = static_cast<double>(to_ns(limit)),
-                                .label = format_duration(limit),
-                                .is_required = false});
-    }
+  request.latency_metric = limits.latency_metric;
+  const auto bound = [&](std::string metric, double at_most, std::string label, bool required) {
+    request.limits.push_back({.metric = std::move(metric),
+                              .at_most = at_most,
+                              .label = std::move(label),
+                              .is_required = required});
+  };
+  for (const std::int64_t limit : limits.latency) {
+    bound(limits.latency_metric, static_cast<double>(limit), format_duration(Duration(limit)),
+          false);
   }
-  for (const double limit : slo.offline_loss) {
-    request.limits.push_back({.metric = request.price_metric,
-                              .at_most = limit,
-                              .label = fmt::format("{:g} %", 100 * limit),
-                              .is_required = false});
+  for (const double limit : limits.loss) {
+    bound(request.price_metric, limit, fmt::format("{:g} %", 100 * limit), false);
   }
-  request.limits.push_back(
-      {.metric = std::string(kUnfinished), .at_most = 0, .label = "none", .is_required = true});
+  bound(std::string(kUnfinished), 0, "none", true);
   return request;
 }
 

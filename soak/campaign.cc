@@ -1,94 +1,108 @@
 #include "soak/campaign.h"
 
-#include <poll.h>
+#include <spdlog/spdlog.h>
 
 #include <algorithm>
-#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <map>
-#include <memory>
+#include <nlohmann/json.hpp>
+#include <string>
 #include <utility>
 #include <vector>
 
+#include "backends/sim/world.h"
 #include "core/error.h"
 #include "core/fault.h"
 #include "core/time.h"
-#include "soak/linux_chunk.h"
+#include "crew/linux_crew.h"
 #include "soak/plan.h"
 #include "soak/run.h"
 
 namespace gpreempt::soak {
 namespace {
 
-constexpr std::uint64_t kChunk = 20;  ///< seeds of one process
+using nlohmann::json;
 
-/// Keeps `jobs` processes busy until no plan is left.
-class Crew {
+std::string to_line(const SoakResult& result) {
+  return json{{"suspends", result.suspends},
+              {"resumes", result.resumes},
+              {"struck", result.struck},
+              {"violations", result.violations}}
+      .dump();
+}
+
+SoakResult from_line(const std::string& line) {
+  const json told = json::parse(line);
+  return {.suspends = told.at("suspends"),
+          .resumes = told.at("resumes"),
+          .struck = told.at("struck"),
+          .violations = told.at("violations")};
+}
+
+/// Runs plans in processes apart, and keeps their results by seed. A job is a plan's index.
+class Runs {
  public:
-  Crew(std::vector<SoakPlan> plans, const CampaignOptions& options)
-      : waiting_(std::move(plans)), options_(options) {}
+  Runs(std::vector<SoakPlan> plans, const CampaignOptions& options)
+      : plans_(std::move(plans)), options_(options) {}
 
   Result<std::map<std::uint64_t, SoakResult>> operator()() {
-    while (next_ < waiting_.size() || !running_.empty()) {
-      while (running_.size() < options_.jobs && next_ < waiting_.size()) {
-        GPREEMPT_TRY(start());
-      }
-      serve();
-    }
+    GPREEMPT_TRY(crew::run_crew(
+        {.workers = options_.jobs, .patience = options_.patience},
+        [this](const auto& jobs, const auto& teller) { run_all(jobs, teller); },
+        [this] { return next(); },
+        [this](const crew::Outcome& outcome) { return settle(outcome); }));
     return std::move(results_);
   }
 
  private:
-  Result<void> start() {
-    const auto count = std::min<std::size_t>(kChunk, waiting_.size() - next_);
-    const auto begin = waiting_.begin() + static_cast<std::ptrdiff_t>(next_);
-    auto chunk = std::make_unique<Chunk>();
-    GPREEMPT_TRY(chunk->start({begin, begin + static_cast<std::ptrdiff_t>(count)}));
-    next_ += count;
-    running_.push_back(std::move(chunk));
+  std::vector<crew::Job> next() {
+    constexpr std::size_t kChunk = 20;  // seeds of one process
+    std::vector<crew::Job> jobs;
+    while (jobs.size() < kChunk && next_ < plans_.size()) {
+      jobs.push_back(next_++);
+    }
+    return jobs;
+  }
+
+  /// In a process of their own. A deadlock of the world ends all of it.
+  void run_all(const std::vector<crew::Job>& jobs, const crew::Teller& teller) const {
+    // What is broken on purpose is no news.
+    spdlog::set_level(spdlog::level::off);
+    sim::World world;
+    crew::Job current = jobs.front();
+    const auto ran = world.run([&] {
+      for (const crew::Job job : jobs) {
+        current = job;
+        teller.begin(job);
+        teller.done(job, to_line(run_plan(plans_.at(job), world)));
+      }
+    });
+    if (!ran) {
+      teller.done(current, to_line({.violations = {ran.error().what}}));
+    }
+  }
+
+  Result<void> settle(const crew::Outcome& outcome) {
+    SoakResult& result = results_[plans_.at(outcome.job).seed];
+    if (outcome.died.empty()) {
+      result = from_line(outcome.result);
+    } else {
+      result.violations.push_back(outcome.died);
+    }
+    if (options_.progress) {
+      suspends_ += result.suspends;
+      failures_ += result.violations.empty() ? 0U : 1U;
+      options_.progress(results_.size(), suspends_, failures_);
+    }
     return {};
   }
 
-  void serve() {
-    std::vector<pollfd> fds;
-    fds.reserve(running_.size());
-    for (const auto& chunk : running_) {
-      fds.push_back({.fd = chunk->fd(), .events = POLLIN, .revents = 0});
-    }
-    const auto patience = std::chrono::duration_cast<std::chrono::milliseconds>(options_.patience);
-    const int ready = ::poll(fds.data(), fds.size(), static_cast<int>(patience.count()));
-    if (ready < 0) {
-      return;
-    }
-    for (std::size_t i = fds.size(); i > 0; --i) {
-      const bool is_late = ready == 0;
-      const bool has_news = fds[i - 1].revents != 0;
-      if (is_late || (has_news && !running_[i - 1]->take(results_))) {
-        end(i - 1, is_late);
-      }
-    }
-    if (options_.progress) {
-      std::uint64_t suspends = 0;
-      std::uint64_t failures = 0;
-      for (const auto& [seed, result] : results_) {
-        suspends += result.suspends;
-        failures += result.violations.empty() ? 0U : 1U;
-      }
-      options_.progress(results_.size(), suspends, failures);
-    }
-  }
-
-  void end(std::size_t index, bool is_late) {
-    auto rest = running_[index]->reap(results_, is_late);
-    running_.erase(running_.begin() + static_cast<std::ptrdiff_t>(index));
-    waiting_.insert(waiting_.end(), rest.begin(), rest.end());
-  }
-
-  std::vector<SoakPlan> waiting_;
+  std::vector<SoakPlan> plans_;
   const CampaignOptions& options_;
   std::size_t next_ = 0;
-  std::vector<std::unique_ptr<Chunk>> running_;
+  std::uint64_t suspends_ = 0;
+  std::uint64_t failures_ = 0;
   std::map<std::uint64_t, SoakResult> results_;
 };
 
@@ -96,7 +110,7 @@ class Crew {
 
 Result<SoakResult> run_apart(const SoakPlan& plan, Duration patience) {
   const CampaignOptions options{.jobs = 1, .patience = patience, .progress = {}};
-  auto results = Crew({plan}, options)();
+  auto results = Runs({plan}, options)();
   GPREEMPT_TRY(results);
   return (*results)[plan.seed];
 }
@@ -107,7 +121,7 @@ Result<CampaignResult> run_campaign(const CampaignOptions& options) {
   for (std::uint64_t i = 0; i < options.seeds; ++i) {
     plans.push_back(draw_plan(options.first_seed + i));
   }
-  const auto results = Crew(std::move(plans), options)();
+  const auto results = Runs(std::move(plans), options)();
   GPREEMPT_TRY(results);
   CampaignResult campaign;
   for (const auto& [seed, result] : *results) {

@@ -25,7 +25,7 @@ struct CampaignOptions {
   std::uint64_t seeds = 100;
   std::uint32_t jobs = 2;                       ///< processes at a time
   Duration patience = std::chrono::minutes(2);  ///< for one seed
-  /// Told after each chunk: seeds done, suspends and failures so far. May be empty.
+  /// Told after each seed: seeds done, suspends and failures so far. May be empty.
   std::function<void(std::uint64_t done, std::uint64_t suspends, std::uint64_t failures)> progress;
 };
 

@@ -83,7 +83,9 @@ Result<std::vector<Axis>> axes_of(const StudyFile& file, const ParameterOf& para
       GPREEMPT_TRY(read_prior(spec, parameter_of, axis));
     }
     for (const TomlValue& value : spec.levels) {
-      if (level_of(axis, value) + 1 != axis.values.size()) {
+      const std::size_t before = axis.values.size();
+      (void)level_of(axis, value);
+      if (axis.values.size() == before) {
         return fail(Errc::kParse, fmt::format("{}: factor '{}': {} is there twice", value.where(),
                                               spec.path, value.text()));
       }

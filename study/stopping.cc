@@ -3,22 +3,17 @@
 #include <algorithm>
 #include <cmath>
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "study/analysis/interval.h"
 #include "study/study_file.h"
 
 namespace gpreempt::study {
-std::optional<double> half_width(std::span<const double> values, double confidence) {
-  const Interval interval = mean_interval(values, confidence);
-  return interval.is_bounded() ? std::optional(interval.hi - interval.mean) : std::nullopt;
-}
 
 bool is_narrow(std::span<const double> values, const Until& until) {
   const Interval interval = mean_interval(values, until.confidence);
   const double limit = until.half_width * (until.relative ? std::abs(interval.mean) : 1.0);
-  return interval.is_bounded() && interval.hi - interval.mean <= limit;
+  return interval.is_bounded() && (interval.hi - interval.lo) / 2 <= limit;
 }
 
 std::uint32_t next_look(std::uint32_t runs, std::uint32_t max) {

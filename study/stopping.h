@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <optional>
 #include <span>
 
 #include "study/study_file.h"
@@ -9,13 +8,10 @@
 /// When a point has been repeated often enough.
 namespace gpreempt::study {
 
-/// Half the width of Student's t interval for the mean of independent repeats; nullopt for fewer
-/// than two. A run's p99 or loss is one number that depends on the run's seed alone, so repeats are
-/// independent and alike whatever they measure, and the interval is about their mean, not about
-/// single requests. NaN, a run without a sample, does not count.
-[[nodiscard]] std::optional<double> half_width(std::span<const double> values, double confidence);
-
-/// Whether the interval is as narrow as was asked for.
+/// Whether half of Student's t interval for the mean of these repeats is as narrow as was asked
+/// for; never with fewer than two. A run's p99 or loss is one number that depends on the run's seed
+/// alone, so repeats are independent and alike whatever they measure, and the interval is about
+/// their mean, not about single requests. NaN, a run without a sample, does not count.
 [[nodiscard]] bool is_narrow(std::span<const double> values, const Until& until);
 
 /// How many runs there are at the next look after one at `runs`: a quarter more, up to `max`. Looks

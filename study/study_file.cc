@@ -44,7 +44,7 @@ std::vector<std::string> own_path(const std::string& dotted) {
 Result<std::vector<Override>> read_quick(const TomlTable& table) {
   std::vector<Override> overrides;
   for (const std::string& key : table.keys()) {
-    if (table.kind(key) == TomlKind::kTable) {
+    if (table.kind(key) == TomlKind::kTable && key.find('.') == std::string::npos) {
       return tl::unexpected<Error>(table.error(
           key, "write the whole path in quotes, like \"repeat.max\" or \"run.duration\""));
     }

@@ -23,7 +23,7 @@ SloScenario two_limits() {
 }
 
 TEST(StudyRequest, TurnsTheScenariosLimitsIntoBoundsOfMetrics) {
-  const study::AnalysisRequest request = analysis_request({}, two_limits());
+  const study::AnalysisRequest request = analysis_request({}, study_limits(two_limits()));
   ASSERT_EQ(request.limits.size(), 4U);
   EXPECT_EQ(request.limits[0].metric, "online.latency_ns.p99");
   EXPECT_EQ(request.limits[0].at_most, 50e6);
@@ -38,13 +38,13 @@ TEST(StudyRequest, JudgesWhatTheScenarioJudges) {
   SloScenario slo = two_limits();
   slo.metric = SloMetric::kTtft;
   slo.quantile = 0.95;
-  EXPECT_EQ(analysis_request({}, slo).latency_metric, "online.ttft_ns.p95");
+  EXPECT_EQ(analysis_request({}, study_limits(slo)).latency_metric, "online.ttft_ns.p95");
 }
 
 TEST(StudyRequest, HasNoLatencyLimitForAQuantileThatNoResultReports) {
   SloScenario slo = two_limits();
   slo.quantile = 0.9;
-  const study::AnalysisRequest request = analysis_request({}, slo);
+  const study::AnalysisRequest request = analysis_request({}, study_limits(slo));
   EXPECT_EQ(request.latency_metric, "");
   EXPECT_EQ(request.limits.at(0).metric, "offline.overhead");
 }
@@ -58,7 +58,7 @@ TEST(StudyRequest, DoesNotTakeTheLoadForAChoice) {
   study::StudyFile file;
   file.factors.push_back({.path = "scheduler.policy", .levels = {}, .where = ""});
   file.factors.push_back({.path = "online.guard.arrivals.rate", .levels = {}, .where = ""});
-  EXPECT_EQ(analysis_request(file, two_limits()).given,
+  EXPECT_EQ(analysis_request(file, study_limits(two_limits())).given,
             (std::vector<std::string>{"online.guard.arrivals.rate"}));
 }
 
@@ -67,7 +67,7 @@ TEST(StudyRequest, TakesItsConfidenceAndPairingFromTheStudy) {
   file.repeat.paired = false;
   file.repeat.until = study::Until{.metric = "offline.loss", .half_width = 0.1, .confidence = 0.9};
   file.is_quick = true;
-  const study::AnalysisRequest request = analysis_request(file, two_limits());
+  const study::AnalysisRequest request = analysis_request(file, study_limits(two_limits()));
   EXPECT_FALSE(request.paired);
   EXPECT_TRUE(request.quick);
   EXPECT_EQ(request.confidence, 0.9);

@@ -41,7 +41,8 @@ struct Layer {
 const std::vector<Layer>& layers() {
   static const Names everything = {"core",         "config",        "workloads",  "backends/sim",
                                    "backends/kfd", "backends/vkfd", "validation", "conformance",
-                                   "soak",         "study",         "cli",        "tests"};
+                                   "crew",         "soak",          "study",      "cli",
+                                   "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
@@ -86,17 +87,21 @@ const std::vector<Layer>& layers() {
        .libraries = {"fmt", "tl", "system"},
        .instead =
            "cases and their Linux actors must link without a model: that is conformance/model"},
+      {.folder = "crew",
+       .folders = {"core"},
+       .libraries = {"fmt", "tl", "system"},
+       .instead = "a crew carries out whatever it is handed; it knows no work"},
       {.folder = "soak",
-       .folders = {"core", "config", "backends/sim", "backends/kfd", "backends/vkfd"},
-       .libraries = {"fmt", "tl", "nlohmann", "spdlog", "system"},
+       .folders = {"core", "config", "backends/sim", "backends/kfd", "backends/vkfd", "crew"},
+       .libraries = {"fmt", "tl", "nlohmann", "spdlog"},
        .instead = "a campaign runs testbeds and judges them; it knows no command"},
       {.folder = "study",
-       .folders = {"core", "config"},
-       .libraries = {"fmt", "tl", "nlohmann", "boost"},
+       .folders = {"core", "config", "crew"},
+       .libraries = {"fmt", "tl", "nlohmann", "boost", "sqlite", "system"},
        .instead = "a study runs and analyses whatever cli hands it; it knows no world"},
       {.folder = "cli",
        .folders = {"core", "config", "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-                   "validation", "conformance", "soak", "study"},
+                   "validation", "conformance", "crew", "soak", "study"},
        .libraries = {"fmt", "tl", "toml++", "system", "spdlog", "nlohmann", "CLI", "boost"},
        .instead = "the command line reaches the engine through core/testbed.h"},
       {.folder = "tests/contract",
@@ -132,9 +137,10 @@ const Layer* layer_of(const SourceFile& file) {
 
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
-  static constexpr std::array<std::string_view, 12> kFolders = {
+  static constexpr std::array<std::string_view, 13> kFolders = {
       "core",       "config",      "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-      "validation", "conformance", "soak",      "study",        "cli",          "tests"};
+      "validation", "conformance", "crew",      "soak",         "study",        "cli",
+      "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;
@@ -156,6 +162,7 @@ std::string_view library_of(std::string_view target) {
       {"CLI/", "CLI"},
       {"spdlog/", "spdlog"},
       {"nlohmann/", "nlohmann"},
+      {"sqlite3.h", "sqlite"},
       {"gtest/", "gtest"},
       {"gmock/", "gmock"},
       {"rapidcheck", "rapidcheck"},

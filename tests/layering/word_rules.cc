@@ -31,7 +31,8 @@ WordRule rule(const char* pattern, std::vector<std::string_view> allowed,
 const std::vector<WordRule>& word_rules() {
   static constexpr std::string_view kLinuxOs = "backends/kfd/linux_*";
   static constexpr std::string_view kLinuxActors = "conformance/linux_*";
-  static constexpr std::string_view kLinuxSoak = "soak/linux_*";
+  static constexpr std::string_view kLinuxCrew = "crew/linux_*";
+  static constexpr std::string_view kLinuxStudy = "study/linux_*";
   static constexpr std::string_view kMailbox = "backends/kfd/mailbox.h";
   static const std::vector<WordRule> rules = [] {
     std::vector<WordRule> all = {
@@ -44,7 +45,7 @@ const std::vector<WordRule>& word_rules() {
         rule(R"(\bs?rand\s*\(|\brandom_device\b)", {}, "randomness has a seed; use core/random.h"),
         rule(R"(\bgetenv\b)", {"cli/main.cc", kLinuxOs, "tests/"},
              "behaviour depends on arguments, not on the environment; make it an option"),
-        rule(R"(\berrno\b)", {kLinuxOs, kLinuxActors, kLinuxSoak, "tests/"},
+        rule(R"(\berrno\b)", {kLinuxOs, kLinuxActors, kLinuxCrew, kLinuxStudy, "tests/"},
              "errno is shared by all actors; an Os call returns -errno (codes: <cerrno>)"),
         rule(R"(\bthread_local\b)", {kLinuxOs, "tests/"},
              "actors share one thread; keep the state in an object"),
