@@ -35,13 +35,12 @@
 namespace gpreempt::cli {
 namespace {
 
-/// The lowest logical priority of the Offline tenants on its GPU, if there are any.
-std::optional<std::uint32_t> lowest_offline(const Workload& workload, std::size_t online) {
+/// The lowest logical priority of the Offline tenants on its GPUs, if there are any.
+std::optional<std::uint32_t> lowest_offline(const Workload& workload, const TenantMeta& online) {
   std::optional<std::uint32_t> lowest;
-  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
-    const TenantMeta& other = workload.tenants[i];
+  for (const TenantMeta& other : workload.tenants) {
     if (other.cls == TenantClass::kOffline &&
-        workload.programs.at(i).gpu == workload.programs.at(online).gpu) {
+        std::ranges::find_first_of(other.gpus, online.gpus) != other.gpus.end()) {
       lowest = std::min(lowest.value_or(other.priority), other.priority);
     }
   }
@@ -55,12 +54,11 @@ void warn_of_ranks(const RunSetup& setup, std::vector<std::string>& warnings) {
     return;
   }
   const Workload& workload = setup.workload;
-  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
-    const TenantMeta& tenant = workload.tenants[i];
+  for (const TenantMeta& tenant : workload.tenants) {
     if (tenant.cls != TenantClass::kOnline) {
       continue;
     }
-    const std::optional<std::uint32_t> lowest = lowest_offline(workload, i);
+    const std::optional<std::uint32_t> lowest = lowest_offline(workload, tenant);
     if (lowest && tenant.priority <= *lowest) {
       warnings.push_back(
           fmt::format("the priority {} of Online tenant {} is not higher than that of any Offline "

@@ -29,10 +29,14 @@ struct RunSettings {
 struct TenantRecord {
   std::string name;
   TenantClass cls = TenantClass::kOffline;
-  std::uint32_t gpu = 0;
-  bool endless = true;                  ///< its work does not depend on arrivals
-  TenantId id;                          ///< as in decisions
-  std::vector<RequestRecord> requests;  ///< in order of arrival
+  std::vector<std::uint32_t> gpus = {0};  ///< of its ranks; one, unless it is a gang
+  bool coupled = false;             ///< its ranks wait for each other
+  bool endless = true;              ///< its work does not depend on arrivals
+  TenantId id;                      ///< as in decisions
+  /// In order of arrival. Of a gang: as its first rank has them, with the driver's phases of the
+  /// rank whose GPU they kept longest.
+  std::vector<RequestRecord> requests;
+  // Of a gang: summed over its ranks, but for the requests completed.
   ProgramProgress at_start;
   ProgramProgress at_warmup;
   ProgramProgress at_duration;

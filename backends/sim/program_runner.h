@@ -7,6 +7,7 @@
 #include <set>
 #include <vector>
 
+#include "backends/sim/gang.h"
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/host_launcher.h"
@@ -34,8 +35,8 @@ class WorkObserver {
   virtual void idle(Pid pid, Instant ring_empty) = 0;
 };
 
-/// Runs one program as a process would: submits its trains to its queues when they arrive, or runs
-/// the iterations of its serving engine, and keeps its records.
+/// Runs one program on one GPU as a process would: submits its trains to its queues when they
+/// arrive, or runs the iterations of its serving engine, and keeps its records.
 class ProgramRunner {
  public:
   ProgramRunner(Timeline& timeline, Gpu& gpu, Pid pid, Program program);
@@ -55,6 +56,9 @@ class ProgramRunner {
   /// `hints` and `observer` may be null; they must outlive the runner or be replaced.
   void observe(HintSink* hints, WorkObserver* observer);
 
+  /// It is this rank of a gang, which outlives it. To be called before `start`.
+  void join(Gang& gang, std::uint32_t rank);
+
   /// Arrivals count from now.
   void start();
   /// The process ends: no more arrivals.
@@ -66,6 +70,9 @@ class ProgramRunner {
 
   // from the GPU
   void kernel_done(QueueIndex queue) { launcher_.kernel_done(queue); }
+  void meeting(QueueIndex queue, bool on) { gang_->meeting(rank_, queue, on); }
+  void went_alone(QueueIndex queue) { gang_->went_alone(rank_, queue); }
+  void lock_broken() { gang_->lock_broken(rank_); }
   void first_wave(std::uint64_t tag);
   void job_done(std::uint64_t tag);
 
@@ -98,6 +105,8 @@ class ProgramRunner {
   std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
   std::unique_ptr<ServingEngine> engine_;                ///< of a serving program
   std::vector<RequestRecord> requests_;
+  Gang* gang_ = nullptr;
+  std::uint32_t rank_ = 0;  ///< in `gang_`
   HintSink* hints_ = nullptr;
   WorkObserver* observer_ = nullptr;
   Instant zero_;

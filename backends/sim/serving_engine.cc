@@ -82,7 +82,7 @@ KernelTrain ServingEngine::train(Duration time) const {
                      .duration = Duration(each),
                      .shape = serving_.shape});
   }
-  return train;
+  return serving_.collective ? with_collectives(train, *serving_.collective) : train;
 }
 
 }  // namespace gpreempt::sim
