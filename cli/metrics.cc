@@ -419,6 +419,12 @@ std::vector<std::string> missed_limits(const PolicyMetrics& metrics, const SloSc
                     "was not carried out",
                     metrics.policy, metrics.refusals));
   }
+  for (const GangMetrics& gang : metrics.gangs) {
+    if (gang.aborted) {
+      missed.push_back(fmt::format("policy {}: a collective of {} timed out, which ended the job",
+                                   metrics.policy, gang.name));
+    }
+  }
   for (const TenantMetrics& tenant : metrics.tenants) {
     if (!tenant.online.slo.empty() && tenant.online.slo.front().met != true) {
       missed.push_back(fmt::format("policy {}: {}", metrics.policy, latency_miss(tenant, slo)));

@@ -79,6 +79,14 @@ std::vector<std::string> warnings_of(const RunSetup& setup,
                       "see refusals in events.jsonl",
                       result.policy, result.refusals));
     }
+    for (const GangMetrics& gang : result.gangs) {
+      if (gang.aborted) {
+        warnings.push_back(
+            fmt::format("policy {}: a collective of {} timed out, which ended the "
+                        "job; see collective.timeout",
+                        result.policy, gang.name));
+      }
+    }
     if (result.leases_expired != 0) {
       warnings.push_back(
           fmt::format("policy {}: {} suspensions were ended by their lease, while "

@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/gang_watch.h"
 #include "config/document.h"
 #include "core/backend.h"
 #include "core/decision.h"
@@ -43,6 +44,9 @@ class Recorder final : public EventSink {
   Recorder(RunRecord& record, const Onlookers& onlookers)
       : record_(record), onlookers_(onlookers) {}
 
+  /// What it kept besides; nothing more is recorded.
+  void finish() { record_.take_offs_by_tenant = gangs_.take(); }
+
   void expect_attached(std::size_t targets) { attaching_ = targets; }
   [[nodiscard]] bool attached() const { return attaching_ == 0 || failed_attach_.has_value(); }
   [[nodiscard]] const std::optional<Error>& failed_attach() const { return failed_attach_; }
@@ -63,11 +67,13 @@ class Recorder final : public EventSink {
   }
   void decision(const Decision& decision) override {
     record_.decisions.push_back(decision);
+    gangs_.decision(decision);
     if (onlookers_.log != nullptr) {
       onlookers_.log->decision(decision);
     }
   }
   void realisation(const Realisation& realisation) override {
+    gangs_.realisation(realisation);
     if (onlookers_.log != nullptr) {
       onlookers_.log->realisation(realisation);
     }
@@ -94,6 +100,7 @@ class Recorder final : public EventSink {
 
   RunRecord& record_;
   const Onlookers& onlookers_;
+  GangWatch gangs_;
   std::size_t attaching_ = 0;
   std::optional<Error> failed_attach_;
   std::uint64_t events_ = 0;
@@ -178,7 +185,11 @@ class Run {
     Backend& backend = testbed_.backend();
     for (const TenantMeta& meta : workload_.tenants) {
       const bool offline = meta.cls == TenantClass::kOffline;
-      TenantSpec spec{.name = meta.name, .cls = meta.cls, .priority = meta.priority, .targets = {}};
+      TenantSpec spec{.name = meta.name,
+                      .cls = meta.cls,
+                      .priority = meta.priority,
+                      .targets = {},
+                      .stall_limit = offline ? meta.stall_limit : Duration::max()};
       for (std::size_t i = 0; i < meta.programs; ++i) {
         TargetId target;
         GPREEMPT_TRY(
@@ -272,6 +283,7 @@ class Run {
       }
     }
     record_.calls = testbed_.driver_calls();
+    recorder_.finish();
   }
 
   Testbed& testbed_;

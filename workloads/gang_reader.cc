@@ -7,11 +7,13 @@
 #include <cstdint>
 #include <numeric>
 #include <string>
-#include <variant>
+#include <string_view>
+#include <utility>
 #include <vector>
 
 #include "config/document.h"
 #include "core/error.h"
+#include "core/gang_options.h"
 #include "core/program.h"
 #include "core/time.h"
 #include "core/units.h"
@@ -72,7 +74,55 @@ Result<std::vector<std::uint32_t>> read_gpus(const TomlTable& table) {
   return gpus;
 }
 
+/// "together", "per-gpu", "one-by-one" or "staggered:GAP".
+Result<void> read_split(const TomlTable& table, GangOptions& options) {
+  constexpr std::string_view kStaggered = "staggered:";
+  std::string split;
+  GPREEMPT_TRY(store(split, table.string("split", "together")));
+  if (split.starts_with(kStaggered)) {
+    const Result<Duration> gap = parse_duration(split.substr(kStaggered.size()));
+    if (!gap || *gap <= Duration::zero()) {
+      return tl::unexpected<Error>(table.error(
+          "split", fmt::format("'{}' has no gap longer than 0; write e.g. staggered:1ms", split)));
+    }
+    options.split = GangSplit::kStaggered;
+    options.gap = *gap;
+    return {};
+  }
+  if (split != "together" && split != "per-gpu" && split != "one-by-one") {
+    return tl::unexpected<Error>(
+        table.error("split", fmt::format("'{}' is unknown; write together, per-gpu, one-by-one or "
+                                         "staggered:<gap>",
+                                         split)));
+  }
+  options.split = split == "per-gpu"      ? GangSplit::kPerGpu
+                  : split == "one-by-one" ? GangSplit::kOneByOne
+                                          : GangSplit::kTogether;
+  return {};
+}
+
 }  // namespace
+
+Result<GangOptions> read_gang_options(const TomlTable& table) {
+  GangOptions options;
+  std::string order;
+  std::string on_failure;
+  GPREEMPT_TRY(
+      store(order, table.choice("order", {"member", "reverse", "slowest-first"}, "member")));
+  options.order = order == "reverse"         ? GangOrder::kReverse
+                  : order == "slowest-first" ? GangOrder::kSlowestFirst
+                                             : GangOrder::kMember;
+  GPREEMPT_TRY(read_split(table, options));
+  GPREEMPT_TRY(store(on_failure, table.choice("on_failure", {"hold", "release"}, "hold")));
+  options.on_failure = on_failure == "release" ? GangFailure::kRelease : GangFailure::kHold;
+  if (options.split == GangSplit::kTogether && table.has("order")) {
+    return tl::unexpected<Error>(table.error(
+        "order",
+        "with split = \"together\" there is none: a call serves its GPUs in the driver's "
+        "order; choose another split"));
+  }
+  return options;
+}
 
 Result<void> read_gang(const TomlTable& table, TenantScenario& tenant) {
   if (!table.has("gpus")) {

@@ -165,6 +165,7 @@ Result<SchedulerScenario> read_scheduler(const TomlTable& table) {
   scheduler.detection = *parsed;
   GPREEMPT_TRY(store(scheduler.rescan_period,
                      table.positive_duration("rescan_period", scheduler.rescan_period)));
+  GPREEMPT_TRY(store(scheduler.gang, table.table_or_empty("gang").and_then(read_gang_options)));
   GPREEMPT_TRY(
       store(scheduler.options, table.table_or_empty("options").and_then(read_policy_options)));
   return scheduler;

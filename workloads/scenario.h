@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/gang_options.h"
 #include "core/program.h"
 #include "core/time.h"
 
@@ -178,6 +179,7 @@ struct SchedulerScenario {
   Duration lease = std::chrono::seconds(2);
   Detection detection{.kind = DetectionKind::kPoll, .value = std::chrono::milliseconds(1)};
   Duration rescan_period = std::chrono::milliseconds(100);
+  GangOptions gang;
   /// Per policy name; used when that policy is chosen without options of its own.
   std::map<std::string, OptionTable> options;
 };

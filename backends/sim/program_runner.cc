@@ -57,6 +57,19 @@ std::shared_ptr<const TrainPlan> ProgramRunner::plan_of(std::uint32_t train) {
   return plan;
 }
 
+/// A batch decodes many times in the same time, and a plan with many collectives is long.
+std::shared_ptr<const TrainPlan> ProgramRunner::plan_of_iteration(Duration time) {
+  constexpr std::size_t kMost = 256;
+  if (iterations_.size() >= kMost) {
+    iterations_.clear();
+  }
+  std::shared_ptr<const TrainPlan>& plan = iterations_[time];
+  if (plan == nullptr) {
+    plan = std::make_shared<const TrainPlan>(gpu_.parameters(), engine_->train(time));
+  }
+  return plan;
+}
+
 void ProgramRunner::later(Instant when, std::function<void()> callback) {
   const auto id = std::make_shared<Timeline::EventId>(0);
   *id = timeline_.at(when, [this, id, run = std::move(callback)] {
@@ -170,11 +183,9 @@ void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
 
 void ProgramRunner::serve() {
   if (!engine_->running() && engine_->has_work() && !queues_.empty()) {
-    launcher_.submit(
-        queues_.front(),
-        {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), engine_->begin()),
-         .tag = kIteration},
-        program_.run_ahead);
+    launcher_.submit(queues_.front(),
+                     {.plan = plan_of_iteration(engine_->begin()), .tag = kIteration},
+                     program_.run_ahead);
   }
 }
 

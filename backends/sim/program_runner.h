@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -91,6 +92,7 @@ class ProgramRunner {
   /// Tells the hint sink, after the hint's delay.
   void hint(std::size_t request, void (HintSink::*tell)(Pid, std::uint64_t));
   [[nodiscard]] std::shared_ptr<const TrainPlan> plan_of(std::uint32_t train);
+  [[nodiscard]] std::shared_ptr<const TrainPlan> plan_of_iteration(Duration time);
 
   static constexpr std::uint64_t kEndless = ~std::uint64_t{0};
   static constexpr std::uint64_t kIteration = kEndless - 1;
@@ -104,6 +106,7 @@ class ProgramRunner {
   std::vector<QueueIndex> retired_;                      ///< queues it had
   std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
   std::unique_ptr<ServingEngine> engine_;                ///< of a serving program
+  std::map<Duration, std::shared_ptr<const TrainPlan>> iterations_;  ///< of it, some by their time
   std::vector<RequestRecord> requests_;
   Gang* gang_ = nullptr;
   std::uint32_t rank_ = 0;  ///< in `gang_`
