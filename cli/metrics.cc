@@ -222,25 +222,31 @@ Duration work_in_window(const TenantRecord& tenant) {
   return tenant.at_duration.work - tenant.at_warmup.work;
 }
 
-/// Work of a baseline's tenants on `gpu` within the window.
+bool is_on(const TenantRecord& tenant, std::uint32_t gpu) {
+  return std::ranges::find(tenant.gpus, gpu) != tenant.gpus.end();
+}
+
+/// Work of a baseline's tenants on `gpu` within the window; of a gang, a rank's share.
 Duration work_on(const RunRecord& baseline, std::uint32_t gpu) {
   Duration work{};
   for (const TenantRecord& tenant : baseline.tenants) {
-    work += tenant.gpu == gpu ? work_in_window(tenant) : Duration::zero();
+    if (is_on(tenant, gpu)) {
+      work += work_in_window(tenant) / static_cast<std::int64_t>(tenant.gpus.size());
+    }
   }
   return work;
 }
 
 bool is_endless_on(const RunRecord& baseline, std::uint32_t gpu) {
   return std::ranges::any_of(baseline.tenants, [gpu](const TenantRecord& tenant) {
-    return tenant.gpu == gpu && tenant.endless;
+    return is_on(tenant, gpu) && tenant.endless;
   });
 }
 
 /// Share of its work that Offline on `gpu` loses to Online if preemption takes no time. Work
 /// without end loses Online's share of the window; work that arrives loses what no longer fits in
 /// it.
-double floor_share(const Baselines& baselines, std::uint32_t gpu, Duration window) {
+double floor_on(const Baselines& baselines, std::uint32_t gpu, Duration window) {
   using Seconds = std::chrono::duration<double>;
   const Seconds online = work_on(baselines.online, gpu);
   if (is_endless_on(baselines.offline, gpu)) {
@@ -249,6 +255,19 @@ double floor_share(const Baselines& baselines, std::uint32_t gpu, Duration windo
   const Seconds offline = work_on(baselines.offline, gpu);
   const Seconds excess = std::clamp(online + offline - Seconds(window), Seconds(0), offline);
   return offline > Seconds(0) ? excess / offline : 0;
+}
+
+/// The same for a tenant: a rank without its GPU holds up all others if they wait for it. (A lower
+/// bound there: Online tenants of several GPUs may work at different times.)
+double floor_share(const Baselines& baselines, const TenantRecord& tenant, Duration window) {
+  double sum = 0;
+  double most = 0;
+  for (const std::uint32_t gpu : tenant.gpus) {
+    const double share = floor_on(baselines, gpu, window);
+    sum += share;
+    most = std::max(most, share);
+  }
+  return tenant.coupled ? most : sum / static_cast<double>(tenant.gpus.size());
 }
 
 /// Adds the steps that a tenant with arrivals completed within the window.
@@ -277,7 +296,7 @@ std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baseli
       metrics.baseline_work += work;
       count_requests(*alone, metrics.baseline_requests_completed);
       floor_work += std::chrono::duration<double>(work).count() *
-                    floor_share(baselines, tenant.gpu, run.duration - run.warmup);
+                    floor_share(baselines, tenant, run.duration - run.warmup);
     }
   }
   if (!any) {
@@ -399,6 +418,12 @@ std::vector<std::string> missed_limits(const PolicyMetrics& metrics, const SloSc
         fmt::format("policy {}: the backend refused {} requests of the scheduler, so the policy "
                     "was not carried out",
                     metrics.policy, metrics.refusals));
+  }
+  for (const GangMetrics& gang : metrics.gangs) {
+    if (gang.aborted) {
+      missed.push_back(fmt::format("policy {}: a collective of {} timed out, which ended the job",
+                                   metrics.policy, gang.name));
+    }
   }
   for (const TenantMetrics& tenant : metrics.tenants) {
     if (!tenant.online.slo.empty() && tenant.online.slo.front().met != true) {

@@ -94,6 +94,17 @@ struct PreemptionMetrics {
   std::optional<std::uint64_t> saved_bytes_mean;  ///< per suspend
 };
 
+/// A tenant of several ranks.
+struct GangMetrics {
+  std::string name;
+  std::uint32_t ranks = 0;
+  Spread off;                    ///< decision to its last rank off, where all went off that were to
+  Spread apart;                  ///< of them, first rank off to last rank off
+  std::uint64_t incomplete = 0;  ///< decisions after which not all went off
+  Duration wait{};               ///< of its ranks in collectives, summed
+  bool aborted = false;          ///< one of its collectives timed out
+};
+
 struct TenantMetrics {
   std::string name;
   OnlineMetrics online;
@@ -106,6 +117,7 @@ struct PolicyMetrics {
   std::vector<TenantMetrics> tenants;     ///< the Online tenants one by one
   std::optional<OfflineMetrics> offline;  ///< nullopt: there is no Offline tenant
   PreemptionMetrics preemptions;
+  std::vector<GangMetrics> gangs;  ///< filled in by `measure_gangs`
   std::uint64_t decisions = 0;
   std::uint64_t refusals = 0;
   std::uint64_t leases_expired = 0;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "cli/bundle.h"
+#include "cli/gang_metrics.h"
 #include "cli/metrics.h"
 #include "cli/progress.h"
 #include "cli/run_setup.h"
@@ -47,6 +48,7 @@ class Session {
       RunRecord record;
       GPREEMPT_TRY(store(record, under(open, policy)));
       results.push_back(measure(record, baselines, setup_.scenario.slo));
+      results.back().gangs = measure_gangs(record);
     }
     return results;
   }
@@ -118,12 +120,15 @@ class Session {
     const Stopwatch watch;
     std::unique_ptr<Testbed> testbed;
     GPREEMPT_TRY(store(testbed, open()));
-    Result<RunRecord> record = simulate(
-        *testbed, workload,
-        {.policy = policy,
-         .scheduler = {.grace = scheduler.grace, .lease = scheduler.lease, .mechanism = mechanism},
-         .detection = scheduler.detection},
-        {.log = log, .progress = [this](double done) { update(done); }});
+    Result<RunRecord> record =
+        simulate(*testbed, workload,
+                 {.policy = policy,
+                  .scheduler = {.grace = scheduler.grace,
+                                .lease = scheduler.lease,
+                                .mechanism = mechanism,
+                                .gang = scheduler.gang},
+                  .detection = scheduler.detection},
+                 {.log = log, .progress = [this](double done) { update(done); }});
     if (record) {
       record->wall_s = watch.seconds();
     }

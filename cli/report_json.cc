@@ -162,6 +162,19 @@ Json json_of(const PreemptionMetrics& preemptions) {
   return json;
 }
 
+Json json_of(const GangMetrics& gang) {
+  Json json;
+  json["tenant"] = gang.name;
+  json["ranks"] = gang.ranks;
+  json["taken_off"] = gang.off.count;
+  json["taken_off_in_part"] = gang.incomplete;
+  json["off_ns"] = json_of(gang.off);
+  json["apart_ns"] = json_of(gang.apart);
+  json["collective_wait_ns"] = to_ns(gang.wait);
+  json["aborted"] = gang.aborted;
+  return json;
+}
+
 }  // namespace
 
 Json result_json(const PolicyMetrics& result, const RunSetup& setup) {
@@ -177,6 +190,9 @@ Json result_json(const PolicyMetrics& result, const RunSetup& setup) {
   }
   json["offline"] = json_of(result.offline, slo);
   json["preemptions"] = json_of(result.preemptions);
+  for (const GangMetrics& gang : result.gangs) {
+    json["gangs"].push_back(json_of(gang));
+  }
   json["bystander_ns"] = to_ns(result.preemptions.bystander);
   json["decisions"] = result.decisions;
   json["refusals"] = result.refusals;

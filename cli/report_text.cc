@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -15,6 +16,7 @@
 #include <vector>
 
 #include "cli/band.h"
+#include "cli/gang_metrics.h"
 #include "cli/metrics.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -74,15 +76,25 @@ std::string percent(const std::optional<double>& fraction) {
 
 // ---- blocks ------------------------------------------------------------------------------------
 
+/// Online's share of each GPU.
+std::string load_of(const std::vector<double>& utilisation) {
+  if (utilisation.size() < 2) {
+    return utilisation.empty() ? "" : fmt::format("{:.2f} % of the GPU", 100 * utilisation.front());
+  }
+  if (std::ranges::count(utilisation, utilisation.front()) == std::ssize(utilisation)) {
+    return fmt::format("{:.2f} % of each GPU", 100 * utilisation.front());
+  }
+  std::string load;
+  for (std::size_t gpu = 0; gpu < utilisation.size(); ++gpu) {
+    load += fmt::format("{}{:.2f} % of GPU {}", gpu == 0 ? "" : ", ", 100 * utilisation[gpu], gpu);
+  }
+  return load;
+}
+
 std::string head(const RunSummary& summary) {
   const RunSetup& setup = summary.setup;
   const Scenario& scenario = setup.scenario;
-  std::string load;
-  for (std::size_t gpu = 0; gpu < setup.utilisation.size(); ++gpu) {
-    load +=
-        fmt::format("{}{:.2f} %{}", gpu == 0 ? "" : ", ", 100 * setup.utilisation[gpu],
-                    setup.utilisation.size() > 1 ? fmt::format(" of GPU {}", gpu) : " of the GPU");
-  }
+  std::string load = load_of(setup.utilisation);
   const bool serves = std::ranges::any_of(setup.workload.programs, [](const Program& program) {
     return !program.offline && program.serving.has_value();
   });
@@ -391,6 +403,8 @@ std::string report_text(const RunSummary& summary) {
                 offline_block(summary)) +
          titled("Preemptions; bystander: Online's own queues off for them" + label,
                 preemption_block(summary)) +
+         titled("Gangs; off: decision to last rank off, apart: first to last rank off",
+                gang_block(summary)) +
          band_block(summary) + tail(summary);
 }
 

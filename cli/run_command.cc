@@ -35,13 +35,12 @@
 namespace gpreempt::cli {
 namespace {
 
-/// The lowest logical priority of the Offline tenants on its GPU, if there are any.
-std::optional<std::uint32_t> lowest_offline(const Workload& workload, std::size_t online) {
+/// The lowest logical priority of the Offline tenants on its GPUs, if there are any.
+std::optional<std::uint32_t> lowest_offline(const Workload& workload, const TenantMeta& online) {
   std::optional<std::uint32_t> lowest;
-  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
-    const TenantMeta& other = workload.tenants[i];
+  for (const TenantMeta& other : workload.tenants) {
     if (other.cls == TenantClass::kOffline &&
-        workload.programs.at(i).gpu == workload.programs.at(online).gpu) {
+        std::ranges::find_first_of(other.gpus, online.gpus) != other.gpus.end()) {
       lowest = std::min(lowest.value_or(other.priority), other.priority);
     }
   }
@@ -55,12 +54,11 @@ void warn_of_ranks(const RunSetup& setup, std::vector<std::string>& warnings) {
     return;
   }
   const Workload& workload = setup.workload;
-  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
-    const TenantMeta& tenant = workload.tenants[i];
+  for (const TenantMeta& tenant : workload.tenants) {
     if (tenant.cls != TenantClass::kOnline) {
       continue;
     }
-    const std::optional<std::uint32_t> lowest = lowest_offline(workload, i);
+    const std::optional<std::uint32_t> lowest = lowest_offline(workload, tenant);
     if (lowest && tenant.priority <= *lowest) {
       warnings.push_back(
           fmt::format("the priority {} of Online tenant {} is not higher than that of any Offline "
@@ -80,6 +78,14 @@ std::vector<std::string> warnings_of(const RunSetup& setup,
           fmt::format("policy {}: the backend refused {} requests of the scheduler; "
                       "see refusals in events.jsonl",
                       result.policy, result.refusals));
+    }
+    for (const GangMetrics& gang : result.gangs) {
+      if (gang.aborted) {
+        warnings.push_back(
+            fmt::format("policy {}: a collective of {} timed out, which ended the "
+                        "job; see collective.timeout",
+                        result.policy, gang.name));
+      }
     }
     if (result.leases_expired != 0) {
       warnings.push_back(

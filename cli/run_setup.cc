@@ -112,6 +112,24 @@ Result<std::vector<std::string>> read_policies(const RunOptions& options,
   return policies;
 }
 
+/// The model's host launches on one GPU only.
+Result<void> check_hosts(const Scenario& scenario, const Mechanism& mechanism) {
+  const bool at_host = mechanism.kind == MechanismKind::kLaunchThrottle ||
+                       mechanism.kind == MechanismKind::kKernelBoundary ||
+                       mechanism.kind == MechanismKind::kSigstop;
+  for (const TenantScenario& tenant : scenario.tenants) {
+    const bool several = tenant.gang && tenant.gang->one_process && tenant.gang->gpus.size() > 1;
+    if (at_host && tenant.offline && several) {
+      return fail(Errc::kUnsupported,
+                  fmt::format("check tenant '{}': mechanism {} acts on what a process launches, "
+                              "which is modelled on one GPU; use processes = \"per-gpu\" or "
+                              "another mechanism",
+                              tenant.name, mechanism.spec));
+    }
+  }
+  return {};
+}
+
 bool serves(const Workload& workload) {
   return std::ranges::any_of(workload.programs, [](const Program& program) {
     return !program.offline && program.serving.has_value();
@@ -166,6 +184,7 @@ Result<RunSetup> read_setup(const RunOptions& options) {
   setup.scenario_text = std::move(source.text);
   GPREEMPT_TRY(apply(options, scenario));
   GPREEMPT_TRY(store(setup.mechanism, make_mechanism(scenario.scheduler.mechanism)));
+  GPREEMPT_TRY(check_hosts(scenario, setup.mechanism));
   GPREEMPT_TRY(store(setup.policies, read_policies(options, scenario.scheduler)));
   const HardwareScenario& hardware = scenario.hardware;
   GPREEMPT_TRY(

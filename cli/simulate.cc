@@ -13,6 +13,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/gang_watch.h"
 #include "config/document.h"
 #include "core/backend.h"
 #include "core/decision.h"
@@ -43,6 +44,9 @@ class Recorder final : public EventSink {
   Recorder(RunRecord& record, const Onlookers& onlookers)
       : record_(record), onlookers_(onlookers) {}
 
+  /// What it kept besides; nothing more is recorded.
+  void finish() { record_.take_offs_by_tenant = gangs_.take(); }
+
   void expect_attached(std::size_t targets) { attaching_ = targets; }
   [[nodiscard]] bool attached() const { return attaching_ == 0 || failed_attach_.has_value(); }
   [[nodiscard]] const std::optional<Error>& failed_attach() const { return failed_attach_; }
@@ -63,11 +67,13 @@ class Recorder final : public EventSink {
   }
   void decision(const Decision& decision) override {
     record_.decisions.push_back(decision);
+    gangs_.decision(decision);
     if (onlookers_.log != nullptr) {
       onlookers_.log->decision(decision);
     }
   }
   void realisation(const Realisation& realisation) override {
+    gangs_.realisation(realisation);
     if (onlookers_.log != nullptr) {
       onlookers_.log->realisation(realisation);
     }
@@ -94,10 +100,32 @@ class Recorder final : public EventSink {
 
   RunRecord& record_;
   const Onlookers& onlookers_;
+  GangWatch gangs_;
   std::size_t attaching_ = 0;
   std::optional<Error> failed_attach_;
   std::uint64_t events_ = 0;
 };
+
+/// What a tenant's processes did together. A request of a gang is one, though each rank has it.
+void add(const ProgramProgress& rank, ProgramProgress& sum) {
+  sum.work += rank.work;
+  sum.kernels += rank.kernels;
+  sum.bystander += rank.bystander;
+  sum.collective_wait += rank.collective_wait;
+  sum.aborted = sum.aborted || rank.aborted;
+}
+
+/// Where `other` is a request of another rank whose driver took longer, takes its phases.
+void take_longer_phases(const std::vector<RequestRecord>& other,
+                        std::vector<RequestRecord>& requests) {
+  constexpr auto kNone = static_cast<std::size_t>(DriverPhase::kNone);
+  for (std::size_t i = 0; i < std::min(other.size(), requests.size()); ++i) {
+    const bool comparable = other[i].end == requests[i].end && other[i].end != kForever;
+    if (comparable && other[i].phases.at(kNone) < requests[i].phases.at(kNone)) {
+      requests[i].phases = other[i].phases;
+    }
+  }
+}
 
 class Run {
  public:
@@ -155,24 +183,28 @@ class Run {
 
   Result<void> attach() {
     Backend& backend = testbed_.backend();
-    for (std::size_t i = 0; i < pids_.size(); ++i) {
-      const TenantMeta& meta = workload_.tenants.at(i);
+    for (const TenantMeta& meta : workload_.tenants) {
       const bool offline = meta.cls == TenantClass::kOffline;
-      TargetId target;
-      TenantId tenant;
-      GPREEMPT_TRY(store(
-          target, backend.attach(pids_[i], offline ? AttachMode::kControl : AttachMode::kObserve)));
-      GPREEMPT_TRY(store(tenant, scheduler_->add_tenant({.name = meta.name,
-                                                         .cls = meta.cls,
-                                                         .priority = meta.priority,
-                                                         .targets = {target}})));
-      targets_.push_back(target);
+      TenantSpec spec{.name = meta.name,
+                      .cls = meta.cls,
+                      .priority = meta.priority,
+                      .targets = {},
+                      .stall_limit = offline ? meta.stall_limit : Duration::max()};
+      for (std::size_t i = 0; i < meta.programs; ++i) {
+        TargetId target;
+        GPREEMPT_TRY(
+            store(target, backend.attach(pids_.at(meta.first_program + i),
+                                         offline ? AttachMode::kControl : AttachMode::kObserve)));
+        spec.targets.push_back(target);
+        targets_.push_back(target);
+      }
       TenantRecord& record = record_.tenants.emplace_back();
+      GPREEMPT_TRY(store(record.id, scheduler_->add_tenant(spec)));
       record.name = meta.name;
       record.cls = meta.cls;
-      record.gpu = workload_.programs.at(i).gpu;
-      record.endless = workload_.programs.at(i).endless;
-      record.id = tenant;
+      record.gpus = meta.gpus;
+      record.coupled = meta.coupled;
+      record.endless = workload_.programs.at(meta.first_program).endless;
     }
     recorder_.expect_attached(targets_.size());
     GPREEMPT_TRY(drive(backend, *scheduler_, recorder_, backend.now() + kAttachLimit,
@@ -192,9 +224,12 @@ class Run {
       return {};
     }
     Result<void> watching;
-    for (std::size_t i = 0; i < targets_.size() && watching; ++i) {
-      if (record_.tenants[i].cls == TenantClass::kOnline) {
-        watching = testbed_.backend().watch(targets_[i], settings_.detection.value);
+    for (const TenantMeta& meta : workload_.tenants) {
+      for (std::size_t i = 0; i < meta.programs && watching; ++i) {
+        if (meta.cls == TenantClass::kOnline) {
+          watching = testbed_.backend().watch(targets_.at(meta.first_program + i),
+                                              settings_.detection.value);
+        }
       }
     }
     return watching;
@@ -206,17 +241,18 @@ class Run {
 
   /// Looks only at what was not complete when it was asked last.
   bool all_requests_done() {
-    first_open_.resize(pids_.size());
-    for (std::size_t i = 0; i < pids_.size(); ++i) {
-      if (record_.tenants[i].cls != TenantClass::kOnline) {
+    first_open_.resize(workload_.tenants.size());
+    for (std::size_t i = 0; i < workload_.tenants.size(); ++i) {
+      const TenantMeta& meta = workload_.tenants[i];
+      if (meta.cls != TenantClass::kOnline) {
         continue;
       }
-      const std::vector<RequestRecord>& requests = testbed_.requests(pids_[i]);
+      const std::vector<RequestRecord>& requests = testbed_.requests(pids_.at(meta.first_program));
       std::size_t& open = first_open_[i];
       while (open < requests.size() && requests[open].end != kForever) {
         ++open;
       }
-      const Program& program = workload_.programs[i];
+      const Program& program = workload_.programs.at(meta.first_program);
       // A closed loop issues nothing more by now.
       if (open < (program.clients > 0 ? requests.size() : program.arrivals.size())) {
         return false;
@@ -226,17 +262,28 @@ class Run {
   }
 
   void sample(ProgramProgress TenantRecord::* where) {
-    for (std::size_t i = 0; i < pids_.size(); ++i) {
-      record_.tenants[i].*where = testbed_.progress(pids_[i]);
+    for (std::size_t i = 0; i < record_.tenants.size(); ++i) {
+      const TenantMeta& meta = workload_.tenants.at(i);
+      ProgramProgress sum = testbed_.progress(pids_.at(meta.first_program));
+      for (std::size_t rank = 1; rank < meta.programs; ++rank) {
+        add(testbed_.progress(pids_.at(meta.first_program + rank)), sum);
+      }
+      record_.tenants[i].*where = sum;
     }
   }
 
   void collect() {
     sample(&TenantRecord::at_end);
-    for (std::size_t i = 0; i < pids_.size(); ++i) {
-      record_.tenants[i].requests = testbed_.requests(pids_[i]);
+    for (std::size_t i = 0; i < record_.tenants.size(); ++i) {
+      const TenantMeta& meta = workload_.tenants.at(i);
+      std::vector<RequestRecord>& requests = record_.tenants[i].requests;
+      requests = testbed_.requests(pids_.at(meta.first_program));
+      for (std::size_t rank = 1; rank < meta.programs; ++rank) {
+        take_longer_phases(testbed_.requests(pids_.at(meta.first_program + rank)), requests);
+      }
     }
     record_.calls = testbed_.driver_calls();
+    recorder_.finish();
   }
 
   Testbed& testbed_;
@@ -261,10 +308,14 @@ Workload only(const Workload& workload, TenantClass cls) {
   Workload part = workload;
   part.programs.clear();
   part.tenants.clear();
-  for (std::size_t i = 0; i < workload.tenants.size(); ++i) {
-    if (workload.tenants[i].cls == cls) {
-      part.programs.push_back(workload.programs.at(i));
-      part.tenants.push_back(workload.tenants[i]);
+  for (const TenantMeta& tenant : workload.tenants) {
+    if (tenant.cls != cls) {
+      continue;
+    }
+    TenantMeta& kept = part.tenants.emplace_back(tenant);
+    kept.first_program = part.programs.size();
+    for (std::size_t i = 0; i < tenant.programs; ++i) {
+      part.programs.push_back(workload.programs.at(tenant.first_program + i));
     }
   }
   return part;

@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/gang_watch.h"
 #include "core/decision.h"
 #include "core/drive.h"
 #include "core/error.h"
@@ -29,10 +30,14 @@ struct RunSettings {
 struct TenantRecord {
   std::string name;
   TenantClass cls = TenantClass::kOffline;
-  std::uint32_t gpu = 0;
-  bool endless = true;                  ///< its work does not depend on arrivals
-  TenantId id;                          ///< as in decisions
-  std::vector<RequestRecord> requests;  ///< in order of arrival
+  std::vector<std::uint32_t> gpus = {0};  ///< of its ranks; one, unless it is a gang
+  bool coupled = false;                   ///< its ranks wait for each other
+  bool endless = true;                    ///< its work does not depend on arrivals
+  TenantId id;                            ///< as in decisions
+  /// In order of arrival. Of a gang: as its first rank has them, with the driver's phases of the
+  /// rank whose GPU they kept longest.
+  std::vector<RequestRecord> requests;
+  // Of a gang: summed over its ranks, but for the requests completed.
   ProgramProgress at_start;
   ProgramProgress at_warmup;
   ProgramProgress at_duration;
@@ -49,6 +54,7 @@ struct RunRecord {
   std::vector<TenantRecord> tenants;
   std::vector<DriverCall> calls;
   std::vector<Decision> decisions;
+  std::vector<GangTakeOff> take_offs_by_tenant;  ///< in order of decision
   std::uint64_t take_offs = 0;       ///< calls that took Offline off, whatever the mechanism
   std::uint64_t give_backs = 0;      ///< calls that gave the GPU back
   std::uint64_t refusals = 0;        ///< actions that the backend refused

@@ -15,6 +15,7 @@ std::string_view to_string(Reason reason) {
     case Reason::kLateQueue: return "late-queue";
     case Reason::kQuarantine: return "quarantine";
     case Reason::kShutdown: return "shutdown";
+    case Reason::kStallLimit: return "stall-limit";
   }
   return "unknown";
 }

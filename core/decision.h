@@ -20,6 +20,7 @@ enum class Reason {
   kLateQueue,        ///< a queue was born while its member is to be suspended
   kQuarantine,       ///< a queue failed in hardware: it is resumed and left alone
   kShutdown,         ///< the scheduler ends
+  kStallLimit,       ///< one of its members was off so long that the others would give up
 };
 enum class Verdict { kRun, kSuspend };
 

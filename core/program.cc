@@ -9,6 +9,31 @@
 
 namespace gpreempt {
 
+KernelTrain with_collectives(const KernelTrain& train, const Collective& collective) {
+  GPREEMPT_CHECK(collective.every > 0 && !train.empty());
+  const KernelRun meeting{
+      .count = 1, .duration = collective.duration, .shape = collective.shape, .collective = true};
+  KernelTrain result;
+  std::uint32_t until_next = collective.every;
+  for (KernelRun run : train) {
+    while (run.count > 0) {
+      KernelRun part = run;
+      part.count = std::min(run.count, until_next);
+      result.push_back(part);
+      run.count -= part.count;
+      until_next -= part.count;
+      if (until_next == 0) {
+        result.push_back(meeting);
+        until_next = collective.every;
+      }
+    }
+  }
+  if (until_next != collective.every) {
+    result.push_back(meeting);
+  }
+  return result;
+}
+
 Duration time_at(const SizedTime& table, std::uint64_t size) {
   const auto& points = table.points;
   GPREEMPT_CHECK(!points.empty());

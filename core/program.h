@@ -31,11 +31,25 @@ struct KernelRun {
   std::uint32_t count = 1;
   Duration duration{};
   KernelShape shape;
+  /// Each of them is a collective of the program's gang: it occupies its GPU from when it is
+  /// dispatched, and ends on all ranks at once, when every rank has had it on its GPU for
+  /// `duration` at the same time.
+  bool collective = false;
   bool operator==(const KernelRun&) const = default;
 };
 
 /// Kernels that run one after another on one queue: a request's, or a training step's.
 using KernelTrain = std::vector<KernelRun>;
+
+/// A collective kernel between others, as an all-reduce after each layer.
+struct Collective {
+  std::uint32_t every = 1;  ///< kernels between two of them
+  Duration duration{};      ///< once all ranks have it on their GPUs
+  KernelShape shape;        ///< what it occupies, also while it waits for other ranks
+  bool operator==(const Collective&) const = default;
+};
+/// `train` with a collective after every `every` kernels, and one at its end.
+[[nodiscard]] KernelTrain with_collectives(const KernelTrain& train, const Collective& collective);
 
 /// A train to start at `at` after the testbed's start.
 struct Arrival {
@@ -73,7 +87,20 @@ struct Serving {
   SizedTime decode;                      ///< by requests in the batch
   std::uint32_t kernels = 1;             ///< per iteration
   KernelShape shape;
+  std::optional<Collective> collective;  ///< of a gang; the tables' times are without it
   bool operator==(const Serving&) const = default;
+};
+
+/// The place of a program among those that wait for each other at collectives, as the ranks of a
+/// job under NCCL or RCCL do. A rank is a process on one GPU.
+struct GangPlace {
+  std::uint32_t gang = 0;   ///< the same number for each program of it
+  std::uint32_t rank = 0;   ///< of `Program::gpu`; `more_gpus` have the next ones
+  std::uint32_t ranks = 1;  ///< of the whole gang
+  /// A collective that is not complete so long after the first rank began it ends every process of
+  /// the gang, as the watchdog of NCCL does.
+  Duration timeout = Duration::max();
+  bool operator==(const GangPlace&) const = default;
 };
 
 /// Who makes the process' queues.
@@ -88,6 +115,10 @@ struct Program {
   std::string name;
   bool offline = false;   ///< labelled Offline: may be controlled
   std::uint32_t gpu = 0;  ///< index into `BackendInfo::gpus`
+  /// Further GPUs of the same process, each with queues and the same work. Not without `gang`.
+  std::vector<std::uint32_t> more_gpus;
+  /// Needed by collectives. All work of such a program goes to its first queue on each GPU.
+  std::optional<GangPlace> gang;
   Runtime runtime = Runtime::kBare;
   /// Streams: user compute queues under kBare, mapped onto the pool under kHip. Arrivals go to them
   /// in turn, FIFO within each.

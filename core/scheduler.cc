@@ -64,6 +64,7 @@ void Scheduler::State::evaluate(StepContext& step) {
   const Instant asked = policy->decide(view, step.now, policy_state, wants);
   // A policy that asks for the past would otherwise stop the clock of a simulated world.
   policy_deadline = std::max(asked, saturating_add(step.now, Duration{1}));
+  heed_gangs(step.now);
   for (std::uint32_t i = 0; i < wants.size(); ++i) {
     MemberView& member = member_views[i];
     if (wants[i].verdict != member.current) {
@@ -134,7 +135,12 @@ Result<TenantId> Scheduler::add_tenant(const TenantSpec& spec) {
     }
   }
   const auto index = static_cast<std::uint32_t>(state.tenants.size());
-  state.tenants.push_back({.name = spec.name, .busy_targets = 0, .gpus = {}, .gpu_queues = {}});
+  state.tenants.push_back({.name = spec.name,
+                           .busy_targets = 0,
+                           .gpus = {},
+                           .gpu_queues = {},
+                           .stall_limit = spec.stall_limit});
+  state.heeds_gangs = state.heeds_gangs || spec.stall_limit != Duration::max();
   state.tenant_views.push_back({.id = TenantId(index),
                                 .cls = spec.cls,
                                 .priority = spec.priority,
@@ -168,6 +174,7 @@ void Scheduler::step(const Event* event, Instant now, Actions& out) {
                event->what);
   }
   state.evaluate(step);
+  state.go_on_in_turn(step);
   state.reconcile_dirty(step);
 }
 
@@ -199,7 +206,10 @@ Instant Scheduler::deadline() const {
   if (state_->shutting_down) {
     return kForever;
   }
-  return state_->policy_due ? Instant::min() : state_->policy_deadline;
+  // Targets are left over only by a call that was refused.
+  return state_->policy_due || !state_->dirty_targets.empty()
+             ? Instant::min()
+             : std::min(state_->policy_deadline, state_->gang_deadline);
 }
 
 bool Scheduler::quiescent() const {

@@ -9,6 +9,7 @@
 
 #include "core/backend.h"
 #include "core/decision.h"
+#include "core/gang_options.h"
 #include "core/mechanism.h"
 #include "core/policy.h"
 
@@ -20,12 +21,16 @@ struct TenantSpec {
   TenantClass cls = TenantClass::kOffline;
   std::uint32_t priority = 0;  ///< logical, 0..15
   std::vector<TargetId> targets;
+  /// Offline: how long its members bear waiting for one that is off, before the job aborts. When
+  /// one has been off for half of it without a break, all of them run for a while (`kStallLimit`).
+  Duration stall_limit = Duration::max();
 };
 
 struct SchedulerOptions {
   std::optional<Duration> grace;             ///< nullopt = the driver's default
   Duration lease = std::chrono::seconds(2);  ///< longest suspension; the backend ends it
   Mechanism mechanism;                       ///< what suspending and resuming stand for
+  GangOptions gang;                          ///< of tenants with several members
 };
 
 /// A call to make on the backend for the ids `[first, first + count)` of `Actions::ids`.

@@ -6,6 +6,7 @@
 #include "core/decision.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/gang_options.h"
 #include "core/ids.h"
 #include "core/mutant.h"
 #include "core/scheduler.h"
@@ -63,19 +64,26 @@ void Scheduler::State::reconcile(TrackedTarget& target, StepContext& step) {
   if (target.gone || target.flight.active) {
     return;
   }
-  if (!issue(target, ControlKind::kSuspend, step)) {
+  if (takes_turns(target)) {
+    take_off_in_turn(target.tenant, step);
+    if (!target.flight.active) {
+      static_cast<void>(issue(target, ControlKind::kResume, step));
+    }
+  } else if (!issue(target, ControlKind::kSuspend, step)) {
     static_cast<void>(issue(target, ControlKind::kResume, step));
   }
 }
 
-bool Scheduler::State::issue(TrackedTarget& target, ControlKind kind, StepContext& step) {
+bool Scheduler::State::issue(TrackedTarget& target, ControlKind kind, StepContext& step,
+                             std::uint32_t slot) {
   Flight& flight = target.flight;
   GPREEMPT_CHECK(!flight.active);
   flight.items.clear();
   const std::size_t first = step.out.ids.size();
   for (TrackedQueue& queue : target.queues) {
     GPREEMPT_CHECK(!is_changing(queue.phase) || queue.phase == phase_during(kind));
-    if (wants_request(target, queue, kind) && flight.items.size() < detail::kMaxIds) {
+    const bool meant = slot == kNoIndex || queue.slot == slot;
+    if (meant && wants_request(target, queue, kind) && flight.items.size() < detail::kMaxIds) {
       board(target, queue, kind);
       step.out.ids.push_back(queue.id);
     }
@@ -129,6 +137,9 @@ void Scheduler::State::finished(const ControlDone& event, StepContext& step) {
   const bool refused = event.error && event.error->code != Errc::kProcessExited;
   if (!refused) {
     mark_dirty(*target);
+  } else if (takes_turns(*target)) {
+    target->passed_over = flight.kind == ControlKind::kSuspend;
+    wake_others(*target);
   }
   GPREEMPT_CHECK(event.outcomes.size() == flight.items.size());
   std::size_t position = 0;
@@ -238,6 +249,12 @@ void Scheduler::State::land(TrackedTarget& target, std::uint32_t slot, const Con
   }
   if (member.newly_quarantined) {
     member.newly_quarantined = false;
+    const bool died = event.error.has_value();
+    if (options.gang.on_failure == GangFailure::kRelease && !died) {
+      tenants[target.tenant].released = true;
+      heeds_gangs = true;
+      policy_due = true;
+    }
     record(index,
            {.verdict = Verdict::kRun,
             .reason = Reason::kQuarantine,
@@ -276,6 +293,9 @@ void Scheduler::State::undo(const Action& action) {
     return;
   }
   target->flight.active = false;
+  if (action.kind == ControlKind::kSuspend) {
+    pass_over(*target);
+  }
   std::size_t position = 0;
   for (const FlightItem& item : target->flight.items) {
     TrackedMember& member = members[target->members[item.slot]];

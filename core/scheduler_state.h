@@ -82,6 +82,8 @@ struct TrackedTarget {
   std::uint32_t tenant = kNoIndex;  ///< none until `add_tenant` claims it
   bool gone = false;
   bool dirty = false;
+  bool passed_over =
+      false;  ///< its last call was refused, and others of its tenant have their turn
   bool busy = false;
   bool edge_busy = false;
   std::uint64_t outstanding = 0;  ///< hinted requests that have not finished
@@ -95,6 +97,12 @@ struct TrackedTenant {
   std::uint32_t busy_targets = 0;
   std::vector<GpuId> gpus;                ///< Online: where it has queues
   std::vector<std::uint32_t> gpu_queues;  ///< how many, same order
+  // Offline, as a gang
+  Duration stall_limit = Duration::max();
+  Instant off_since = kForever;        ///< without a break, any of its members is to be off
+  Instant run_until = Instant::min();  ///< all of them run, to get through what they wait in
+  Instant next_take_off = Instant::min();
+  bool released = false;  ///< never taken off again
 };
 
 /// The moment and place to act of one call.
@@ -118,7 +126,9 @@ struct Scheduler::State {
   SchedulerOptions options;
   PolicyState policy_state;
   Instant policy_deadline = kForever;
-  bool policy_due = false;  ///< something the policy sees has changed
+  bool heeds_gangs = false;          ///< some tenant has a stall limit or was released
+  Instant gang_deadline = kForever;  ///< a gap between two members ends
+  bool policy_due = false;           ///< something the policy sees has changed
   bool shutting_down = false;
   Instant last_now = Instant::min();
   std::uint64_t last_sequence = 0;
@@ -156,11 +166,26 @@ struct Scheduler::State {
   void work_finished(TargetId id, Instant now);
   void mark_dirty(TrackedTarget& target);
 
+  // scheduler_gang.cc: members of one tenant
+  [[nodiscard]] bool takes_turns(const TrackedTarget& target) const;
+  void take_off_in_turn(std::uint32_t tenant, StepContext& step);
+  [[nodiscard]] std::uint32_t next_to_take_off(std::uint32_t tenant) const;
+  [[nodiscard]] bool may_take_off(const TrackedMember& member) const;
+  [[nodiscard]] bool any_in_flight(std::uint32_t tenant) const;
+  void pass_over(TrackedTarget& target);
+  void wake_others(const TrackedTarget& target);
+  void go_on_in_turn(StepContext& step);
+  void heed_gangs(Instant now);
+  void heed_stall_limit(std::uint32_t tenant, Instant now);
+  void let_run(std::uint32_t tenant, Reason reason);
+
   // scheduler_control.cc: requests and what became of them
   void reconcile(TrackedTarget& target, StepContext& step);
   [[nodiscard]] bool wants_request(const TrackedTarget& target, const TrackedQueue& queue,
                                    ControlKind kind) const;
-  [[nodiscard]] bool issue(TrackedTarget& target, ControlKind kind, StepContext& step);
+  /// `slot`: of its members only that one; `kNoIndex`: all.
+  [[nodiscard]] bool issue(TrackedTarget& target, ControlKind kind, StepContext& step,
+                           std::uint32_t slot = detail::kNoIndex);
   void board(TrackedTarget& target, TrackedQueue& queue, ControlKind kind);
   void finished(const ControlDone& event, StepContext& step);
   void issued(const Action& action, RequestId request);

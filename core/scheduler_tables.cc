@@ -37,6 +37,7 @@ Scheduler::State::TrackedTarget* Scheduler::State::find_live(TargetId id) {
 }
 
 void Scheduler::State::mark_dirty(TrackedTarget& target) {
+  target.passed_over = false;
   if (!target.dirty) {
     target.dirty = true;
     dirty_targets.push_back(static_cast<std::uint32_t>(&target - targets.data()));
@@ -156,6 +157,9 @@ void Scheduler::State::drop_target(TargetId id, Instant now) {
   target.edge_busy = false;
   target.outstanding = 0;
   target.flight.active = false;
+  if (takes_turns(target)) {
+    wake_others(target);
+  }
   update_busy(target, now);
   while (!target.queues.empty()) {
     drop_queue(target, target.queues.size() - 1);

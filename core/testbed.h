@@ -67,6 +67,9 @@ struct ProgramProgress {
   std::uint64_t kernels = 0;  ///< kernels complete
   std::uint64_t requests_completed = 0;
   Duration bystander{};  ///< time its queues with work were off for another process's call
+  /// Gangs: time that its collectives were on the GPU and waited for other ranks.
+  Duration collective_wait{};
+  bool aborted = false;  ///< a collective of its gang timed out
 };
 
 /// The driver's raw suspend interface, without a backend's care: what a process that called the

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <string>
@@ -179,8 +180,57 @@ Result<Program> make_program(const TenantScenario& tenant, const Requests& reque
   return program;
 }
 
+/// How a tenant's ranks wait for each other; null if nobody does.
+const GangCollective* meeting_of(const TenantScenario& tenant) {
+  const bool several = tenant.gang && tenant.gang->gpus.size() > 1 && tenant.gang->meeting;
+  return several ? &*tenant.gang->meeting : nullptr;
+}
+
+/// Puts the collectives between the kernels of whatever it runs.
+void couple(const Collective& collective, Program& program) {
+  for (KernelTrain& train : program.trains) {
+    train = with_collectives(train, collective);
+  }
+  if (program.serving) {
+    program.serving->collective = collective;
+  }
+}
+
+/// The programs of a tenant whose first rank's is `program`: one for each process.
+std::vector<Program> programs_of(const TenantScenario& tenant, std::uint32_t number,
+                                 Program program) {
+  std::vector<Program> programs;
+  if (!tenant.gang || tenant.gang->gpus.size() == 1) {
+    programs.push_back(std::move(program));
+    return programs;
+  }
+  const GangCollective* const meeting = meeting_of(tenant);
+  const std::vector<std::uint32_t>& gpus = tenant.gang->gpus;
+  program.gang = GangPlace{.gang = number,
+                           .rank = 0,
+                           .ranks = static_cast<std::uint32_t>(gpus.size()),
+                           .timeout = meeting == nullptr ? Duration::max() : meeting->timeout};
+  if (tenant.gang->one_process) {
+    program.more_gpus.assign(gpus.begin() + 1, gpus.end());
+    programs.push_back(std::move(program));
+    return programs;
+  }
+  for (std::uint32_t rank = 0; rank < gpus.size(); ++rank) {
+    Program& each = programs.emplace_back(program);
+    each.gpu = gpus.at(rank);
+    each.gang->rank = rank;
+    each.hints = program.hints && rank == 0;  // an engine tells of each request once
+  }
+  return programs;
+}
+
 TenantMeta meta_of(const TenantScenario& tenant, const Program& program, Duration warmup) {
   TenantMeta meta;
+  meta.gpus = tenant.gang ? tenant.gang->gpus : std::vector{tenant.gpu};
+  if (const GangCollective* const meeting = meeting_of(tenant)) {
+    meta.coupled = true;
+    meta.stall_limit = meeting->timeout;
+  }
   meta.name = tenant.name;
   meta.cls = tenant.offline ? TenantClass::kOffline : TenantClass::kOnline;
   meta.priority = tenant.priority;
@@ -205,12 +255,16 @@ TenantMeta meta_of(const TenantScenario& tenant, const Program& program, Duratio
 
 Result<void> check_facts(const Scenario& scenario, const HardwareFacts& facts) {
   for (const TenantScenario& tenant : scenario.tenants) {
-    if (tenant.gpu >= facts.gpus) {
+    std::uint32_t last = tenant.gpu;
+    if (tenant.gang) {
+      last = *std::ranges::max_element(tenant.gang->gpus);
+    }
+    if (last >= facts.gpus) {
       return fail(
           Errc::kInvalidArgument,
           fmt::format("compile tenant '{}': it wants GPU {}, but the hardware has {}; lower "
                       "its `gpu`",
-                      tenant.name, tenant.gpu, facts.gpus));
+                      tenant.name, last, facts.gpus));
     }
     if (std::holds_alternative<TransformerWork>(tenant.work) && !(facts.flops_fp16 > 0)) {
       return fail(Errc::kInvalidArgument,
@@ -245,18 +299,25 @@ Result<Workload> compile(const Scenario& scenario, const HardwareFacts& facts,
     requests.times.erase(end, requests.times.end());
     Program program;
     GPREEMPT_TRY(store(program, make_program(tenant, requests, setting)));
-    workload.tenants.push_back(meta_of(tenant, program, workload.warmup));
-    workload.programs.push_back(std::move(program));
+    if (const GangCollective* const meeting = meeting_of(tenant)) {
+      couple(meeting->collective, program);
+    }
+    TenantMeta& meta = workload.tenants.emplace_back(meta_of(tenant, program, workload.warmup));
+    meta.first_program = workload.programs.size();
+    const auto number = static_cast<std::uint32_t>(workload.tenants.size());
+    std::vector<Program> programs = programs_of(tenant, number, std::move(program));
+    meta.programs = programs.size();
+    std::ranges::move(programs, std::back_inserter(workload.programs));
   }
   return workload;
 }
 
 double online_utilisation(const Workload& workload, std::uint32_t gpu) {
   Duration service{};
-  for (std::size_t i = 0; i < workload.programs.size(); ++i) {
-    const Program& program = workload.programs.at(i);
-    if (!program.offline && program.gpu == gpu) {
-      service += workload.tenants.at(i).service;
+  for (const TenantMeta& tenant : workload.tenants) {
+    if (tenant.cls == TenantClass::kOnline &&
+        std::ranges::find(tenant.gpus, gpu) != tenant.gpus.end()) {
+      service += tenant.service;
     }
   }
   return workload.duration > Duration::zero()

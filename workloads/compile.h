@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <map>
@@ -29,7 +30,7 @@ struct CompileOptions {
   std::map<std::string, std::filesystem::path> traces;
 };
 
-/// What reports and the scheduler need to know of a program, beside the program itself.
+/// What reports and the scheduler need to know of a tenant, beside its programs.
 struct TenantMeta {
   std::string name;
   TenantClass cls = TenantClass::kOffline;
@@ -39,12 +40,19 @@ struct TenantMeta {
   /// GPU time that its arrivals need: the sum of `alone_time`, or of `llm_service` (an estimate).
   Duration service{};
   std::uint32_t clients = 0;  ///< of a closed loop
+  /// Its programs are those from this one on: a gang has one for each of its processes. Only the
+  /// first one's requests count; those of the others are the same ones.
+  std::size_t first_program = 0;
+  std::size_t programs = 1;
+  std::vector<std::uint32_t> gpus;         ///< of its ranks, in their order
+  bool coupled = false;                    ///< its ranks wait for each other at collectives
+  Duration stall_limit = Duration::max();  ///< a longer wait there aborts it
   bool operator==(const TenantMeta&) const = default;
 };
 
 struct Workload {
   std::vector<Program> programs;    ///< Online first, in the order of the file
-  std::vector<TenantMeta> tenants;  ///< one per program
+  std::vector<TenantMeta> tenants;  ///< the same; usually one per program
   Duration duration{};              ///< arrivals are before this
   Duration drain{};
   Duration warmup{};

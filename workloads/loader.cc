@@ -26,6 +26,7 @@
 #include "core/time.h"
 #include "core/units.h"
 #include "workloads/disb.h"
+#include "workloads/gang_reader.h"
 #include "workloads/scenario.h"
 #include "workloads/tenant_reader.h"
 
@@ -166,6 +167,7 @@ Result<SchedulerScenario> read_scheduler(const TomlTable& table) {
   scheduler.detection = *parsed;
   GPREEMPT_TRY(store(scheduler.rescan_period,
                      table.positive_duration("rescan_period", scheduler.rescan_period)));
+  GPREEMPT_TRY(store(scheduler.gang, table.table_or_empty("gang").and_then(read_gang_options)));
   GPREEMPT_TRY(
       store(scheduler.options, table.table_or_empty("options").and_then(read_policy_options)));
   return scheduler;
@@ -178,11 +180,7 @@ Result<void> add_tenant(const TomlTable& table, TenantScenario tenant, Scenario&
     return tl::unexpected<Error>(table.error(
         "name", fmt::format("'{}' is taken by another tenant; names must differ", tenant.name)));
   }
-  if (tenant.gpu >= scenario.hardware.gpus) {
-    return tl::unexpected<Error>(
-        table.error("gpu", fmt::format("{} is not a GPU of this scenario; [hardware] gpus is {}",
-                                       tenant.gpu, scenario.hardware.gpus)));
-  }
+  GPREEMPT_TRY(place_gang(table, scenario, tenant));
   // Online first; each in the order of the file.
   std::vector<TenantScenario>& all = scenario.tenants;
   const auto place =

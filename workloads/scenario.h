@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/gang_options.h"
 #include "core/program.h"
 #include "core/time.h"
 
@@ -102,13 +103,26 @@ using WorkSpec = std::variant<TransformerWork, KernelsWork, ProfileWork, Service
 
 // ---- tenants -----------------------------------------------------------------------------------
 
+/// How the ranks of a tenant wait for each other.
+struct GangCollective {
+  Collective collective;
+  Duration timeout{};  ///< see `GangPlace`
+};
+/// A tenant on several GPUs: the same work on each.
+struct GangScenario {
+  std::vector<std::uint32_t> gpus;        ///< of its ranks, in their order
+  bool one_process = false;               ///< otherwise one for each GPU
+  std::optional<GangCollective> meeting;  ///< nullopt: its ranks never wait for each other
+};
+
 struct TenantScenario {
   std::string name;
   bool offline = false;
   std::uint32_t priority = 0;  ///< logical, 0..15
   std::uint32_t hardware_priority = kNormalPriority;
   std::uint32_t queues = 1;
-  std::uint32_t gpu = 0;
+  std::uint32_t gpu = 0;             ///< of a gang: its first rank's
+  std::optional<GangScenario> gang;  ///< set by `gpus`
   Runtime runtime = Runtime::kBare;
   std::uint32_t run_ahead = 0;  ///< see `Program`
   bool cooperative = false;
@@ -166,6 +180,7 @@ struct SchedulerScenario {
   Duration lease = std::chrono::seconds(2);
   Detection detection{.kind = DetectionKind::kPoll, .value = std::chrono::milliseconds(1)};
   Duration rescan_period = std::chrono::milliseconds(100);
+  GangOptions gang;
   /// Per policy name; used when that policy is chosen without options of its own.
   std::map<std::string, OptionTable> options;
 };

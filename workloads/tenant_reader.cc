@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/program.h"
 #include "core/time.h"
+#include "workloads/gang_reader.h"
 #include "workloads/scenario.h"
 #include "workloads/work_reader.h"
 
@@ -144,6 +145,7 @@ Result<TenantScenario> read_tenant(const TomlTable& table, bool offline,
   GPREEMPT_TRY(store(tenant.cooperative, table.boolean("cooperative", false)));
   GPREEMPT_TRY(store(tenant.preparation, table.duration("preparation", Duration::zero())));
   GPREEMPT_TRY(read_work_and_arrivals(table, folder, tenant));
+  GPREEMPT_TRY(read_gang(table, tenant));
   return tenant;
 }
 

@@ -62,11 +62,19 @@ Duration alone_time(const KernelTrain& train) {
 
 Duration llm_service(const Serving& engine, std::uint32_t prompt_tokens,
                      std::uint32_t output_tokens) {
-  const auto share = [](const SizedTime& times, std::uint32_t part, std::uint32_t whole) {
-    const auto full = static_cast<double>(to_ns(time_at(times, whole)));
-    return full * static_cast<double>(part) / static_cast<double>(whole);
+  // Each iteration has its collectives besides its kernels.
+  double collectives = 0;
+  if (const std::optional<Collective>& collective = engine.collective) {
+    const std::uint32_t count = (engine.kernels + collective->every - 1) / collective->every;
+    collectives = static_cast<double>(count * to_ns(collective->duration));
+  }
+  const auto time = [collectives](const SizedTime& times, std::uint32_t size) {
+    return static_cast<double>(to_ns(time_at(times, size))) + collectives;
   };
-  const auto alone = static_cast<double>(to_ns(time_at(engine.prefill, prompt_tokens)));
+  const auto share = [&time](const SizedTime& times, std::uint32_t part, std::uint32_t whole) {
+    return time(times, whole) * static_cast<double>(part) / static_cast<double>(whole);
+  };
+  const double alone = time(engine.prefill, prompt_tokens);
   const double prefill =
       std::min(alone, share(engine.prefill, prompt_tokens, engine.max_prefill_tokens));
   const double token = share(engine.decode, 1, engine.max_batch);

@@ -49,12 +49,6 @@ Result<void> read_resources(const TomlTable& table, KernelShape& shape) {
   return {};
 }
 
-Result<void> read_shape(const TomlTable& table, KernelShape& shape) {
-  constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
-  GPREEMPT_TRY(store(shape.workgroups, table.uint32("workgroups", 1, kMost, shape.workgroups)));
-  return read_resources(table, shape);
-}
-
 // ---- tokens ------------------------------------------------------------------------------------
 
 Result<TokenSpec> read_lognormal(const TomlTable& table) {
@@ -200,6 +194,12 @@ Result<WorkSpec> read_service(const TomlTable& table) {
 }
 
 }  // namespace
+
+Result<void> read_shape(const TomlTable& table, KernelShape& shape) {
+  constexpr std::uint32_t kMost = std::numeric_limits<std::uint32_t>::max();
+  GPREEMPT_TRY(store(shape.workgroups, table.uint32("workgroups", 1, kMost, shape.workgroups)));
+  return read_resources(table, shape);
+}
 
 Result<std::string> find_text(const TomlTable& table, std::string_view key, const std::string& file,
                               const ScenarioFolder& folder) {

@@ -5,6 +5,7 @@
 
 #include "config/document.h"
 #include "core/error.h"
+#include "core/program.h"
 #include "workloads/scenario.h"
 #include "workloads/tenant_reader.h"
 
@@ -13,6 +14,10 @@ namespace gpreempt {
 
 /// A `request` or `step` table. Errors: kParse, and kIo for a profile that is nowhere.
 [[nodiscard]] Result<WorkSpec> read_work(const TomlTable& table, const ScenarioFolder& folder);
+
+/// Reads `workgroups`, `waves`, `vgprs` and `lds`; what is absent stays as it is in `shape`.
+/// Errors: kParse.
+[[nodiscard]] Result<void> read_shape(const TomlTable& table, KernelShape& shape);
 
 /// The text of the file that `key` names: beside the scenario, or else an embedded profile.
 /// Errors: kIo at the key's place.

@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "backends/sim/gang.h"
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/phase_clock.h"
 #include "backends/sim/gpu/train_plan.h"
@@ -24,7 +25,6 @@
 namespace gpreempt::sim {
 
 ProgramRunner::ProgramRunner(Timeline& timeline, Gpu& gpu, Pid pid, Program program)
-
     : timeline_(timeline),
       gpu_(gpu),
       pid_(pid),
@@ -43,10 +43,29 @@ void ProgramRunner::observe(HintSink* hints, WorkObserver* observer) {
   observer_ = observer;
 }
 
+void ProgramRunner::join(Gang& gang, std::uint32_t rank) {
+  gang.join(rank, gpu_);
+  gang_ = &gang;
+  rank_ = rank;
+}
+
 std::shared_ptr<const TrainPlan> ProgramRunner::plan_of(std::uint32_t train) {
   std::shared_ptr<const TrainPlan>& plan = plans_[train];
   if (plan == nullptr) {
     plan = std::make_shared<const TrainPlan>(gpu_.parameters(), program_.trains[train]);
+  }
+  return plan;
+}
+
+/// A batch decodes many times in the same time, and a plan with many collectives is long.
+std::shared_ptr<const TrainPlan> ProgramRunner::plan_of_iteration(Duration time) {
+  constexpr std::size_t kMost = 256;
+  if (iterations_.size() >= kMost) {
+    iterations_.clear();
+  }
+  std::shared_ptr<const TrainPlan>& plan = iterations_[time];
+  if (plan == nullptr) {
+    plan = std::make_shared<const TrainPlan>(gpu_.parameters(), engine_->train(time));
   }
   return plan;
 }
@@ -156,18 +175,17 @@ void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
     engine_->add(request, arrival.prompt_tokens, arrival.output_tokens);
     serve();
   } else {
-    launcher_.submit(queues_[request % queues_.size()],
-                     {.plan = plan_of(arrival.train), .tag = request}, program_.run_ahead);
+    const std::size_t stream = gang_ == nullptr ? request % queues_.size() : 0;
+    launcher_.submit(queues_[stream], {.plan = plan_of(arrival.train), .tag = request},
+                     program_.run_ahead);
   }
 }
 
 void ProgramRunner::serve() {
   if (!engine_->running() && engine_->has_work() && !queues_.empty()) {
-    launcher_.submit(
-        queues_.front(),
-        {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), engine_->begin()),
-         .tag = kIteration},
-        program_.run_ahead);
+    launcher_.submit(queues_.front(),
+                     {.plan = plan_of_iteration(engine_->begin()), .tag = kIteration},
+                     program_.run_ahead);
   }
 }
 
@@ -258,6 +276,10 @@ ProgramProgress ProgramRunner::progress() const {
   std::ranges::for_each(queues_, add);
   std::ranges::for_each(retired_, add);
   result.requests_completed = completed_;
+  if (gang_ != nullptr) {
+    result.collective_wait = gang_->waited(rank_);
+    result.aborted = gang_->timed_out();
+  }
   return result;
 }
 

@@ -2,11 +2,13 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
 #include <vector>
 
+#include "backends/sim/gang.h"
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/host_launcher.h"
@@ -34,8 +36,8 @@ class WorkObserver {
   virtual void idle(Pid pid, Instant ring_empty) = 0;
 };
 
-/// Runs one program as a process would: submits its trains to its queues when they arrive, or runs
-/// the iterations of its serving engine, and keeps its records.
+/// Runs one program on one GPU as a process would: submits its trains to its queues when they
+/// arrive, or runs the iterations of its serving engine, and keeps its records.
 class ProgramRunner {
  public:
   ProgramRunner(Timeline& timeline, Gpu& gpu, Pid pid, Program program);
@@ -55,6 +57,9 @@ class ProgramRunner {
   /// `hints` and `observer` may be null; they must outlive the runner or be replaced.
   void observe(HintSink* hints, WorkObserver* observer);
 
+  /// It is this rank of a gang, which outlives it. To be called before `start`.
+  void join(Gang& gang, std::uint32_t rank);
+
   /// Arrivals count from now.
   void start();
   /// The process ends: no more arrivals.
@@ -66,6 +71,9 @@ class ProgramRunner {
 
   // from the GPU
   void kernel_done(QueueIndex queue) { launcher_.kernel_done(queue); }
+  void meeting(QueueIndex queue, bool on) { gang_->meeting(rank_, queue, on); }
+  void went_alone(QueueIndex queue) { gang_->went_alone(rank_, queue); }
+  void lock_broken() { gang_->lock_broken(rank_); }
   void first_wave(std::uint64_t tag);
   void job_done(std::uint64_t tag);
 
@@ -84,6 +92,7 @@ class ProgramRunner {
   /// Tells the hint sink, after the hint's delay.
   void hint(std::size_t request, void (HintSink::*tell)(Pid, std::uint64_t));
   [[nodiscard]] std::shared_ptr<const TrainPlan> plan_of(std::uint32_t train);
+  [[nodiscard]] std::shared_ptr<const TrainPlan> plan_of_iteration(Duration time);
 
   static constexpr std::uint64_t kEndless = ~std::uint64_t{0};
   static constexpr std::uint64_t kIteration = kEndless - 1;
@@ -97,7 +106,10 @@ class ProgramRunner {
   std::vector<QueueIndex> retired_;                      ///< queues it had
   std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
   std::unique_ptr<ServingEngine> engine_;                ///< of a serving program
+  std::map<Duration, std::shared_ptr<const TrainPlan>> iterations_;  ///< of it, some by their time
   std::vector<RequestRecord> requests_;
+  Gang* gang_ = nullptr;
+  std::uint32_t rank_ = 0;  ///< in `gang_`
   HintSink* hints_ = nullptr;
   WorkObserver* observer_ = nullptr;
   Instant zero_;

@@ -26,7 +26,7 @@ std::vector<std::size_t> ServingEngine::prefilling() const {
   return requests;
 }
 
-KernelTrain ServingEngine::begin() {
+Duration ServingEngine::begin() {
   GPREEMPT_CHECK(!running_ && has_work());
   running_ = true;
   std::uint64_t tokens = 0;
@@ -41,10 +41,10 @@ KernelTrain ServingEngine::begin() {
     waiting_.pop_front();
   }
   if (!prefill_.empty()) {
-    return train(time_at(serving_.prefill, tokens));
+    return time_at(serving_.prefill, tokens);
   }
   steps_left_ = admits ? serving_.decode_steps - 1 : steps_left_ - 1;
-  return train(time_at(serving_.decode, batch_.size()));
+  return time_at(serving_.decode, batch_.size());
 }
 
 ServingEngine::Outcome ServingEngine::end() {
@@ -82,7 +82,7 @@ KernelTrain ServingEngine::train(Duration time) const {
                      .duration = Duration(each),
                      .shape = serving_.shape});
   }
-  return train;
+  return serving_.collective ? with_collectives(train, *serving_.collective) : train;
 }
 
 }  // namespace gpreempt::sim

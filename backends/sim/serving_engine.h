@@ -31,9 +31,12 @@ class ServingEngine {
   /// Requests that the iteration under way prefills; none when it decodes.
   [[nodiscard]] std::vector<std::size_t> prefilling() const;
 
-  /// Begins the next iteration; there must be work and none under way. The train takes exactly the
-  /// table's time where each kernel's workgroups fit the GPU together.
-  [[nodiscard]] KernelTrain begin();
+  /// Begins the next iteration; there must be work and none under way. Returns its time by the
+  /// tables, of which `train` makes what it runs.
+  [[nodiscard]] Duration begin();
+  /// Takes exactly `time`, and its collectives' besides, where each kernel's workgroups fit the GPU
+  /// together.
+  [[nodiscard]] KernelTrain train(Duration time) const;
   /// The iteration under way is over.
   [[nodiscard]] Outcome end();
 
@@ -43,7 +46,6 @@ class ServingEngine {
     std::uint32_t prompt_tokens = 0;
     std::uint32_t tokens_left = 0;
   };
-  [[nodiscard]] KernelTrain train(Duration time) const;
 
   Serving serving_;
   std::deque<Request> waiting_;

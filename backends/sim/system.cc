@@ -14,11 +14,13 @@
 #include <utility>
 #include <vector>
 
+#include "backends/sim/gang.h"
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/program_check.h"
 #include "backends/sim/program_runner.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
@@ -41,54 +43,6 @@ constexpr std::uint32_t kMaximumPriority = 15;
 constexpr int kHipSdmaQueues = 2;
 constexpr std::size_t kHipPool = 4;  ///< user queues of one priority; further streams share them
 
-std::string unfit_shape(const KernelShape& shape, const GpuParameters& gpu) {
-  if (shape.workgroups > 0 && shape.waves > 0 && workgroups_per_cu(gpu, shape) > 0) {
-    return {};
-  }
-  return fmt::format("a workgroup of {} waves, {} VGPRs and {} B of LDS does not fit on a CU",
-                     shape.waves, shape.vgprs, shape.lds_bytes);
-}
-
-std::string unfit_train(const KernelTrain& train, const GpuParameters& gpu) {
-  if (train.empty()) {
-    return "a train without kernels";
-  }
-  for (const KernelRun& run : train) {
-    if (run.count == 0) {
-      return "a run of no kernels";
-    }
-    if (std::string reason = unfit_shape(run.shape, gpu); !reason.empty()) {
-      return reason;
-    }
-  }
-  return {};
-}
-
-/// Why this GPU cannot run what the program launches; empty if it can.
-std::string unfit_work(const Program& program, const GpuParameters& gpu) {
-  for (const KernelTrain& train : program.trains) {
-    if (std::string reason = unfit_train(train, gpu); !reason.empty()) {
-      return reason;
-    }
-  }
-  if (program.clients > 0 && program.arrivals.empty()) {
-    return "a closed loop without requests";
-  }
-  if (const std::optional<Serving>& serving = program.serving) {
-    if (serving->max_batch == 0 || serving->kernels == 0 || serving->prefill.points.empty() ||
-        serving->decode.points.empty()) {
-      return "a serving engine without batch, kernels or times";
-    }
-    return unfit_shape(serving->shape, gpu);
-  }
-  for (const Arrival& arrival : program.arrivals) {
-    if (arrival.train >= program.trains.size()) {
-      return fmt::format("an arrival names train {} of {}", arrival.train, program.trains.size());
-    }
-  }
-  return {};
-}
-
 }  // namespace
 
 /// Hands a GPU's completions to the process that owns the queue.
@@ -103,6 +57,9 @@ class System::Listener final : public WaveDispatcher::Listener {
   void first_wave(QueueIndex queue, std::uint64_t tag) override { owners_[queue]->first_wave(tag); }
   void job_done(QueueIndex queue, std::uint64_t tag) override { owners_[queue]->job_done(tag); }
   void kernel_done(QueueIndex queue) override { owners_[queue]->kernel_done(queue); }
+  void meeting(QueueIndex queue, bool on) override { owners_[queue]->meeting(queue, on); }
+  void went_alone(QueueIndex queue) override { owners_[queue]->went_alone(queue); }
+  void lock_broken(QueueIndex queue) override { owners_[queue]->lock_broken(); }
 
  private:
   std::vector<ProgramRunner*> owners_;
@@ -146,18 +103,10 @@ void System::observe(HintSink* hints, WorkObserver* observer) {
 }
 
 Result<void> System::check(const Program& program) const {
-  const auto refuse = [&program](std::string reason) {
+  const std::string reason = unfit(program, options_.gpu, options_.gpus);
+  if (!reason.empty()) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("launch program '{}': {}", program.name, reason));
-  };
-  if (program.gpu >= gpus_.size()) {
-    return refuse(fmt::format("GPU {} of {}", program.gpu, gpus_.size()));
-  }
-  if (program.queues == 0 || (program.endless && program.trains.empty())) {
-    return refuse("nothing to run");
-  }
-  if (std::string reason = unfit_work(program, options_.gpu); !reason.empty()) {
-    return refuse(std::move(reason));
   }
   return {};
 }
@@ -166,33 +115,76 @@ Result<Pid> System::launch(Program program) {
   GPREEMPT_TRY(check(program));
   const Pid pid(next_pid_++);
   kfd_->add_process(pid);
-  const std::uint32_t queues = program.queues;
-  const bool hip = program.runtime == Runtime::kHip;
-  auto runner =
-      std::make_unique<ProgramRunner>(timeline_, *gpus_[program.gpu], pid, std::move(program));
-  runner->observe(hints_, observer_);
-  runners_.emplace(pid, std::move(runner));
-  if (hip) {
-    GPREEMPT_TRY(start_runtime(pid));
-  }
-  for (std::uint32_t i = 0; i < queues; ++i) {
-    GPREEMPT_TRY(create_queue(pid));
+  const std::vector<std::uint32_t> further = program.more_gpus;
+  Program next = program;
+  next.hints = false;  // the process tells of each request once
+  GPREEMPT_TRY(add_runner(pid, std::move(program)));
+  for (const std::uint32_t gpu : further) {
+    next.gpu = gpu;
+    ++next.gang->rank;
+    GPREEMPT_TRY(add_runner(pid, next));
   }
   return pid;
 }
 
-Instant System::start() {
+/// The program on one of its GPUs, with its queues.
+Result<void> System::add_runner(Pid pid, Program program) {
+  const std::uint32_t queues = program.queues;
+  const std::uint32_t gpu = program.gpu;
+  const bool hip = program.runtime == Runtime::kHip;
+  auto made = std::make_unique<ProgramRunner>(timeline_, *gpus_[gpu], pid, std::move(program));
+  ProgramRunner& runner = *made;
+  if (const std::optional<GangPlace>& place = runner.program().gang) {
+    runner.join(gang_of(*place), place->rank);
+  }
+  if (runners_.contains(pid)) {
+    further_.emplace(pid, std::move(made));
+  } else {
+    runner.observe(hints_, observer_);
+    runners_.emplace(pid, std::move(made));
+  }
+  if (hip) {
+    GPREEMPT_TRY(start_runtime(pid, gpu));
+  }
+  for (std::uint32_t i = 0; i < queues; ++i) {
+    GPREEMPT_TRY(create_queue_of(pid, runner));
+  }
+  return {};
+}
+
+Gang& System::gang_of(const GangPlace& place) {
+  std::unique_ptr<Gang>& gang = gangs_[place.gang];
+  if (gang == nullptr) {
+    gang = std::make_unique<Gang>(timeline_, place,
+                                  [this, number = place.gang] { gang_timed_out(number); });
+  }
+  return *gang;
+}
+
+/// NCCL's watchdog ends the process that waited, and a launcher the others.
+void System::gang_timed_out(std::uint32_t gang) {
   for (const auto& [pid, runner] : runners_) {
-    if (!runner->started() && kfd_->alive(pid)) {
-      runner->start();
+    if (runner->program().gang && runner->program().gang->gang == gang) {
+      exit(pid);
     }
   }
+}
+
+Instant System::start() {
+  const auto start_all = [this](const auto& runners) {
+    for (const auto& [pid, runner] : runners) {
+      if (!runner->started() && kfd_->alive(pid)) {
+        runner->start();
+      }
+    }
+  };
+  start_all(runners_);
+  start_all(further_);
   return timeline_.now();
 }
 
 /// What ROCr makes for itself before any user queue.
-Result<void> System::start_runtime(Pid pid) {
-  const std::uint32_t gpu = runner(pid).program().gpu;
+Result<void> System::start_runtime(Pid pid, std::uint32_t gpu) {
   GPREEMPT_TRY(create(pid, {.gpu = gpu, .ring_bytes = kInternalRingBytes}));
   for (int i = 0; i < kHipSdmaQueues; ++i) {
     GPREEMPT_TRY(create(pid, {.gpu = gpu,
@@ -203,9 +195,10 @@ Result<void> System::start_runtime(Pid pid) {
   return {};
 }
 
+Result<void> System::create_queue(Pid pid) { return create_queue_of(pid, runner(pid)); }
+
 /// A user queue; under HIP one of the pool, whose priority is set when it is there.
-Result<void> System::create_queue(Pid pid) {
-  ProgramRunner& process = runner(pid);
+Result<void> System::create_queue_of(Pid pid, ProgramRunner& process) {
   const Program& program = process.program();
   kfd_->open_device(pid);
   const bool hip = program.runtime == Runtime::kHip;
@@ -289,6 +282,9 @@ void System::exit(Pid pid) {
     if (const auto found = runners_.find(pid); found != runners_.end()) {
       found->second->stop();
     }
+    for (auto [each, end] = further_.equal_range(pid); each != end; ++each) {
+      each->second->stop();
+    }
     kfd_->exit_process(pid);
     if (on_exit_) {
       on_exit_(pid);
@@ -355,6 +351,9 @@ Result<void> System::exec(Pid pid) {
   GPREEMPT_TRY(check_alive("exec", pid));
   ++programs_[pid];
   runner(pid).replace_program();
+  for (auto [each, end] = further_.equal_range(pid); each != end; ++each) {
+    each->second->replace_program();
+  }
   kfd_->exec_process(pid);
   if (on_exec_) {
     on_exec_(pid);
@@ -395,7 +394,17 @@ ProgramRunner& System::runner(Pid pid) const {
   return *found->second;
 }
 
-ProgramProgress System::progress(Pid pid) const { return runner(pid).progress(); }
+ProgramProgress System::progress(Pid pid) const {
+  ProgramProgress sum = runner(pid).progress();
+  for (auto [each, end] = further_.equal_range(pid); each != end; ++each) {
+    const ProgramProgress more = each->second->progress();
+    sum.work += more.work;
+    sum.kernels += more.kernels;
+    sum.bystander += more.bystander;
+    sum.collective_wait += more.collective_wait;
+  }
+  return sum;
+}
 
 const std::vector<RequestRecord>& System::requests(Pid pid) const { return runner(pid).requests(); }
 

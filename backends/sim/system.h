@@ -81,7 +81,6 @@ class System {
  private:
   class Listener;
   [[nodiscard]] Result<void> check(const Program& program) const;
-  [[nodiscard]] Result<void> start_runtime(Pid pid);
   [[nodiscard]] Result<std::uint32_t> create(Pid pid, const KfdModel::NewQueue& queue);
   [[nodiscard]] Result<long> wait_for(const char* what, Pid pid,
                                       const std::function<void(KfdModel::Reply)>& call);
@@ -89,13 +88,21 @@ class System {
   [[nodiscard]] Result<void> check_alive(const char* what, Pid pid) const;
   void begin_set_runtime(Pid pid, bool enabled);
   [[nodiscard]] ProgramRunner& runner(Pid pid) const;
+  [[nodiscard]] Result<void> add_runner(Pid pid, Program program);
+  [[nodiscard]] Gang& gang_of(const GangPlace& place);
+  void gang_timed_out(std::uint32_t gang);
+  [[nodiscard]] Result<void> start_runtime(Pid pid, std::uint32_t gpu);
+  [[nodiscard]] Result<void> create_queue_of(Pid pid, ProgramRunner& process);
 
   Timeline& timeline_;
   SystemOptions options_;
   std::vector<std::unique_ptr<Listener>> listeners_;  ///< one per GPU
   std::vector<std::unique_ptr<Gpu>> gpus_;
   std::unique_ptr<KfdModel> kfd_;
+  std::map<std::uint32_t, std::unique_ptr<Gang>> gangs_;  ///< by their number
   std::map<Pid, std::unique_ptr<ProgramRunner>> runners_;
+  /// On the further GPUs of processes that have several.
+  std::multimap<Pid, std::unique_ptr<ProgramRunner>> further_;
   HintSink* hints_ = nullptr;
   WorkObserver* observer_ = nullptr;
   std::function<void(Pid)> on_exit_;

@@ -271,7 +271,7 @@ TEST(OfflineMetrics, LossClearlyBelowTheFloorIsNotJudged) {
 
 TEST(OfflineMetrics, OnlineOfAnotherGpuRaisesNoFloor) {
   TenantRecord elsewhere = online({});
-  elsewhere.gpu = 1;
+  elsewhere.gpus = {1};
   elsewhere.at_duration.work = seconds(5);
   Baselines baselines;
   baselines.online = run_of({elsewhere});

@@ -42,7 +42,10 @@ TrainPlan::TrainPlan(const GpuParameters& gpu, const KernelTrain& train) {
                   Duration(std::llround(static_cast<double>(to_ns(workgroup)) * gpu.interference)),
         .kernel = std::int64_t{rounds} * workgroup,
         .start = total_,
-        .first_kernel = kernels_});
+        .first_kernel = kernels_,
+        .collective = kernels.collective});
+    GPREEMPT_CHECK(!kernels.collective || rounds == 1);
+    has_collectives_ = has_collectives_ || kernels.collective;
     total_ += kernels.count * runs_.back().kernel;
     kernels_ += kernels.count;
   }
@@ -64,6 +67,26 @@ TrainPlan::Position TrainPlan::locate(Duration elapsed) const {
   return Position{.run = static_cast<std::uint32_t>(run - runs_.begin()),
                   .index = static_cast<std::uint32_t>(inside / run->kernel),
                   .offset = inside % run->kernel};
+}
+
+Duration TrainPlan::alone_until(Duration elapsed, bool endless) const {
+  auto next = std::lower_bound(runs_.begin(), runs_.end(), elapsed,
+                               [](const Run& run, Duration value) { return run.start < value; });
+  next = std::find_if(next, runs_.end(), [](const Run& run) { return run.collective; });
+  if (next != runs_.end()) {
+    return next->start;
+  }
+  if (!endless) {
+    return total_;
+  }
+  next = std::ranges::find_if(runs_, [](const Run& run) { return run.collective; });
+  return next == runs_.end() ? Duration::max() : total_ + next->start;
+}
+
+bool TrainPlan::same_as(const TrainPlan& other) const {
+  return this == &other || std::ranges::equal(runs_, other.runs_, [](const Run& a, const Run& b) {
+           return a.kernel == b.kernel && a.count == b.count && a.collective == b.collective;
+         });
 }
 
 std::uint64_t TrainPlan::kernels_before(Position position) const {

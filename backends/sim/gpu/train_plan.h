@@ -28,6 +28,7 @@ class TrainPlan {
     Duration kernel{};               ///< rounds x workgroup
     Duration start{};                ///< of the run within the train
     std::uint64_t first_kernel = 0;  ///< kernels of the train before this run
+    bool collective = false;         ///< see `KernelRun`; it has one round
 
     /// Workgroups of one XCC that are placed before round `round` when the kernel runs alone.
     [[nodiscard]] std::uint32_t placed_before(std::uint32_t xcc, std::uint32_t round) const;
@@ -44,7 +45,14 @@ class TrainPlan {
 
   [[nodiscard]] const Run& run(std::uint32_t index) const { return runs_[index]; }
   [[nodiscard]] Duration total() const { return total_; }
+  /// How far a train that has the GPU to itself gets from `elapsed` without another rank: to its
+  /// next collective, or to its end. Beyond `total()` in the next lap of an endless one;
+  /// `Duration::max()`: for ever.
+  [[nodiscard]] Duration alone_until(Duration elapsed, bool endless) const;
   [[nodiscard]] std::uint64_t kernels() const { return kernels_; }
+  /// Whether the other one takes the same time to the same places.
+  [[nodiscard]] bool same_as(const TrainPlan& other) const;
+  [[nodiscard]] bool has_collectives() const { return has_collectives_; }
   /// Duration of the train's last kernel.
   [[nodiscard]] Duration last_kernel() const { return runs_.back().kernel; }
   /// Time before `position` in a train that runs alone.
@@ -59,6 +67,7 @@ class TrainPlan {
   std::vector<Run> runs_;
   Duration total_{};
   std::uint64_t kernels_ = 0;
+  bool has_collectives_ = false;
 };
 
 }  // namespace gpreempt::sim

@@ -64,6 +64,7 @@ void WaveDispatcher::remove_queue(QueueIndex index) {
   const Progress done = progress(index);
   release_cohorts(queues_[index]);
   vacate(queues_[index]);
+  update_meeting(index);
   queues_[index] = Queue{};
   queues_[index].done = done;
   std::erase(busy_, index);
@@ -281,12 +282,15 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
       listener_.first_wave(index, queue.jobs.front().tag);
     }
   }
+  update_meeting(index);
   return placed;
 }
 
 /// How long a workgroup placed now takes.
 Duration WaveDispatcher::length_now(const Queue& queue) const {
-  return resident_ + leaving_ == queue.resident ? queue.run().workgroup : queue.run().beside;
+  // A collective is held up by other ranks, not by its neighbours.
+  return queue.run().collective || resident_ + leaving_ == queue.resident ? queue.run().workgroup
+                                                                          : queue.run().beside;
 }
 
 /// Makes up to `count` workgroups resident on `xcc` for what is `left` of `length`. Returns how
@@ -294,7 +298,8 @@ Duration WaveDispatcher::length_now(const Queue& queue) const {
 std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint32_t count,
                                   Duration left, Duration length) {
   Queue& queue = queues_[index];
-  const Instant end = timeline_.now() + left;
+  const bool collective = queue.run().collective;
+  const Instant end = collective ? kForever : timeline_.now() + left;
   const auto same = std::find_if(
       queue.cohorts.begin(), queue.cohorts.end(),
       [&](const Cohort& cohort) { return cohort.end == end && cohort.length == length; });
@@ -310,7 +315,9 @@ std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint
   if (!found && placed > 0) {
     fresh.end = end;
     fresh.length = length;
-    fresh.event = timeline_.at(end, [this, index] { end_cohort(index); }, Timeline::kCompletion);
+    fresh.event =
+        collective ? 0
+                   : timeline_.at(end, [this, index] { end_cohort(index); }, Timeline::kCompletion);
     queue.cohorts.push_back(std::move(fresh));
   } else if (!found) {
     recycle(std::move(fresh));

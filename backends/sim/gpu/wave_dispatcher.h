@@ -31,6 +31,9 @@ using QueueIndex = std::uint32_t;
 /// between pipes is not public; see docs/model.md.) Beside another queue's residents a workgroup
 /// takes longer by `GpuParameters::interference`.
 ///
+/// A collective kernel of a gang stays on its CUs until `end_meeting`: its owner is told when all
+/// of its workgroups are on the GPU, and when they no longer are.
+///
 /// A train that has the GPU to itself is not stepped through: its position is computed when
 /// somebody asks, with the same result to the nanosecond (`Options::skip_ahead`).
 class WaveDispatcher {
@@ -49,6 +52,12 @@ class WaveDispatcher {
     virtual void job_done(QueueIndex queue, std::uint64_t tag) = 0;
     /// Only of queues with a gate.
     virtual void kernel_done(QueueIndex /*queue*/) {}
+    /// The queue's collective kernel is on its GPU as a whole, or no longer.
+    virtual void meeting(QueueIndex /*queue*/, bool /*on*/) {}
+    /// A queue whose train has collectives has the GPU to itself from now on.
+    virtual void went_alone(QueueIndex /*queue*/) {}
+    /// It no longer has, and was `lock`ed.
+    virtual void lock_broken(QueueIndex /*queue*/) {}
   };
   struct Job {
     std::shared_ptr<const TrainPlan> plan;
@@ -86,6 +95,29 @@ class WaveDispatcher {
   [[nodiscard]] std::uint64_t kernels_begun(QueueIndex queue) const;
   /// When the last kernel began of a queue that has no work left; the epoch if it had none ever.
   [[nodiscard]] Instant last_begun(QueueIndex queue) const { return queues_[queue].begun_at; }
+
+  // ---- gangs: several dispatchers at once ----
+  /// How long the queue's collective takes once every rank is at it; it must be at one.
+  [[nodiscard]] Duration meeting_time(QueueIndex queue) const {
+    return queues_[queue].run().kernel;
+  }
+  /// Every rank has been at the queue's collective for long enough.
+  void end_meeting(QueueIndex queue);
+  /// A train under way alone.
+  struct Solo {
+    const TrainPlan* plan = nullptr;
+    Instant since{};
+    Duration elapsed{};  ///< of the train, at `since`
+    bool endless = false;
+  };
+  /// nullopt: the queue does not have the GPU to itself.
+  [[nodiscard]] std::optional<Solo> solo(QueueIndex queue) const;
+  /// All ranks run the same train alone and in step, so that no collective waits: from now on they
+  /// are passed without stopping, until something happens on this GPU (`lock_broken`), on another
+  /// rank's (`unlock`), or the train ends (`end_locked`).
+  void lock(QueueIndex queue);
+  void unlock(QueueIndex queue);
+  void end_locked(QueueIndex queue) { end_alone(queue); }
 
   /// Lets a queue place workgroups, saved ones first.
   void enable(QueueIndex queue);
@@ -148,6 +180,7 @@ class WaveDispatcher {
     bool started = false;  ///< the first job has placed a workgroup
     bool begun = false;    ///< its current kernel passed the gate
     bool placed = false;   ///< and has placed a workgroup
+    bool meeting = false;  ///< it is a collective, and all of it is on the GPU
     TrainPlan::Position at;
     PerXcc pending{};           ///< workgroups of the current kernel that were never placed
     std::uint32_t waiting = 0;  ///< pending and saved, over all XCCs
@@ -170,6 +203,8 @@ class WaveDispatcher {
     QueueIndex queue = 0;
     Instant since{};
     Duration elapsed{};  ///< of its train, at `since`
+    Duration until{};    ///< how far it gets; beyond the train's length in a later lap
+    bool locked = false;
     Timeline::EventId end = 0;
   };
 
@@ -195,6 +230,11 @@ class WaveDispatcher {
   [[nodiscard]] std::optional<QueueIndex> only_queue() const;
   void start_alone(QueueIndex index);
   void end_alone(QueueIndex index);
+  void schedule_end();
+  /// Counts what the queue that ran alone has done, up to the beginning of the kernel at
+  /// `position`, where it is from now on. Returns how far into that kernel it is.
+  Duration move_to(const Alone& alone, Duration position);
+  void update_meeting(QueueIndex index);
   /// Makes the position of the queue that ran alone explicit.
   void stop_alone();
 

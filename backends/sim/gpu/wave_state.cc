@@ -70,6 +70,7 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
     }
     queue.leaving = std::exchange(queue.cohorts, {});
     resident_ -= std::exchange(queue.resident, 0);
+    update_meeting(index);
   }
   for (std::uint32_t xcc = 0; xcc < pool_.xccs(); ++xcc) {
     std::uint64_t bytes = 0;
@@ -101,6 +102,7 @@ void WaveDispatcher::drop(QueueIndex index) {
   stop_alone();
   Queue& queue = queues_[index];
   release_cohorts(queue);
+  update_meeting(index);
   queue.saved.clear();
   queue.pending = {};
   queue.waiting = 0;
@@ -115,6 +117,7 @@ void WaveDispatcher::abandon(QueueIndex index) {
   Queue& queue = queues_[index];
   release_cohorts(queue);
   vacate(queue);
+  update_meeting(index);
   queue.jobs.clear();
   queue.saved.clear();
   queue.pending = {};
@@ -159,7 +162,8 @@ std::optional<QueueIndex> WaveDispatcher::only_queue() const {
       return std::nullopt;
     }
     if (queue.enabled && (queue.begun || queue.waiting > 0)) {
-      if (only || !queue.fresh() || queue.gate || queue.allowed != pool_.all()) {
+      if (only || !queue.fresh() || queue.gate || queue.allowed != pool_.all() ||
+          queue.run().collective) {
         return std::nullopt;
       }
       only = index;
@@ -170,28 +174,60 @@ std::optional<QueueIndex> WaveDispatcher::only_queue() const {
 
 void WaveDispatcher::start_alone(QueueIndex index) {
   Queue& queue = queues_[index];
-  alone_ =
-      Alone{.queue = index, .since = timeline_.now(), .elapsed = queue.plan().elapsed(queue.at)};
+  const TrainPlan& plan = queue.plan();
+  const Duration elapsed = plan.elapsed(queue.at);
+  alone_ = Alone{.queue = index,
+                 .since = timeline_.now(),
+                 .elapsed = elapsed,
+                 .until = plan.alone_until(elapsed, queue.jobs.front().endless)};
   queue.pending = {};  // until its position is made explicit
   queue.waiting = 0;
-  if (!queue.jobs.front().endless) {
-    alone_->end = timeline_.after(
-        queue.plan().total() - alone_->elapsed, [this, index] { end_alone(index); },
-        Timeline::kCompletion);
-  }
+  schedule_end();
   if (!std::exchange(queue.started, true)) {
     listener_.first_wave(index, queue.jobs.front().tag);
+  }
+  if (plan.has_collectives()) {
+    listener_.went_alone(index);
   }
 }
 
 void WaveDispatcher::end_alone(QueueIndex index) {
+  const Alone alone = *alone_;
   alone_.reset();
   Queue& queue = queues_[index];
+  if (queue.jobs.front().endless || alone.until < queue.plan().total()) {
+    move_to(alone, alone.until);  // a collective is next
+    begin_kernel(index);
+    ask_dispatch();
+    return;
+  }
   queue.done.work += queue.plan().total() - queue.plan().elapsed(queue.at);
   queue.done.kernels += queue.plan().kernels() - queue.plan().kernels_before(queue.at);
   queue.begun_at = timeline_.now() - queue.plan().last_kernel();
   finish_job(index);
   ask_dispatch();
+}
+
+void WaveDispatcher::schedule_end() {
+  if (alone_->until != Duration::max()) {
+    const QueueIndex index = alone_->queue;
+    const Duration passed = alone_->elapsed + (timeline_.now() - alone_->since);
+    alone_->end = timeline_.after(
+        alone_->until - passed, [this, index] { end_alone(index); }, Timeline::kCompletion);
+  }
+}
+
+Duration WaveDispatcher::move_to(const Alone& alone, Duration position) {
+  Queue& queue = queues_[alone.queue];
+  const TrainPlan& plan = queue.plan();
+  const std::int64_t laps = position / plan.total();
+  const TrainPlan::Position now = plan.locate(position % plan.total());
+  const TrainPlan::Position kernel{.run = now.run, .index = now.index, .offset = {}};
+  queue.done.work += laps * plan.total() + plan.elapsed(kernel) - plan.elapsed(queue.at);
+  queue.done.kernels += static_cast<std::uint64_t>(laps) * plan.kernels() +
+                        plan.kernels_before(kernel) - plan.kernels_before(queue.at);
+  queue.at = kernel;
+  return now.offset;
 }
 
 void WaveDispatcher::stop_alone() {
@@ -201,26 +237,21 @@ void WaveDispatcher::stop_alone() {
   const Alone alone = *alone_;
   alone_.reset();
   timeline_.cancel(alone.end);
+  if (alone.locked) {
+    listener_.lock_broken(alone.queue);
+  }
   Queue& queue = queues_[alone.queue];
-  const TrainPlan& plan = queue.plan();
-  Duration position = alone.elapsed + (timeline_.now() - alone.since);
+  const Duration position = alone.elapsed + (timeline_.now() - alone.since);
   // At the very end of a train that does not repeat, its last round is placed with nothing left to
   // do.
-  const bool ended = position == plan.total() && !queue.jobs.front().endless;
+  const bool ended = position == queue.plan().total() && !queue.jobs.front().endless;
   const Duration last{ended ? 1 : 0};
-  position -= last;
-  const std::int64_t laps = position / plan.total();
-  const TrainPlan::Position now = plan.locate(position % plan.total());
-  const TrainPlan::Position kernel{.run = now.run, .index = now.index, .offset = {}};
-  queue.done.work += laps * plan.total() + plan.elapsed(kernel) - plan.elapsed(queue.at);
-  queue.done.kernels += static_cast<std::uint64_t>(laps) * plan.kernels() +
-                        plan.kernels_before(kernel) - plan.kernels_before(queue.at);
-  queue.at = kernel;
-  queue.begun_at = timeline_.now() - now.offset;
+  const Duration offset = move_to(alone, position - last);
+  queue.begun_at = timeline_.now() - offset;
   queue.placed = true;
   const TrainPlan::Run& run = queue.run();
-  const auto round = static_cast<std::uint32_t>(now.offset / run.workgroup);
-  const Duration left = run.workgroup - now.offset % run.workgroup - last;
+  const auto round = static_cast<std::uint32_t>(offset / run.workgroup);
+  const Duration left = run.workgroup - offset % run.workgroup - last;
   for (std::uint32_t xcc = 0; xcc < pool_.xccs(); ++xcc) {
     const std::uint32_t before = run.placed_before(xcc, round);
     const std::uint32_t resident = run.placed_before(xcc, round + 1) - before;
@@ -231,6 +262,7 @@ void WaveDispatcher::stop_alone() {
       GPREEMPT_CHECK(placed == resident);
     }
   }
+  update_meeting(alone.queue);
   ask_dispatch();
 }
 
@@ -250,8 +282,8 @@ Duration WaveDispatcher::work_of(const TrainPlan::Run& run, Duration spent) {
 }
 
 Duration WaveDispatcher::work_under_way(const Queue& queue) const {
-  if (!queue.begun) {
-    return {};
+  if (!queue.begun || queue.run().collective) {
+    return {};  // of a collective nothing is done before all of it is
   }
   const TrainPlan::Run& run = queue.run();
   Duration spent = (run.shape.workgroups - queue.waiting - queue.resident) * run.workgroup;
@@ -269,6 +301,9 @@ Duration WaveDispatcher::work_under_way(const Queue& queue) const {
 
 /// Of a kernel that runs alone, `offset` into it.
 Duration WaveDispatcher::work_of_round(const TrainPlan::Run& run, Duration offset) const {
+  if (run.collective) {
+    return {};
+  }
   const auto round = static_cast<std::uint32_t>(offset / run.workgroup);
   std::int64_t before = 0;
   std::int64_t resident = 0;

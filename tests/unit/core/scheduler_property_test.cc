@@ -12,6 +12,8 @@
 #include <string>
 #include <vector>
 
+#include "core/gang_options.h"
+#include "core/time.h"
 #include "tests/unit/core/scheduler_world.h"
 
 namespace rc {
@@ -48,6 +50,21 @@ std::vector<Happening> history() {
 
 RC_GTEST_PROP(SchedulerPropertyTest, KeepsItsInvariantsInAnyHistory, ()) {
   SchedulerWorld world;
+  for (const Happening& happening : history()) {
+    world.happen(happening);
+    RC_ASSERT(world.broken() == std::string());
+  }
+  world.settle();
+  RC_ASSERT(world.broken() == std::string());
+}
+
+RC_GTEST_PROP(SchedulerPropertyTest, KeepsItsInvariantsWhateverTheSplitOfGangs, ()) {
+  SchedulerWorld world(
+      {.order =
+           *rc::gen::element(GangOrder::kMember, GangOrder::kReverse, GangOrder::kSlowestFirst),
+       .split = *rc::gen::element(GangSplit::kPerGpu, GangSplit::kOneByOne, GangSplit::kStaggered),
+       .gap = Duration(*rc::gen::inRange(1, 40)),
+       .on_failure = *rc::gen::element(GangFailure::kHold, GangFailure::kRelease)});
   for (const Happening& happening : history()) {
     world.happen(happening);
     RC_ASSERT(world.broken() == std::string());

@@ -28,8 +28,11 @@ GpuId gpu_of(std::uint32_t salt) { return GpuId(100 + salt % kGpus); }
 
 }  // namespace
 
-SchedulerWorld::SchedulerWorld()
-    : scheduler_(make_policy("suspend").value(), {.grace = {}, .lease = Duration(1000)}) {
+SchedulerWorld::SchedulerWorld(GangOptions gang)
+    : gang_(gang),
+      scheduler_(make_policy("suspend").value(),
+                 {.grace = {}, .lease = Duration(1000), .mechanism = {}, .gang = gang}) {
+  const std::uint32_t each = gang.split == GangSplit::kTogether ? 1 : 2;
   for (std::uint32_t i = 0; i < 6; ++i) {
     Process process;
     process.id = TargetId(i + 1);
@@ -37,15 +40,24 @@ SchedulerWorld::SchedulerWorld()
     if (online) {
       process.priority = i == 0 ? 9 : 3;
     } else {
-      process.offline_priority = i;
+      process.offline_priority = i - i % each;
+    }
+    process.tenant = online ? i : i - i % each;
+    processes_.push_back(std::move(process));
+  }
+  for (std::uint32_t i = 0; i < 6; i += i < 2 ? 1 : each) {
+    const Process& process = processes_[i];
+    const bool online = i < 2;
+    std::vector<TargetId> targets = {process.id};
+    if (!online && each == 2) {
+      targets.push_back(processes_[i + 1].id);
     }
     const auto tenant =
         scheduler_.add_tenant({.name = fmt::format("t{}", i),
                                .cls = online ? TenantClass::kOnline : TenantClass::kOffline,
                                .priority = online ? *process.priority : process.offline_priority,
-                               .targets = {process.id}});
+                               .targets = std::move(targets)});
     GPREEMPT_CHECK(tenant.has_value());
-    processes_.push_back(std::move(process));
   }
 }
 
@@ -66,6 +78,21 @@ void SchedulerWorld::feed(What what) {
 }
 
 void SchedulerWorld::react() {
+  perform();
+  // What it wants to do at this instant, too; the loop around a scheduler would.
+  constexpr int kEnough = 100;
+  int steps = 0;
+  while (scheduler_.deadline() <= now_ && ++steps < kEnough) {
+    scheduler_.step(nullptr, now_, out_);
+    perform();
+  }
+  if (steps == kEnough) {
+    fault("it never comes to rest at an instant");
+  }
+  check_progress();
+}
+
+void SchedulerWorld::perform() {
   EventLog log(transcript_, {});
   for (const Realisation& realisation : out_.realisations) {
     log.realisation(realisation);
@@ -81,7 +108,6 @@ void SchedulerWorld::react() {
     transcript_ += '\n';
     take(action);
   }
-  check_progress();
 }
 
 void SchedulerWorld::take(const Action& action) {
@@ -126,12 +152,26 @@ void SchedulerWorld::check_progress() {
     }
     for (const Queue& queue : process.queues) {
       const bool wanted_off = reason_stands(process, queue.gpu) && !queue.failed;
+      if (wanted_off && may_wait(process)) {
+        continue;
+      }
       if (!queue.sdma && queue.off != wanted_off && queue.resume_errors < 3) {
         fault(fmt::format("queue {} is {} and nothing is done about it", queue.id,
                           queue.off ? "off" : "on"));
       }
     }
   }
+}
+
+/// Another one of its tenant has its turn, or the next turn has a date.
+bool SchedulerWorld::may_wait(const Process& process) const {
+  if (gang_.split == GangSplit::kStaggered) {
+    return scheduler_.deadline() <= now_ + gang_.gap;
+  }
+  return gang_.split == GangSplit::kOneByOne &&
+         std::any_of(processes_.begin(), processes_.end(), [&](const Process& other) {
+           return other.tenant == process.tenant && other.flight;
+         });
 }
 
 void SchedulerWorld::check(const Process& process, const Queue& queue, ControlKind kind) {
@@ -157,6 +197,9 @@ void SchedulerWorld::check(const Process& process, const Queue& queue, ControlKi
 }
 
 bool SchedulerWorld::reason_stands(const Process& process, GpuId gpu) const {
+  if (released_.contains(process.tenant)) {
+    return false;
+  }
   return std::any_of(processes_.begin(), processes_.end(), [&](const Process& online) {
     const bool busy = online.alive && (online.edge_busy || online.outstanding > 0);
     const bool present =
@@ -234,9 +277,15 @@ void SchedulerWorld::apply(Process& process, const QueueOutcome& outcome, Contro
 }
 
 void SchedulerWorld::complete(Process& process, Outcome outcome, std::uint32_t which) {
-  if (process.flight) {
-    feed(done_of(process, outcome, which));
+  if (!process.flight) {
+    return;
   }
+  ControlDone done = done_of(process, outcome, which);
+  if (gang_.on_failure == GangFailure::kRelease &&
+      std::ranges::any_of(process.queues, &Queue::failed)) {
+    released_.insert(process.tenant);
+  }
+  feed(std::move(done));
 }
 
 void SchedulerWorld::complete_exited(Process& process) {

@@ -2,10 +2,12 @@
 
 #include <cstdint>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
 #include "core/event.h"
+#include "core/gang_options.h"
 #include "core/ids.h"
 #include "core/scheduler.h"
 #include "core/time.h"
@@ -41,7 +43,8 @@ inline constexpr std::uint32_t kHappeningKinds = 15;
 /// which queues are really off and checks every action against its own view of the rules.
 class SchedulerWorld {
  public:
-  SchedulerWorld();
+  /// With a split, the Offline processes are two tenants of two; otherwise four tenants.
+  explicit SchedulerWorld(GangOptions gang = {});
 
   void happen(const Happening& happening);
   /// Online falls idle, requests end well, refusals stop; then leases of what is still off expire.
@@ -65,6 +68,7 @@ class SchedulerWorld {
     TargetId id;
     std::optional<std::uint32_t> priority;  ///< set: Online
     std::uint32_t offline_priority = 0;
+    std::uint32_t tenant = 0;
     bool alive = true;
     bool edge_busy = false;
     std::uint64_t outstanding = 0;
@@ -78,6 +82,8 @@ class SchedulerWorld {
   template <class What>
   void feed(What what);
   void react();
+  void perform();
+  [[nodiscard]] bool may_wait(const Process& process) const;
   void take(const Action& action);
   void check_progress();
   void check(const Process& process, const Queue& queue, ControlKind kind);
@@ -94,7 +100,9 @@ class SchedulerWorld {
   static Queue* find(Process& process, QueueId id);
   static void apply(Process& process, const QueueOutcome& outcome, ControlKind kind);
 
+  GangOptions gang_;
   Scheduler scheduler_;
+  std::set<std::uint32_t> released_;  ///< tenants that are never taken off again
   Actions out_;
   Instant now_ = instant_from_ns(0);
   std::vector<Process> processes_;
