@@ -138,9 +138,9 @@ const Layer* layer_of(const SourceFile& file) {
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
   static constexpr std::array<std::string_view, 13> kFolders = {
-      "core",       "config",      "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-      "validation", "conformance", "crew",      "soak",         "study",        "cli",
-      "tests"};
+      "core",          "config",     "workloads",   "backends/sim", "backends/kfd",
+      "backends/vkfd", "validation", "conformance", "crew",         "soak",
+      "study",         "cli",        "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;
