@@ -45,7 +45,9 @@ bool is_given(std::string_view factor) {
 StudyLimits study_limits(const SloScenario& slo) {
   StudyLimits limits{.latency_metric = judged_metric(slo), .latency = {}, .loss = slo.offline_loss};
   for (const Duration limit : slo.online_latency) {
-    limits.latency.push_back(to_ns(limit));
+    if (!limits.latency_metric.empty()) {
+      limits.latency.push_back(to_ns(limit));
+    }
   }
   return limits;
 }

@@ -62,7 +62,7 @@ Result<ReadStudy> read_study(const std::string& file, bool quick) {
   return read;
 }
 
-class ShippedStudy : public testing::TestWithParam<std::string> {};
+class ShippedStudy : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(ShippedStudy, NamesScenarioKeysParametersAndMetricsThatExist) {
   const Result<ReadStudy> read = read_study(GetParam(), false);
@@ -80,9 +80,9 @@ TEST_P(ShippedStudy, MakesItsFirstRunInItsShortestForm) {
   EXPECT_TRUE(std::ranges::any_of(*values, [](double value) { return !std::isnan(value); }));
 }
 
-INSTANTIATE_TEST_SUITE_P(All, ShippedStudy, testing::ValuesIn(shipped_studies()),
-                         [](const testing::TestParamInfo<std::string>& info) {
-                           std::string name = fs::path(info.param).stem().string();
+INSTANTIATE_TEST_SUITE_P(All, ShippedStudy, ::testing::ValuesIn(shipped_studies()),
+                         [](const ::testing::TestParamInfo<std::string>& study) {
+                           std::string name = fs::path(study.param).stem().string();
                            std::ranges::replace_if(
                                name, [](char c) { return std::isalnum(c) == 0; }, '_');
                            return name;

@@ -20,8 +20,8 @@ using study::add_runs;
 using study::factor;
 using study::grid;
 using study::prior;
-using testing::HasSubstr;
-using testing::Not;
+using ::testing::HasSubstr;
+using ::testing::Not;
 
 std::string text_of(const study::Table& table, std::vector<study::Limit> limits = {}) {
   return analysis_text(study::analyse(
