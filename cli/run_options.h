@@ -29,7 +29,7 @@ struct RunOptions {
   BackendChoice backend;
   std::vector<std::string> policies;  ///< without duplicates; empty: the scenario's
   bool all_policies = false;          ///< "all" was among them
-  std::vector<Override> set;  ///< in the scenario; below "model", in its hardware model
+  std::vector<Override> set;          ///< in the scenario; below "model", in its hardware model
   std::optional<std::string> mechanism;
   std::map<std::string, std::filesystem::path> traces;  ///< "" = the only tenant with a trace
   std::optional<std::uint64_t> seed;

@@ -40,8 +40,8 @@ struct RunSetup {
 [[nodiscard]] Result<RunSetup> prepare(const RunOptions& options);
 
 /// What `prepare` made, with the workload drawn from `seed`.
-/// Errors: kInvalidArgument (the grace period, or Online alone, is too long for the hardware), those
-/// of `compile`.
+/// Errors: kInvalidArgument (the grace period, or Online alone, is too long for the hardware),
+/// those of `compile`.
 [[nodiscard]] Result<RunSetup> with_seed(const RunSetup& prepared, std::uint64_t seed);
 
 /// The same on other hardware: the requests are compiled anew, from the same seed.
