@@ -217,7 +217,7 @@ TEST_F(StudyVerb, ABadLevelIsRefusedAtItsPlaceInTheStudy) {
   const std::string bad = study("\"offline.train.priority\" = [2, 99]");
   const Finished value = gpreempt(fmt::format("study '{}'", bad));
   EXPECT_EQ(value.exit_code, 2);
-  EXPECT_NE(value.err.find("study.toml:9:31: key 'offline.0.priority'"), std::string::npos)
+  EXPECT_NE(value.err.find("study.toml:9:32: key 'offline.0.priority'"), std::string::npos)
       << value.err;
   const Finished name = gpreempt(
       fmt::format("study '{}'", study("\"scheduler.policy\" = [\"suspend\", \"suspnd\"]")));

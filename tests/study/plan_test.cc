@@ -124,7 +124,7 @@ TEST(StudyPlan, ALevelThatIsThereTwiceIsRefused) {
   const auto plan =
       plan_of("[design]\nkind = \"grid\"\n[design.factors]\n\"a.b\" = [\"x\", \"x\"]\n");
   ASSERT_FALSE(plan);
-  EXPECT_EQ(plan.error().what, "s.toml:8:16: factor 'a.b': 'x' is there twice");
+  EXPECT_EQ(plan.error().what, "s.toml:8:15: factor 'a.b': 'x' is there twice");
 }
 
 }  // namespace
