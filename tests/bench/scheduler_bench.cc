@@ -161,6 +161,14 @@ std::uint64_t busy_period(Bench& bench) {
   return steps;
 }
 
+/// After it, tables have their size.
+void warm_up(Bench& bench) {
+  constexpr int kPeriods = 100;
+  for (int i = 0; i < kPeriods; ++i) {
+    busy_period(bench);
+  }
+}
+
 void report(benchmark::State& state, std::uint64_t steps, std::uint64_t allocated) {
   state.counters["time/step"] = benchmark::Counter(
       static_cast<double>(steps), benchmark::Counter::kIsRate | benchmark::Counter::kInvert);
@@ -169,9 +177,7 @@ void report(benchmark::State& state, std::uint64_t steps, std::uint64_t allocate
 
 void busy_periods(benchmark::State& state, std::string_view policy) {
   Bench bench(policy, static_cast<std::uint32_t>(state.range(0)));
-  for (int i = 0; i < 100; ++i) {
-    busy_period(bench);  // tables and what a policy remembers have their size then
-  }
+  warm_up(bench);
   std::uint64_t steps = 0;
   const std::uint64_t before = allocations.load();
   for (auto _ : state) {
@@ -184,6 +190,7 @@ void busy_periods(benchmark::State& state, std::string_view policy) {
 void hints_while_busy(benchmark::State& state, std::string_view policy) {
   Bench bench(policy, static_cast<std::uint32_t>(state.range(0)));
   const TargetId online = bench.online().front();
+  warm_up(bench);
   bench.step(WorkArrived{.target = online, .request = 0});
   bench.answer();
   std::uint64_t steps = 0;
