@@ -25,6 +25,11 @@ std::size_t in_page(std::uint64_t address, std::size_t size) {
   return std::min<std::size_t>(size, kPageBytes - address % kPageBytes);
 }
 
+/// What the ABI passes as a number is an address of the caller.
+std::byte* at(std::uint64_t address) {
+  return reinterpret_cast<std::byte*>(address);  // NOLINT(performance-no-int-to-ptr)
+}
+
 template <class Pages>
 std::uint64_t& place_of(Pages& pages, std::uint64_t page) {
   return pages[page % pages.size()];
@@ -59,7 +64,7 @@ bool UserMemory::copy_in(void* into, std::uint64_t address, std::size_t size) co
     chunk = in_page(address, size);
     std::uint64_t& known = place_of(readable_, address / kPageBytes);
     if (known == address / kPageBytes && known != 0) {
-      std::memcpy(to, reinterpret_cast<const void*>(address), chunk);
+      std::memcpy(to, at(address), chunk);
       continue;
     }
     if (!passes(::syscall(SYS_write, write_end_, address, chunk), chunk)) {
@@ -78,7 +83,7 @@ bool UserMemory::copy_out(std::uint64_t address, const void* from, std::size_t s
     chunk = in_page(address, size);
     std::uint64_t& known = place_of(writable_, address / kPageBytes);
     if (known == address / kPageBytes && known != 0) {
-      std::memcpy(reinterpret_cast<void*>(address), source, chunk);
+      std::memcpy(at(address), source, chunk);
       continue;
     }
     (void)::syscall(SYS_write, write_end_, source, chunk);
