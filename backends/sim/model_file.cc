@@ -111,6 +111,16 @@ constexpr std::array kLimits = std::to_array<Limits>({
      .least = 1,
      .most = kMaxCusPerXcc,
      .problem = "must be between 1 and 128, the CUs of the largest XCC modelled"},
+    {.key = "waves_per_cu",
+     .least = 1,
+     .most = kMaxWavesPerCu,
+     .problem = "must be between 1 and 32767, the most that the model counts"},
+    {.key = "vgpr_per_cu",
+     .most = kMaxVgprBytesPerCu,
+     .problem = "must be below 2 GiB, the most that the model counts"},
+    {.key = "lds_per_cu",
+     .most = kMaxLdsBytesPerCu,
+     .problem = "must be below 8 MiB, the most that the model counts"},
 });
 
 /// Why a parameter cannot be used; empty if it can.

@@ -38,7 +38,8 @@ Timeline::EventId Timeline::at(Instant when, Callback callback, std::int32_t pri
     free_slots_.pop_back();
   }
   const std::uint64_t sequence = next_sequence_++;
-  slots_[slot] = Slot{.callback = std::move(callback), .sequence = sequence};
+  slots_[slot].callback.swap(callback);
+  slots_[slot].sequence = sequence;
   heap_.push_back(Entry{
       .when = std::max(when, now_), .priority = priority, .slot = slot, .sequence = sequence});
   std::push_heap(heap_.begin(), heap_.end(), Later{});
@@ -96,7 +97,8 @@ void Timeline::fire_next() {
   std::pop_heap(heap_.begin(), heap_.end(), Later{});
   heap_.pop_back();
   Slot& slot = slots_[entry.slot];
-  const Callback callback = std::exchange(slot.callback, nullptr);
+  Callback callback;
+  callback.swap(slot.callback);
   slot.sequence = 0;
   free_slots_.push_back(entry.slot);
   --live_;

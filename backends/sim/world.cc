@@ -107,7 +107,13 @@ class World::Impl final : public Timeline {
     party.waits_for = std::move(what);
     party.sleeping = true;
     running_ -= party.ended ? 0 : 1;  // a killed one may get here before its stack is unwound
-    simgrid::s4u::this_actor::suspend();
+    if (running_ == 0 && options_.run_ahead) {
+      fire_on(party);
+    }
+    if (party.sleeping) {
+      arm();
+      simgrid::s4u::this_actor::suspend();
+    }
     party.waits_for.clear();
   }
 
@@ -120,8 +126,9 @@ class World::Impl final : public Timeline {
   std::unique_ptr<Waiter> make_waiter(std::string what) override;
 
  protected:
+  /// While a party runs, the next date matters to nobody: the last one to block arms the timer.
   void changed() override {
-    if (!firing_) {
+    if (!firing_ && running_ == 0) {
       arm();
     }
   }
@@ -140,7 +147,8 @@ class World::Impl final : public Timeline {
     }
   }
 
-  /// Runs as a timer callback, where creating and resuming actors does not yield to them.
+  /// Runs as a timer callback, where creating and resuming actors does not yield to them, or on the
+  /// stack of the only party that goes on.
   void flush() {
     flush_due_ = false;
     const std::vector<Party*> ready = std::exchange(ready_, {});
@@ -154,7 +162,9 @@ class World::Impl final : public Timeline {
         start(*party);
       } else {
         party->sleeping = false;
-        party->actor->resume();
+        if (party != firing_on_) {
+          party->actor->resume();
+        }
       }
     }
   }
@@ -170,6 +180,7 @@ class World::Impl final : public Timeline {
                                       if (!party.ended) {
                                         --running_;
                                         finish(party);
+                                        changed();
                                       }
                                     });
   }
@@ -209,6 +220,24 @@ class World::Impl final : public Timeline {
                                    epoch_ + 1e-9 * static_cast<double>(to_ns(date)));
       timer_ = simgrid::kernel::timer::Timer::set(when, [this] { fire(); });
     }
+  }
+
+  /// Fires events on the stack of `party`, which waits as all others do, until it is the turn of
+  /// another one: most waits end without a switch to the engine and back.
+  void fire_on(Party& party) {
+    firing_ = true;
+    firing_on_ = &party;
+    while (party.sleeping && next_date() != kForever && !lets_others_go_on(party)) {
+      fire_next();
+    }
+    firing_on_ = nullptr;
+    firing_ = false;
+  }
+
+  /// Whether the next event is a `flush` that is for others than `party`.
+  bool lets_others_go_on(const Party& party) {
+    const bool is_flush = flush_due_ && !due_before(kGoOn - 1);
+    return is_flush && (ready_.size() != 1 || ready_.front() != &party);
   }
 
   void fire() {
@@ -254,8 +283,9 @@ class World::Impl final : public Timeline {
   std::string deadlock_;
   simgrid::kernel::timer::Timer* timer_ = nullptr;
   Instant armed_{};
-  double epoch_ = 0;  ///< SimGrid's clock at the timeline's instant zero
-  int running_ = 0;   ///< parties that may run now
+  double epoch_ = 0;                  ///< SimGrid's clock at the timeline's instant zero
+  int running_ = 0;                   ///< parties that may run now
+  const Party* firing_on_ = nullptr;  ///< on whose stack events are fired now
   bool flush_due_ = false;
   bool firing_ = false;
 };

@@ -14,7 +14,8 @@ namespace gpreempt::sim {
 /// The simulated world on SimGrid: its timeline, and the parties that block as threads do in the
 /// real one. Whatever waits is an actor that waits by suspend and is woken by resume; all dates
 /// come from the timeline, which arms one kernel timer. While no party may run, events are fired
-/// back to back and SimGrid's clock catches up later.
+/// back to back, by the party that blocked last and on its stack, until another one goes on;
+/// SimGrid's clock catches up later.
 ///
 /// One per OS process: SimGrid's engine cannot be made twice.
 class World {

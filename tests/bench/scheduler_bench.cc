@@ -1,13 +1,16 @@
-// Cost of one step of the scheduler, and that it does not allocate once its tables have grown.
+// Cost of one step of the scheduler under each policy, and that it does not allocate once its
+// tables have grown.
 
 #include <benchmark/benchmark.h>
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <new>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
@@ -39,12 +42,13 @@ namespace gpreempt {
 namespace {
 
 constexpr GpuId kGpu(1);
+constexpr std::uint32_t kQueues = 2;  // of each target
 
-/// One Online tenant for every seven Offline ones; two queues for each target.
+/// One Online tenant for every seven Offline ones.
 class Bench {
  public:
-  explicit Bench(std::uint32_t tenants)
-      : scheduler_(make_policy("suspend").value(), {}), answers_(tenants + 1) {
+  Bench(std::string_view policy, std::uint32_t tenants)
+      : scheduler_(make_policy(policy).value(), {}), answers_(tenants + 1) {
     for (std::uint32_t i = 1; i <= tenants; ++i) {
       const bool online = i % 8 == 1;
       const TargetId target(i);
@@ -55,9 +59,10 @@ class Bench {
                                       .targets = {target}})
                          .has_value());
       (online ? online_ : offline_).push_back(target);
-      for (const std::uint32_t queue : {2 * i, 2 * i + 1}) {
+      answers_[i].outcomes.reserve(kQueues);
+      for (std::uint32_t queue = 0; queue < kQueues; ++queue) {
         QueueInfo info;
-        info.id = QueueId(queue);
+        info.id = QueueId(kQueues * i + queue);
         info.target = target;
         info.gpu = kGpu;
         step(QueueBorn{info});
@@ -69,7 +74,17 @@ class Bench {
   void step(const What& what) {
     event_.at = now_ += Duration(10);
     event_.what = what;
-    step();
+    ask(&event_);
+  }
+
+  /// Lets the time pass at which the policy wants to be asked again. Returns whether it wanted to.
+  bool pass_deadline() {
+    if (scheduler_.deadline() == kForever) {
+      return false;
+    }
+    now_ = std::max(now_, scheduler_.deadline());
+    ask(nullptr);
+    return true;
   }
 
   /// Answers every request that is open; returns how many there were.
@@ -88,7 +103,7 @@ class Bench {
       sent.kind = done.kind;
       sent.issued = done.issued;
       sent.done = done.done;
-      step();
+      ask(&event_);
       sent.outcomes.swap(done.outcomes);
       done.outcomes.clear();
       ++steps;
@@ -100,8 +115,8 @@ class Bench {
   [[nodiscard]] const std::vector<TargetId>& offline() const { return offline_; }
 
  private:
-  void step() {
-    scheduler_.step(&event_, now_, out_);
+  void ask(const Event* event) {
+    scheduler_.step(event, now_, out_);
     for (const Action& action : out_.items) {
       scheduler_.issued(action, RequestId(0));
       ControlDone& done = answers_[action.target.value()];
@@ -122,18 +137,36 @@ class Bench {
   std::vector<ControlDone> answers_;
 };
 
-/// A busy period of one Online tenant with ten requests, all Offline ones suspended and resumed.
+/// A busy period of one Online tenant with ten requests; all Offline ones are suspended and resumed
+/// as the policy likes, which is asked whenever it wants to be, up to some bound.
 std::uint64_t busy_period(Bench& bench) {
+  constexpr std::uint64_t kRequests = 10;
+  constexpr int kDeadlines = 4;
   const TargetId online = bench.online().front();
-  std::uint64_t steps = 20;
-  for (std::uint64_t request = 0; request < 10; ++request) {
+  std::uint64_t steps = 2 * kRequests;
+  const auto settle = [&] {
+    steps += bench.answer();
+    for (int i = 0; i < kDeadlines && bench.pass_deadline(); ++i) {
+      steps += 1 + bench.answer();
+    }
+  };
+  for (std::uint64_t request = 0; request < kRequests; ++request) {
     bench.step(WorkArrived{.target = online, .request = request});
   }
-  steps += bench.answer();
-  for (std::uint64_t request = 0; request < 10; ++request) {
+  settle();
+  for (std::uint64_t request = 0; request < kRequests; ++request) {
     bench.step(WorkFinished{.target = online, .request = request});
   }
-  return steps + bench.answer();
+  settle();
+  return steps;
+}
+
+/// After it, tables have their size.
+void warm_up(Bench& bench) {
+  constexpr int kPeriods = 100;
+  for (int i = 0; i < kPeriods; ++i) {
+    busy_period(bench);
+  }
 }
 
 void report(benchmark::State& state, std::uint64_t steps, std::uint64_t allocated) {
@@ -142,9 +175,9 @@ void report(benchmark::State& state, std::uint64_t steps, std::uint64_t allocate
   state.counters["allocations"] = static_cast<double>(allocated);
 }
 
-void BM_BusyPeriods(benchmark::State& state) {
-  Bench bench(static_cast<std::uint32_t>(state.range(0)));
-  busy_period(bench);
+void busy_periods(benchmark::State& state, std::string_view policy) {
+  Bench bench(policy, static_cast<std::uint32_t>(state.range(0)));
+  warm_up(bench);
   std::uint64_t steps = 0;
   const std::uint64_t before = allocations.load();
   for (auto _ : state) {
@@ -152,12 +185,12 @@ void BM_BusyPeriods(benchmark::State& state) {
   }
   report(state, steps, allocations.load() - before);
 }
-BENCHMARK(BM_BusyPeriods)->Arg(8)->Arg(64);
 
 /// Requests that change nobody's mind.
-void BM_HintsWhileBusy(benchmark::State& state) {
-  Bench bench(static_cast<std::uint32_t>(state.range(0)));
+void hints_while_busy(benchmark::State& state, std::string_view policy) {
+  Bench bench(policy, static_cast<std::uint32_t>(state.range(0)));
   const TargetId online = bench.online().front();
+  warm_up(bench);
   bench.step(WorkArrived{.target = online, .request = 0});
   bench.answer();
   std::uint64_t steps = 0;
@@ -169,7 +202,31 @@ void BM_HintsWhileBusy(benchmark::State& state) {
   }
   report(state, steps, allocations.load() - before);
 }
-BENCHMARK(BM_HintsWhileBusy)->Arg(64);
+
+void register_all() {
+  for (const std::string_view policy : policy_names()) {
+    const std::string name(policy);
+    benchmark::RegisterBenchmark(("busy periods/" + name).c_str(),
+                                 [policy](benchmark::State& state) { busy_periods(state, policy); })
+        ->Arg(8)
+        ->Arg(64);
+    benchmark::RegisterBenchmark(
+        ("hints while busy/" + name).c_str(),
+        [policy](benchmark::State& state) { hints_while_busy(state, policy); })
+        ->Arg(64);
+  }
+}
 
 }  // namespace
 }  // namespace gpreempt
+
+int main(int argc, char** argv) {
+  benchmark::Initialize(&argc, argv);
+  if (benchmark::ReportUnrecognizedArguments(argc, argv)) {
+    return 2;
+  }
+  gpreempt::register_all();
+  benchmark::RunSpecifiedBenchmarks();
+  benchmark::Shutdown();
+  return 0;
+}

@@ -213,6 +213,9 @@ TEST_F(ModelFileTest, GpuLargerThanThePoolIsRefused) {
   expect_refused(
       replaced(shipped.text, "cus_per_xcc   = { value = 20,", "cus_per_xcc = { value = 129,"),
       "cus_per_xcc");
+  expect_refused(replaced(shipped.text, "lds_per_cu    = { value = \"64KiB\",",
+                          "lds_per_cu = { value = \"8MiB\","),
+                 "lds_per_cu");
 }
 
 TEST_F(ModelFileTest, KernelQueuesThatTakeEverySlotAreRefused) {

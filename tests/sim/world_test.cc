@@ -127,6 +127,43 @@ TEST(WorldTest, PartiesWakeInOrderAndOnTime) {
   EXPECT_EQ(log, "0fsj");
 }
 
+/// Two parties that wait again and again: which of them goes on, in order.
+std::string turns_of_two(World::Options options) {
+  World world(options);
+  std::string log;
+  const Result<void> run = world.run([&] {
+    Timeline& timeline = world.timeline();
+    const auto ticker = [&](char name, Duration period) {
+      return [&log, &timeline, name, period] {
+        const std::unique_ptr<Waiter> waiter = timeline.make_waiter("time");
+        for (Instant next = Instant{} + period; next <= Instant{} + microseconds(12);
+             next += period) {
+          EXPECT_FALSE(waiter->wait(next).value());
+          EXPECT_EQ(timeline.now(), next);
+          log += name;
+        }
+      };
+    };
+    World::Party& slow = world.spawn("slow", ticker('s', microseconds(3)));
+    World::Party& fast = world.spawn("fast", ticker('f', microseconds(2)));
+    world.join(slow);
+    world.join(fast);
+  });
+  EXPECT_TRUE(run.has_value());
+  return log;
+}
+
+// At 2, 3, 4, 6, 8, 9, 10 and 12 us; at 6 and at 12 the slow one has waited for longer.
+constexpr auto kTurns = "fsfsffsfsf";
+
+TEST(WorldTest, PartiesOfOneInstantGoOnInTheOrderInWhichTheyBeganToWait) {
+  EXPECT_EQ(turns_of_two({}), kTurns);
+}
+
+TEST(WorldTest, PartiesOfOneInstantGoOnInTheSameOrderWithoutRunAhead) {
+  EXPECT_EQ(turns_of_two({.run_ahead = false}), kTurns);
+}
+
 TEST(WorldTest, DeadlockIsAnErrorThatSaysWhoWaitsForWhat) {
   World world;
   bool returned = false;

@@ -18,6 +18,9 @@ constexpr unsigned kVgprShift = 24;
 constexpr unsigned kWaveShift = 48;
 constexpr std::uint32_t kVgprUnit = 256;
 constexpr std::uint64_t kFieldMask = (std::uint64_t{1} << kVgprShift) - 1;
+// The highest bit of each field, which no room needs.
+constexpr std::uint64_t kGuards = std::uint64_t{1} << (kVgprShift - 1) |
+                                  std::uint64_t{1} << (kWaveShift - 1) | std::uint64_t{1} << 63U;
 
 CuSet first_cus(std::uint32_t count) {
   return count == kMaxCusPerXcc ? ~CuSet{0} : (CuSet{1} << count) - 1;
@@ -52,6 +55,9 @@ CuPool::CuPool(const GpuParameters& gpu)
     : xccs_(gpu.xccs), cus_per_xcc_(gpu.cus_per_xcc), too_large_(gpu.xccs, Footprint{.waves = 0}) {
   GPREEMPT_CHECK(xccs_ >= 1 && xccs_ <= kMaxXccs);
   GPREEMPT_CHECK(cus_per_xcc_ >= 1 && cus_per_xcc_ <= kMaxCusPerXcc);
+  GPREEMPT_CHECK(gpu.waves_per_cu <= kMaxWavesPerCu &&
+                 gpu.vgpr_bytes_per_cu <= kMaxVgprBytesPerCu &&
+                 gpu.lds_bytes_per_cu <= kMaxLdsBytesPerCu);
   const Footprint whole{.waves = gpu.waves_per_cu,
                         .vgpr_bytes = static_cast<std::uint32_t>(gpu.vgpr_bytes_per_cu),
                         .lds_bytes = static_cast<std::uint32_t>(gpu.lds_bytes_per_cu)};
@@ -84,9 +90,14 @@ std::uint32_t CuPool::fit(Packed room, const Footprint& footprint) {
   return count;
 }
 
+/// Whether `fit` is not 0: no field of the difference borrows from its guard.
+bool CuPool::has_room(Packed room, Packed need) {
+  return (((room | kGuards) - need) & kGuards) == kGuards;
+}
+
 bool CuPool::fits(std::uint32_t xcc, const Footprint& footprint, CuSet allowed) const {
   return std::ranges::any_of(levels_[xcc], [&](const Level& level) {
-    return (level.cus & allowed) != 0 && fit(level.room, footprint) > 0;
+    return (level.cus & allowed) != 0 && has_room(level.room, pack(footprint));
   });
 }
 
@@ -117,23 +128,20 @@ void CuPool::merge(Levels& levels) {
 
 std::uint32_t CuPool::place(std::uint32_t xcc, const Footprint& footprint, std::uint32_t limit,
                             CuSet allowed, Placement& placement) {
-  const Footprint& known_large = too_large_[xcc];
-  if (known_large.waves > 0 && footprint.waves >= known_large.waves &&
-      footprint.vgpr_bytes >= known_large.vgpr_bytes &&
-      footprint.lds_bytes >= known_large.lds_bytes) {
+  if (is_known_full(xcc, footprint)) {
     return 0;
   }
   Levels& levels = levels_[xcc];
+  const Packed need = pack(footprint);
   std::uint32_t left = limit;
   while (left > 0) {
     // As many on each as fit on the fullest; at last one more on the first ones.
     CuSet able = 0;
     std::uint32_t each = std::numeric_limits<std::uint32_t>::max();
     for (const Level& level : levels) {
-      const std::uint32_t fits = (level.cus & allowed) != 0 ? fit(level.room, footprint) : 0;
-      if (fits > 0) {
+      if ((level.cus & allowed) != 0 && has_room(level.room, need)) {
         able |= level.cus & allowed;
-        each = std::min(each, fits);
+        each = std::min(each, fit(level.room, footprint));
       }
     }
     if (able == 0) {
@@ -146,7 +154,7 @@ std::uint32_t CuPool::place(std::uint32_t xcc, const Footprint& footprint, std::
       cus = left;
     }
     each = std::min(each, left / cus);
-    change_room(levels, able, -(each * pack(footprint)));
+    change_room(levels, able, -(each * need));
     placement.groups_.push_back({.cus = able, .xcc = xcc, .each = each});
     left -= each * cus;
   }

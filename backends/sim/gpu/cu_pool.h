@@ -14,6 +14,10 @@ namespace gpreempt::sim {
 inline constexpr std::uint32_t kMaxXccs = 8;
 /// CUs of the largest XCC modelled.
 inline constexpr std::uint32_t kMaxCusPerXcc = 128;
+/// What a CU may have: each must leave the highest bit of its field in `CuPool` free.
+inline constexpr std::uint32_t kMaxWavesPerCu = (1U << 15U) - 1;
+inline constexpr std::uint32_t kMaxVgprBytesPerCu = ((1U << 23U) - 1) * 256;
+inline constexpr std::uint32_t kMaxLdsBytesPerCu = (1U << 23U) - 1;
 /// Workgroups on each XCC.
 using PerXcc = std::array<std::uint32_t, kMaxXccs>;
 /// Some CUs of one XCC: bit i is its CU i.
@@ -61,6 +65,12 @@ class CuPool {
                       CuSet allowed, Placement& placement);
   /// Frees the workgroups of `placement`, which is empty then.
   void give_back(const Footprint& footprint, Placement& placement);
+  /// Whether it was found that no workgroup fits on `xcc`, and nothing was freed since.
+  [[nodiscard]] bool is_known_full(std::uint32_t xcc, const Footprint& footprint) const {
+    const Footprint& large = too_large_[xcc];
+    return large.waves > 0 && footprint.waves >= large.waves &&
+           footprint.vgpr_bytes >= large.vgpr_bytes && footprint.lds_bytes >= large.lds_bytes;
+  }
   /// Whether a workgroup fits on one of those CUs of `xcc`.
   [[nodiscard]] bool fits(std::uint32_t xcc, const Footprint& footprint, CuSet allowed) const;
 
@@ -78,6 +88,7 @@ class CuPool {
   [[nodiscard]] static Packed pack(const Footprint& footprint);
   /// Workgroups that fit on one CU.
   [[nodiscard]] static std::uint32_t fit(Packed room, const Footprint& footprint);
+  [[nodiscard]] static bool has_room(Packed room, Packed need);
   /// Adds `change`, modulo 2^64, to the room of `cus`.
   static void change_room(Levels& levels, CuSet cus, Packed change);
   static void merge(Levels& levels);

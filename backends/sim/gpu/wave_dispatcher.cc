@@ -240,12 +240,18 @@ void WaveDispatcher::serve(std::uint32_t xcc) {
     place(contenders_.front(), xcc, queues_[contenders_.front()].waiting);
     return;
   }
-  bool any = true;
-  while (any) {
-    any = false;
-    for (const QueueIndex index : contenders_) {
-      any = place(index, xcc, kTurn * pool_.cus_per_xcc()) > 0 || any;
+  // One that does not use its turn up has no more to place or finds no room, and nothing makes room
+  // meanwhile.
+  const std::uint32_t turn = kTurn * pool_.cus_per_xcc();
+  in_turn_ = contenders_;
+  while (!in_turn_.empty()) {
+    std::size_t kept = 0;
+    for (const QueueIndex index : in_turn_) {
+      if (place(index, xcc, turn) == turn) {
+        in_turn_[kept++] = index;
+      }
     }
+    in_turn_.resize(kept);
   }
 }
 
@@ -269,7 +275,8 @@ std::uint32_t WaveDispatcher::place(QueueIndex index, std::uint32_t xcc, std::ui
   if (!queue.saved.empty()) {
     std::erase_if(queue.saved, [](const Saved& each) { return each.counts == PerXcc{}; });
   }
-  if (std::uint32_t& pending = queue.pending.at(xcc); pending > 0 && placed < limit) {
+  if (std::uint32_t& pending = queue.pending.at(xcc);
+      pending > 0 && placed < limit && !pool_.is_known_full(xcc, queue.run().footprint)) {
     const Duration length = length_now(queue);
     const std::uint32_t put_now =
         put(index, xcc, std::min(limit - placed, pending), length, length);
@@ -304,23 +311,27 @@ std::uint32_t WaveDispatcher::put(QueueIndex index, std::uint32_t xcc, std::uint
       queue.cohorts.begin(), queue.cohorts.end(),
       [&](const Cohort& cohort) { return cohort.end == end && cohort.length == length; });
   const bool found = same != queue.cohorts.end();
-  Cohort fresh = found ? Cohort{} : take_cohort();
-  Cohort& cohort = found ? *same : fresh;
+  if (!found && spare_cohorts_.empty()) {
+    spare_cohorts_.emplace_back();
+  }
+  Cohort& cohort = found ? *same : spare_cohorts_.back();
   const std::uint32_t placed =
       pool_.place(xcc, queue.run().footprint, count, queue.allowed.at(xcc), cohort.on);
+  if (placed == 0) {
+    return 0;
+  }
   cohort.total += placed;
   queue.resident += placed;
   resident_ += placed;
   queue.waiting -= placed;
-  if (!found && placed > 0) {
-    fresh.end = end;
-    fresh.length = length;
-    fresh.event =
+  if (!found) {
+    cohort.end = end;
+    cohort.length = length;
+    cohort.event =
         collective ? 0
                    : timeline_.at(end, [this, index] { end_cohort(index); }, Timeline::kCompletion);
-    queue.cohorts.push_back(std::move(fresh));
-  } else if (!found) {
-    recycle(std::move(fresh));
+    queue.cohorts.push_back(std::move(cohort));
+    spare_cohorts_.pop_back();
   }
   return placed;
 }
@@ -343,15 +354,6 @@ void WaveDispatcher::end_cohort(QueueIndex index) {
   } else {
     ask_dispatch();
   }
-}
-
-WaveDispatcher::Cohort WaveDispatcher::take_cohort() {
-  if (spare_cohorts_.empty()) {
-    return {};
-  }
-  Cohort cohort = std::move(spare_cohorts_.back());
-  spare_cohorts_.pop_back();
-  return cohort;
 }
 
 /// Its placement is empty.

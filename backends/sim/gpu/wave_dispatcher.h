@@ -221,7 +221,6 @@ class WaveDispatcher {
                     Duration length);
   [[nodiscard]] Duration length_now(const Queue& queue) const;
   void end_cohort(QueueIndex index);
-  [[nodiscard]] Cohort take_cohort();
   void recycle(Cohort&& cohort);
   void release_cohorts(Queue& queue);
   void vacate(Queue& queue);
@@ -251,6 +250,7 @@ class WaveDispatcher {
   std::vector<Queue> queues_;
   std::vector<QueueIndex> busy_;        ///< queues with jobs, in rising order
   std::vector<QueueIndex> contenders_;  ///< scratch of `dispatch`
+  std::vector<QueueIndex> in_turn_;     ///< scratch of `serve`
   std::vector<Cohort> spare_cohorts_;
   std::optional<Alone> alone_;
   Timeline::EventId dispatch_event_ = 0;
