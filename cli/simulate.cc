@@ -165,7 +165,9 @@ class Run {
       GPREEMPT_TRY(store(tenant, scheduler_->add_tenant({.name = meta.name,
                                                          .cls = meta.cls,
                                                          .priority = meta.priority,
-                                                         .targets = {target}})));
+                                                         .targets = {target},
+                                                         .weight = meta.weight,
+                                                         .promise = meta.promise})));
       targets_.push_back(target);
       TenantRecord& record = record_.tenants.emplace_back();
       record.name = meta.name;
