@@ -65,6 +65,8 @@ class KEdfPolicy final : public Policy {
       if (ahead.count < options_.k) {
         if (is_off(member) && online_load(view, member).busy) {
           wants[i].reason = Reason::kOwnTurn;
+          // Its next deadline counts from now, so that it may be behind when its turn is over.
+          again = std::min(again, saturating_add(now, options_.turn));
         }
         continue;
       }
