@@ -72,6 +72,12 @@ std::vector<std::string> warnings_of(const RunSetup& setup,
                                      const std::vector<PolicyMetrics>& results) {
   std::vector<std::string> warnings;
   warn_of_ranks(setup, warnings);
+  for (const std::string& policy : setup.left_out) {
+    warnings.push_back(
+        fmt::format("policy {} was left out of `all`: this scenario does not tell it of requests "
+                    "and deadlines; name it in --policy to see what it lacks",
+                    policy));
+  }
   for (const PolicyMetrics& result : results) {
     if (result.refusals != 0) {
       warnings.push_back(

@@ -2,10 +2,12 @@
 
 #include <fmt/format.h>
 
+#include <span>
 #include <string>
 #include <string_view>
 
 #include "core/mechanism.h"
+#include "core/policy.h"
 
 namespace gpreempt::cli {
 
@@ -61,11 +63,6 @@ Backends:
   sim:MODEL or sim:model=MODEL,personality=NAME replaces the scenario's hardware; MODEL is a
   built-in model or a TOML file.
 
-Policies (options as NAME:key=value,...; `all` is every one):
-  none      Offline always runs
-  suspend   Offline is off while Online has work
-  linger    and for hold=5ms after, so that a request that comes then costs no preemption
-  slice     Offline is off for at most slice=20ms and then runs for at least gap=5ms
 )";
 
 constexpr std::string_view kRunFooterTail = R"(
@@ -96,6 +93,30 @@ Exit codes:
   3  the environment: no device, a file that cannot be written
   4  a defect of gpreempt; please report it)";
 
+std::string option_lines(std::span<const PolicyOption> options) {
+  std::string lines;
+  for (const PolicyOption& option : options) {
+    const std::string spec =
+        fmt::format("{}{}{}", option.key, option.fallback.empty() ? "" : "=", option.fallback);
+    lines += fmt::format("      {:<19} {}\n", spec, option.summary);
+  }
+  return lines;
+}
+
+std::string policy_lines() {
+  std::string lines =
+      "\nPolicies (options as NAME:key=value,...; `all` is every one; see docs/policies.md):\n";
+  for (const PolicyEntry& entry : policies()) {
+    lines += fmt::format("  {:<23} {}{}\n", entry.name, entry.summary,
+                         entry.needs.deadlines  ? " (needs hints, deadlines)"
+                         : entry.needs.requests ? " (needs hints)"
+                                                : "");
+    lines += option_lines(entry.options);
+  }
+  return lines + "  and for each of them, against thrashing:\n" +
+         option_lines(common_policy_options());
+}
+
 std::string mechanism_lines() {
   std::string lines =
       "\nMechanisms (how Offline is taken off the GPU; --backend sim offers all):\n";
@@ -111,7 +132,7 @@ std::string mechanism_lines() {
 }  // namespace
 
 std::string run_footer() {
-  return fmt::format("{}{}{}", kRunFooterHead, mechanism_lines(), kRunFooterTail);
+  return fmt::format("{}{}{}{}", kRunFooterHead, policy_lines(), mechanism_lines(), kRunFooterTail);
 }
 
 }  // namespace gpreempt::cli

@@ -95,8 +95,14 @@ KernelShape whole_gpu(const sim::GpuParameters& gpu) {
   return shape;
 }
 
-Result<std::vector<std::string>> read_policies(const RunOptions& options,
-                                               const SchedulerScenario& scheduler) {
+bool is_policy_name(const std::string& text) {
+  return std::ranges::find(policy_names(), text) != policy_names().end();
+}
+
+/// Of `all`, those that the scenario does not tell enough are left out.
+Result<std::vector<std::string>> read_policies(const RunOptions& options, const Scenario& scenario,
+                                               std::vector<std::string>& left_out) {
+  const SchedulerScenario& scheduler = scenario.scheduler;
   std::vector<std::string> names = options.policies;
   if (names.empty()) {
     names.push_back(scheduler.policy);
@@ -106,8 +112,11 @@ Result<std::vector<std::string>> read_policies(const RunOptions& options,
     const std::string spec = policy_with_options(scheduler, name);
     std::unique_ptr<Policy> policy;
     GPREEMPT_TRY(store(policy, make_policy(spec)));
-    GPREEMPT_TRY(check_needs(spec, policy->needs(), scheduler.detection));
-    policies.push_back(spec);
+    const Result<void> fits = check_needs(spec, policy->needs(), scenario);
+    if (!fits && !(options.all_policies && is_policy_name(name))) {
+      return tl::unexpected<Error>(fits.error());
+    }
+    (fits ? policies : left_out).push_back(spec);
   }
   return policies;
 }
@@ -185,7 +194,7 @@ Result<RunSetup> read_setup(const RunOptions& options) {
   GPREEMPT_TRY(apply(options, scenario));
   GPREEMPT_TRY(store(setup.mechanism, make_mechanism(scenario.scheduler.mechanism)));
   GPREEMPT_TRY(check_hosts(scenario, setup.mechanism));
-  GPREEMPT_TRY(store(setup.policies, read_policies(options, scenario.scheduler)));
+  GPREEMPT_TRY(store(setup.policies, read_policies(options, scenario, setup.left_out)));
   const HardwareScenario& hardware = scenario.hardware;
   GPREEMPT_TRY(
       store(setup.model, sim::find_model(hardware.model, hardware.num_kcq, overrides.model)));
@@ -230,12 +239,25 @@ Result<RunSetup> on_hardware(const RunSetup& setup, const sim::GpuParameters& gp
   return other;
 }
 
-Result<void> check_needs(const std::string& policy, PolicyNeeds needs, const Detection& detection) {
+Result<void> check_needs(const std::string& policy, PolicyNeeds needs, const Scenario& scenario) {
+  const Detection& detection = scenario.scheduler.detection;
   if (detection.kind == DetectionKind::kPoll && (needs.requests || needs.deadlines)) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("check policy '{}': it must be told of each request, and detection "
-                            "\"{}\" only sees rings turn busy and idle; use \"hint\"",
+                            "\"{}\" only sees rings turn busy and idle; write detection = "
+                            "\"hint\" in [scheduler], or take a policy that needs activity only, "
+                            "such as suspend",
                             policy, to_string(detection)));
+  }
+  for (const TenantScenario& tenant : scenario.tenants) {
+    if (needs.deadlines && !tenant.offline && !tenant.deadline) {
+      return fail(
+          Errc::kInvalidArgument,
+          fmt::format("check policy '{}': it must know by when requests are to be done, and "
+                      "Online tenant '{}' has no deadline; give it deadline = \"50ms\", or "
+                      "[slo] online_latency a limit for all",
+                      policy, tenant.name));
+    }
   }
   return {};
 }

@@ -26,6 +26,7 @@ struct RunSetup {
   sim::SystemOptions system;
   Workload workload;
   std::vector<std::string> policies;  ///< with the scenario's options filled in
+  std::vector<std::string> left_out;  ///< policies of `all` that are not told enough
   Mechanism mechanism;
   std::vector<double> utilisation;                      ///< Online alone, per GPU
   std::map<std::string, std::filesystem::path> traces;  ///< as in `RunOptions`
@@ -48,8 +49,9 @@ struct RunSetup {
 /// Errors: kInvalidArgument (the grace period, or Online alone, is too long for this hardware).
 [[nodiscard]] Result<RunSetup> on_hardware(const RunSetup& setup, const sim::GpuParameters& gpu);
 
-/// Whether `detection` tells a policy what it needs. Errors: kInvalidArgument (what it lacks).
+/// Whether the scenario's detection and tenants tell a policy what it needs.
+/// Errors: kInvalidArgument (what it lacks, and what to write).
 [[nodiscard]] Result<void> check_needs(const std::string& policy, PolicyNeeds needs,
-                                       const Detection& detection);
+                                       const Scenario& scenario);
 
 }  // namespace gpreempt::cli

@@ -189,6 +189,8 @@ class Run {
                       .cls = meta.cls,
                       .priority = meta.priority,
                       .targets = {},
+                      .weight = meta.weight,
+                      .promise = meta.promise,
                       .stall_limit = offline ? meta.stall_limit : Duration::max()};
       for (std::size_t i = 0; i < meta.programs; ++i) {
         TargetId target;

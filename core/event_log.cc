@@ -86,6 +86,17 @@ void put_error(Line& line, const std::optional<Error>& error) {
   line.push_back('}');
 }
 
+void put_terms(Line& line, const Terms& terms) {
+  std::string_view before = ",\"terms\":{";
+  for (const Term& term : terms.items()) {
+    put(line, "{}\"{}\":{}", before, to_string(term.name), term.value);
+    before = ",";
+  }
+  if (!terms.empty()) {
+    line.push_back('}');
+  }
+}
+
 /// Appends an event's own keys.
 struct Body {
   Line& line;
@@ -189,10 +200,12 @@ void EventLog::decision(const Decision& decision) {
       to_string(decision.verdict), to_string(decision.reason), decision.cause,
       to_string(decision.rejected));
   if (decision.predicted_cost == kUnknownCost) {
-    put(line_, ",\"predicted_cost\":null}}");
+    put(line_, ",\"predicted_cost\":null");
   } else {
-    put(line_, ",\"predicted_cost\":{}}}", to_ns(decision.predicted_cost));
+    put(line_, ",\"predicted_cost\":{}", to_ns(decision.predicted_cost));
   }
+  put_terms(line_, decision.terms);
+  line_.push_back('}');
   end_line();
 }
 

@@ -58,6 +58,17 @@ Result<void> OptionReader::percent(std::string_view key, double& out) {
   return {};
 }
 
+Result<void> OptionReader::rate(std::string_view key, double& out) {
+  if (const std::string* given = take(key)) {
+    const Result<double> parsed = parse_rate(*given);
+    if (!parsed) {
+      return refuse_option(key, parsed.error().what);
+    }
+    out = *parsed;
+  }
+  return {};
+}
+
 Result<void> OptionReader::count(std::string_view key, std::uint32_t& out) {
   if (const std::string* given = take(key)) {
     const char* const last = given->data() + given->size();

@@ -23,6 +23,8 @@ class OptionReader {
   [[nodiscard]] Result<void> duration(std::string_view key, Duration& out);
   /// "25%" is 0.25; see `parse_percent`.
   [[nodiscard]] Result<void> percent(std::string_view key, double& out);
+  /// "10/s"; see `parse_rate`.
+  [[nodiscard]] Result<void> rate(std::string_view key, double& out);
   /// A whole number without unit or sign.
   [[nodiscard]] Result<void> count(std::string_view key, std::uint32_t& out);
   /// To be called last. Errors: an option nobody asked for (names the nearest), a bare word.

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstddef>
 #include <memory>
 #include <span>
@@ -14,60 +15,71 @@
 #include "core/name_spec.h"
 #include "core/nearest.h"
 #include "core/option_reader.h"
-#include "core/policies/linger.h"
-#include "core/policies/none.h"
-#include "core/policies/slice.h"
-#include "core/policies/suspend.h"
+#include "core/policies/entries.h"
 #include "core/time.h"
 
 namespace gpreempt {
 namespace {
 
-using Made = Result<std::unique_ptr<Policy>>;
+constexpr std::size_t kPolicies = 15;
 
-Made make_none(OptionReader& /*options*/) { return make_none_policy(); }
-
-Made make_suspend(OptionReader& /*options*/) { return make_suspend_policy(); }
-
-Made make_linger(OptionReader& options) {
-  LingerOptions linger;
-  GPREEMPT_TRY(options.duration("hold", linger.hold));
-  return make_linger_policy(linger);
+/// One row a policy, in the order of `--policy all`.
+const std::array<PolicyEntry, kPolicies>& table() {
+  static const std::array<PolicyEntry, kPolicies> kTable{
+      none_entry(),       suspend_entry(),   linger_entry(),      slice_entry(),
+      priority_entry(),   timeshare_entry(), loss_budget_entry(), deadline_entry(),
+      break_even_entry(), coalesce_entry(),  k_edf_entry(),       laxity_entry(),
+      partition_entry(),  fair_entry(),      mlfq_entry()};
+  return kTable;
 }
-
-Made make_slice(OptionReader& options) {
-  SliceOptions slice;
-  GPREEMPT_TRY(options.duration("slice", slice.slice));
-  GPREEMPT_TRY(options.duration("gap", slice.gap));
-  if (slice.slice == Duration::zero() || slice.gap == Duration::zero()) {
-    return options.refuse("slice and gap must be longer than zero, or Offline would flap");
-  }
-  return make_slice_policy(slice);
-}
-
-using Factory = Made (*)(OptionReader&);
-
-constexpr std::array<std::string_view, 4> kNames{"none", "suspend", "linger", "slice"};
-constexpr std::array<Factory, 4> kFactories{make_none, make_suspend, make_linger, make_slice};
 
 }  // namespace
 
-std::span<const std::string_view> policy_names() { return kNames; }
+void ServiceEstimate::learn(Duration sample) {
+  constexpr int kMeanGain = 8;
+  constexpr int kDeviationGain = 4;
+  if (samples == 0) {
+    mean = sample;
+    deviation = sample / 2;
+  } else {
+    const Duration error = sample - mean;
+    deviation += (std::chrono::abs(error) - deviation) / kDeviationGain;
+    mean += error / kMeanGain;
+  }
+  ++samples;
+}
+
+Instant TenantView::deadline() const { return saturating_add(oldest_arrival, promise); }
+
+std::span<const PolicyEntry> policies() { return table(); }
+
+std::span<const PolicyOption> common_policy_options() { return guard_options(); }
+
+std::span<const std::string_view> policy_names() {
+  static const auto kNames = [] {
+    std::array<std::string_view, kPolicies> names;
+    std::ranges::transform(table(), names.begin(), &PolicyEntry::name);
+    return names;
+  }();
+  return kNames;
+}
 
 Result<std::unique_ptr<Policy>> make_policy(std::string_view text) {
   const std::string_view name = text.substr(0, text.find(':'));
-  const auto* const found = std::find(kNames.begin(), kNames.end(), name);
-  if (found == kNames.end()) {
+  const auto* const found = std::ranges::find(table(), name, &PolicyEntry::name);
+  if (found == table().end()) {
     return fail(Errc::kInvalidArgument, fmt::format("reading policy '{}': no policy of that name{}",
-                                                    name, suggestion(name, kNames)));
+                                                    name, suggestion(name, policy_names())));
   }
   Result<NameSpec> spec = parse_name_spec("policy", text);
   if (!spec) {
     return tl::unexpected<Error>(std::move(spec).error());
   }
   OptionReader options("policy", text, *std::move(spec));
-  const Factory make = kFactories.at(static_cast<std::size_t>(found - kNames.begin()));
-  Made policy = make(options);
+  Result<std::unique_ptr<Policy>> policy = found->make(options);
+  if (policy) {
+    policy = guarded(options, *std::move(policy));
+  }
   if (policy) {
     GPREEMPT_TRY(options.done());
   }

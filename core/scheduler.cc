@@ -61,19 +61,26 @@ void Scheduler::State::evaluate(StepContext& step) {
   policy_due = false;
   wants.resize(member_views.size());
   const StateView view{.tenants = tenant_views, .members = member_views};
+  policy_state.members = notes;
   const Instant asked = policy->decide(view, step.now, policy_state, wants);
   // A policy that asks for the past would otherwise stop the clock of a simulated world.
   policy_deadline = std::max(asked, saturating_add(step.now, Duration{1}));
   heed_gangs(step.now);
   for (std::uint32_t i = 0; i < wants.size(); ++i) {
-    MemberView& member = member_views[i];
+    const MemberView& member = member_views[i];
     if (wants[i].verdict != member.current) {
-      member.current = wants[i].verdict;
-      member.since = step.now;
       record(i, wants[i], step);
+      change_verdict(i, wants[i].verdict, step.now);
       mark_dirty(targets[members[i].target]);
     }
   }
+}
+
+void Scheduler::State::change_verdict(std::uint32_t member, Verdict verdict, Instant now) {
+  MemberView& view = member_views[member];
+  view.ran_before = view.ran(now);
+  view.current = verdict;
+  view.since = now;
 }
 
 void Scheduler::State::record(std::uint32_t member, const Want& want, StepContext& step) {
@@ -81,17 +88,19 @@ void Scheduler::State::record(std::uint32_t member, const Want& want, StepContex
   const ControlKind kind = control_of(want.verdict);
   ++last_sequence;
   tracked.open = {.active = true, .sequence = last_sequence, .kind = kind};
-  step.out.decisions.push_back(
-      {.sequence = last_sequence,
-       .at = step.now,
-       .tenant = member_views[member].tenant,
-       .target = targets[tracked.target].id,
-       .gpu = member_views[member].gpu,
-       .verdict = want.verdict,
-       .reason = want.reason,
-       .cause = want.cause,
-       .rejected = other(want.verdict),
-       .predicted_cost = tracked.last_cost.at(static_cast<std::size_t>(kind))});
+  step.out.decisions.push_back({.sequence = last_sequence,
+                                .at = step.now,
+                                .tenant = member_views[member].tenant,
+                                .target = targets[tracked.target].id,
+                                .gpu = member_views[member].gpu,
+                                .verdict = want.verdict,
+                                .reason = want.reason,
+                                .cause = want.cause,
+                                .rejected = other(want.verdict),
+                                .predicted_cost = want.verdict == Verdict::kRun
+                                                      ? member_views[member].resume_cost
+                                                      : member_views[member].suspend_cost,
+                                .terms = want.terms});
 }
 
 void Scheduler::State::reconcile_dirty(StepContext& step) {
@@ -106,6 +115,7 @@ Scheduler::Scheduler(std::unique_ptr<const Policy> policy, SchedulerOptions opti
     : state_(std::make_unique<State>()) {
   GPREEMPT_CHECK(policy != nullptr);
   GPREEMPT_CHECK(options.lease > Duration::zero());
+  state_->sees_requests = policy->needs().requests;
   state_->policy = std::move(policy);
   state_->options = std::move(options);
 }
@@ -119,6 +129,12 @@ Result<TenantId> Scheduler::add_tenant(const TenantSpec& spec) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("adding tenant '{}': priority {} is over 15; choose 0 to 15", spec.name,
                             spec.priority));
+  }
+  if (spec.weight == 0 || spec.promise <= Duration::zero()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("adding tenant '{}': its weight and its promised latency must be over "
+                            "zero; choose 1 if tenants are equal",
+                            spec.name));
   }
   for (std::size_t i = 0; i < spec.targets.size(); ++i) {
     const TargetId id = spec.targets[i];
@@ -139,6 +155,7 @@ Result<TenantId> Scheduler::add_tenant(const TenantSpec& spec) {
                            .busy_targets = 0,
                            .gpus = {},
                            .gpu_queues = {},
+                           .targets = {},
                            .stall_limit = spec.stall_limit});
   state.heeds_gangs = state.heeds_gangs || spec.stall_limit != Duration::max();
   state.tenant_views.push_back({.id = TenantId(index),
@@ -147,7 +164,9 @@ Result<TenantId> Scheduler::add_tenant(const TenantSpec& spec) {
                                 .busy = false,
                                 .busy_since = {},
                                 .idle_since = {},
-                                .gpus = {}});
+                                .gpus = {},
+                                .weight = spec.weight,
+                                .promise = spec.promise});
   for (const TargetId id : spec.targets) {
     state.claim(state.entry(id), index);
   }
@@ -167,8 +186,8 @@ void Scheduler::step(const Event* event, Instant now, Actions& out) {
                         [&](const QueueBorn& e) { state.born(e.queue, step); },
                         [&](const QueueGone& e) { state.gone(e); },
                         [&](const ActivityEdge& e) { state.activity(e, now); },
-                        [&](const WorkArrived& e) { state.work_arrived(e.target, now); },
-                        [&](const WorkFinished& e) { state.work_finished(e.target, now); },
+                        [&](const WorkArrived& e) { state.work_arrived(e, now); },
+                        [&](const WorkFinished& e) { state.work_finished(e, now); },
                         [&](const TargetExited& e) { state.drop_target(e.target, now); },
                         [](const ExceptionRaised&) {}, [](const InspectDone&) {}},
                event->what);
@@ -190,10 +209,9 @@ void Scheduler::shut_down(Instant now, Actions& out) {
   detail::StepContext step{.now = now, .out = out};
   state.shutting_down = true;
   for (std::uint32_t i = 0; i < state.members.size(); ++i) {
-    MemberView& member = state.member_views[i];
+    const MemberView& member = state.member_views[i];
     if (member.current == Verdict::kSuspend && !GPREEMPT_MUTANT("shut-down-keeps-off")) {
-      member.current = Verdict::kRun;
-      member.since = now;
+      state.change_verdict(i, Verdict::kRun, now);
       state.record(
           i, {.verdict = Verdict::kRun, .reason = Reason::kShutdown, .cause = member.tenant}, step);
     }

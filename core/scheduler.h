@@ -21,6 +21,8 @@ struct TenantSpec {
   TenantClass cls = TenantClass::kOffline;
   std::uint32_t priority = 0;  ///< logical, 0..15
   std::vector<TargetId> targets;
+  std::uint32_t weight = 1;       ///< its share beside other tenants, at least 1
+  Duration promise = kNoPromise;  ///< latency that its requests are promised, positive
   /// Offline: how long its members bear waiting for one that is off, before the job aborts. When
   /// one has been off for half of it without a break, all of them run for a while (`kStallLimit`).
   Duration stall_limit = Duration::max();
@@ -82,7 +84,7 @@ class Scheduler {
 
   /// Adds a tenant. Its targets must be attached (their queues arrive as `QueueBorn`) or be
   /// attached later. Errors: kInvalidArgument (priority over 15, a target that is already in a
-  /// tenant).
+  /// tenant, a weight of 0, a promise that is not positive).
   [[nodiscard]] Result<TenantId> add_tenant(const TenantSpec& spec);
 
   /// Takes one event (nullptr: a deadline passed) and says what to do. `now` must not go backwards.

@@ -224,7 +224,9 @@ void Scheduler::State::land(TrackedTarget& target, std::uint32_t slot, const Con
   }
   member.in_flight = false;
   const ControlKind kind = target.flight.kind;
-  member.last_cost.at(static_cast<std::size_t>(kind)) = event.done - event.issued;
+  MemberView& view = member_views[index];
+  (kind == ControlKind::kSuspend ? view.suspend_cost : view.resume_cost) =
+      event.done - event.issued;
   Progress& flying = member.flying;
   if (flying.active) {
     flying.first_issued = std::min(flying.first_issued, event.issued);

@@ -1,6 +1,5 @@
 #pragma once
 
-#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -74,7 +73,12 @@ struct TrackedMember {
   Progress flying;  ///< the one that the request in flight belongs to
   bool in_flight = false;
   bool newly_quarantined = false;
-  std::array<Duration, 2> last_cost{kUnknownCost, kUnknownCost};  ///< of suspend, of resume
+};
+
+/// A hinted request that has not finished.
+struct OpenRequest {
+  std::uint64_t number = 0;
+  Instant arrival;
 };
 
 struct TrackedTarget {
@@ -86,7 +90,8 @@ struct TrackedTarget {
       false;  ///< its last call was refused, and others of its tenant have their turn
   bool busy = false;
   bool edge_busy = false;
-  std::uint64_t outstanding = 0;  ///< hinted requests that have not finished
+  std::vector<OpenRequest> open;         ///< in order of arrival
+  Instant last_finish = Instant::min();  ///< of a hinted request
   std::vector<TrackedQueue> queues;
   std::vector<std::uint32_t> members;  ///< by slot
   Flight flight;
@@ -97,6 +102,7 @@ struct TrackedTenant {
   std::uint32_t busy_targets = 0;
   std::vector<GpuId> gpus;                ///< Online: where it has queues
   std::vector<std::uint32_t> gpu_queues;  ///< how many, same order
+  std::vector<std::uint32_t> targets;     ///< indices
   // Offline, as a gang
   Duration stall_limit = Duration::max();
   Instant off_since = kForever;        ///< without a break, any of its members is to be off
@@ -129,6 +135,7 @@ struct Scheduler::State {
   bool heeds_gangs = false;          ///< some tenant has a stall limit or was released
   Instant gang_deadline = kForever;  ///< a gap between two members ends
   bool policy_due = false;           ///< something the policy sees has changed
+  bool sees_requests = false;        ///< the policy needs them
   bool shutting_down = false;
   Instant last_now = Instant::min();
   std::uint64_t last_sequence = 0;
@@ -137,6 +144,7 @@ struct Scheduler::State {
   std::vector<TrackedTenant> tenants;
   std::vector<MemberView> member_views;
   std::vector<TrackedMember> members;
+  std::vector<MemberNotes> notes;  ///< the policy's, same order
   std::vector<Want> wants;
   std::vector<TrackedTarget> targets;
   std::unordered_map<TargetId, std::uint32_t> target_index;
@@ -162,8 +170,11 @@ struct Scheduler::State {
   void update_presence(TrackedTarget& target, GpuId gpu, bool born);
   void update_busy(TrackedTarget& target, Instant now);
   void activity(const ActivityEdge& event, Instant now);
-  void work_arrived(TargetId id, Instant now);
-  void work_finished(TargetId id, Instant now);
+  void work_arrived(const WorkArrived& event, Instant now);
+  void work_finished(const WorkFinished& event, Instant now);
+  void learn_service(TrackedTarget& target, Duration took, Instant began);
+  void update_requests(const TrackedTarget& target);
+  void change_verdict(std::uint32_t member, Verdict verdict, Instant now);
   void mark_dirty(TrackedTarget& target);
 
   // scheduler_gang.cc: members of one tenant

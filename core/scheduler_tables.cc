@@ -47,12 +47,14 @@ void Scheduler::State::mark_dirty(TrackedTarget& target) {
 /// What a target did before it had a tenant (queues, work) counts from now on.
 void Scheduler::State::claim(std::uint32_t target, std::uint32_t tenant) {
   targets[target].tenant = tenant;
+  tenants[tenant].targets.push_back(target);
   for (TrackedQueue& queue : targets[target].queues) {
     enrol(target, queue);
   }
   if (targets[target].busy) {
     targets[target].busy = false;
     update_busy(targets[target], last_now);
+    update_requests(targets[target]);
   }
 }
 
@@ -81,6 +83,7 @@ void Scheduler::State::enrol(std::uint32_t target, TrackedQueue& queue) {
                           .gpu = queue.gpu,
                           .current = Verdict::kRun,
                           .since = last_now});
+  notes.emplace_back();
   policy_due = true;
 }
 
@@ -155,7 +158,8 @@ void Scheduler::State::drop_target(TargetId id, Instant now) {
   }
   target.gone = true;
   target.edge_busy = false;
-  target.outstanding = 0;
+  target.open.clear();
+  update_requests(target);
   target.flight.active = false;
   if (takes_turns(target)) {
     wake_others(target);
@@ -181,11 +185,13 @@ void Scheduler::State::drop_members(TrackedTarget& target) {
     }
     members[kept] = members[i];
     member_views[kept] = member_views[i];
+    notes[kept] = notes[i];
     targets[members[kept].target].members[members[kept].slot] = static_cast<std::uint32_t>(kept);
     ++kept;
   }
   members.resize(kept);
   member_views.resize(kept);
+  notes.resize(kept);
   policy_due = true;
 }
 
@@ -213,7 +219,7 @@ void Scheduler::State::update_presence(TrackedTarget& target, GpuId gpu, bool bo
 }
 
 void Scheduler::State::update_busy(TrackedTarget& target, Instant now) {
-  const bool busy = target.edge_busy || target.outstanding > 0;
+  const bool busy = target.edge_busy || !target.open.empty();
   if (busy == target.busy) {
     return;
   }
@@ -239,22 +245,6 @@ void Scheduler::State::activity(const ActivityEdge& event, Instant now) {
   if (!target.gone) {
     target.edge_busy = event.busy;
     update_busy(target, now);
-  }
-}
-
-void Scheduler::State::work_arrived(TargetId id, Instant now) {
-  TrackedTarget& target = targets[entry(id)];
-  if (!target.gone) {
-    ++target.outstanding;
-    update_busy(target, now);
-  }
-}
-
-void Scheduler::State::work_finished(TargetId id, Instant now) {
-  TrackedTarget* const target = find_live(id);
-  if (target != nullptr && target->outstanding > 0) {
-    --target->outstanding;
-    update_busy(*target, now);
   }
 }
 

@@ -137,10 +137,18 @@ SoakPlan draw_plan(std::uint64_t seed) {
   plan.gpus = draw.happens(0.3) ? 2 : 1;
   // `none` never calls the driver.
   std::vector<std::string_view> policies;
-  std::ranges::copy_if(policy_names(), std::back_inserter(policies),
-                       [](std::string_view name) { return name != "none"; });
-  plan.policy = draw.one_of(policies);
   plan.poll = draw.happens(0.4) ? microseconds(draw.between(200, 2000)) : microseconds(0);
+  for (const PolicyEntry& entry : gpreempt::policies()) {
+    const bool sees_enough = plan.poll == Duration{} || !entry.needs.requests;
+    if (entry.name != "none" && sees_enough) {
+      policies.push_back(entry.name);
+    }
+  }
+  plan.policy = draw.one_of(policies);
+  if (draw.happens(0.2)) {
+    plan.policy += draw.one_of(
+        std::array<std::string_view, 3>{":min-run=2ms", ":hold-off=300us", ":credit=50/s"});
+  }
   plan.lease = milliseconds(draw.between(5, 500));
   plan.length = milliseconds(draw.between(200, 1500));
   const auto jobs = draw.between(1, 3);

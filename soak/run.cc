@@ -43,6 +43,9 @@
 namespace gpreempt::soak {
 namespace {
 
+/// Latency that every service promises; requests are of some milliseconds.
+constexpr Duration kPromise = std::chrono::milliseconds(20);
+
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -205,7 +208,9 @@ class SoakRun {
           {.name = fmt::format("{}/{}", offline ? "job" : "service", targets_.size()),
            .cls = offline ? TenantClass::kOffline : TenantClass::kOnline,
            .priority = offline ? 2U : 15U,
-           .targets = {*target}});
+           .targets = {*target},
+           .weight = 1,
+           .promise = offline ? kNoPromise : kPromise});
       if (!added) {
         violate("add tenant: " + added.error().what);
       }

@@ -234,6 +234,8 @@ TenantMeta meta_of(const TenantScenario& tenant, const Program& program, Duratio
   meta.name = tenant.name;
   meta.cls = tenant.offline ? TenantClass::kOffline : TenantClass::kOnline;
   meta.priority = tenant.priority;
+  meta.weight = tenant.weight;
+  meta.promise = tenant.deadline.value_or(kNoPromise);
   meta.clients = program.clients;
   if (program.clients > 0) {
     return meta;

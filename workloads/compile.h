@@ -35,6 +35,8 @@ struct TenantMeta {
   std::string name;
   TenantClass cls = TenantClass::kOffline;
   std::uint32_t priority = 0;
+  std::uint32_t weight = 1;
+  Duration promise = kNoPromise;       ///< latency that its requests are promised
   std::uint64_t arrivals = 0;          ///< in the program; 0 of a closed loop
   std::uint64_t arrivals_counted = 0;  ///< those at or after the warm-up
   /// GPU time that its arrivals need: the sum of `alone_time`, or of `llm_service` (an estimate).

@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
@@ -23,6 +22,7 @@
 #include "config/override.h"
 #include "core/error.h"
 #include "core/nearest.h"
+#include "core/policy.h"
 #include "core/time.h"
 #include "core/units.h"
 #include "workloads/disb.h"
@@ -112,18 +112,12 @@ Result<OptionTable> read_options(const TomlTable& table) {
   return options;
 }
 
-/// Every policy of the catalogue. This version lacks most of them; their options are kept.
-constexpr std::array<std::string_view, 15> kCatalogue = {
-    "none",      "priority",    "suspend",   "linger",     "slice",
-    "timeshare", "loss-budget", "deadline",  "break-even", "coalesce",
-    "k-edf",     "laxity",      "partition", "fair",       "mlfq"};
-
 Result<std::map<std::string, OptionTable>> read_policy_options(const TomlTable& table) {
   std::map<std::string, OptionTable> options;
   for (const std::string& policy : table.keys()) {
-    if (std::ranges::find(kCatalogue, policy) == kCatalogue.end()) {
+    if (std::ranges::find(policy_names(), policy) == policy_names().end()) {
       return tl::unexpected<Error>(table.error(
-          policy, fmt::format("there is no such policy{}", suggestion(policy, kCatalogue))));
+          policy, fmt::format("there is no such policy{}", suggestion(policy, policy_names()))));
     }
     GPREEMPT_TRY(store(options[policy], table.table(policy).and_then(read_options)));
   }
@@ -219,6 +213,19 @@ Result<void> read_workload(const TomlTable& root, const ScenarioFolder& folder,
   return {};
 }
 
+/// What Online is judged by is what it is promised, unless a tenant says something else.
+void promise_latency(Scenario& scenario) {
+  const SloScenario& slo = scenario.slo;
+  if (slo.metric != SloMetric::kLatency || slo.online_latency.empty()) {
+    return;
+  }
+  for (TenantScenario& tenant : scenario.tenants) {
+    if (!tenant.offline && !tenant.deadline) {
+      tenant.deadline = slo.online_latency.front();
+    }
+  }
+}
+
 /// A limit on tokens needs tokens.
 Result<void> check_metric(const TomlTable& root, const Scenario& scenario) {
   for (const TenantScenario& tenant : scenario.tenants) {
@@ -253,7 +260,9 @@ Result<void> read_tenants(const TomlTable& root, const ScenarioFolder& folder, S
     return tl::unexpected<Error>(
         root.error("no tenants; write an [[online]] or [[offline]] table, or a [workload]"));
   }
-  return check_metric(root, scenario);
+  GPREEMPT_TRY(check_metric(root, scenario));
+  promise_latency(scenario);
+  return {};
 }
 
 bool has_trace(const TenantScenario& tenant) {

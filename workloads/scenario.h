@@ -119,6 +119,10 @@ struct TenantScenario {
   std::string name;
   bool offline = false;
   std::uint32_t priority = 0;  ///< logical, 0..15
+  std::uint32_t weight = 1;    ///< share beside other tenants, for policies that share
+  /// Latency that its requests are promised. Online: the first limit of [slo] online_latency unless
+  /// given; nullopt if there is none.
+  std::optional<Duration> deadline;
   std::uint32_t hardware_priority = kNormalPriority;
   std::uint32_t queues = 1;
   std::uint32_t gpu = 0;             ///< of a gang: its first rank's

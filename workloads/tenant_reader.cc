@@ -132,6 +132,11 @@ Result<TenantScenario> read_tenant(const TomlTable& table, bool offline,
   GPREEMPT_TRY(store(tenant.name, table.string("name")));
   GPREEMPT_TRY(check_name(table, tenant.name));
   GPREEMPT_TRY(store(tenant.priority, table.uint32("priority", 0, kMaxPriority)));
+  constexpr std::uint32_t kMaxWeight = 1'000'000;
+  GPREEMPT_TRY(store(tenant.weight, table.uint32("weight", 1, kMaxWeight, 1)));
+  if (table.has("deadline")) {
+    GPREEMPT_TRY(store(tenant.deadline, table.positive_duration("deadline")));
+  }
   GPREEMPT_TRY(
       store(tenant.hardware_priority, table.uint32("hardware_priority", 0, kMaxPriority, 7)));
   GPREEMPT_TRY(store(tenant.queues, table.uint32("queues", 1, kMaxQueues, 1)));

@@ -1,12 +1,15 @@
-#include "core/policies/linger.h"
+// `linger:hold=5ms`: strict priority with hysteresis. As `suspend`, but a member that is off stays
+// off for `hold` after Online fell idle: a request that comes in that time costs no preemption.
 
-#include <algorithm>
-#include <cstddef>
+#include <array>
+#include <chrono>
 #include <memory>
 #include <span>
 #include <string_view>
 
-#include "core/decision.h"
+#include "core/error.h"
+#include "core/option_reader.h"
+#include "core/policies/entries.h"
 #include "core/policies/yield.h"
 #include "core/policy.h"
 #include "core/time.h"
@@ -14,51 +17,43 @@
 namespace gpreempt {
 namespace {
 
+constexpr PolicyNeeds kLingerNeeds{.activity = true, .requests = false, .deadlines = false};
+
 class LingerPolicy final : public Policy {
  public:
-  explicit LingerPolicy(LingerOptions options) : options_(options) {}
+  explicit LingerPolicy(Duration hold) : hold_(hold) {}
 
   [[nodiscard]] std::string_view name() const override { return "linger"; }
-  [[nodiscard]] PolicyNeeds needs() const override {
-    return {.activity = true, .requests = false, .deadlines = false};
-  }
+  [[nodiscard]] PolicyNeeds needs() const override { return kLingerNeeds; }
 
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
-    yield_to_busy(view, wants);
-    Instant again = kForever;
-    for (const TenantView& tenant : view.tenants) {
-      const bool was_busy = tenant.idle_since > tenant.busy_since;
-      const Instant end = saturating_add(tenant.idle_since, options_.hold);
-      if (tenant.cls == TenantClass::kOnline && !tenant.busy && was_busy && now < end) {
-        again = std::min(again, hold(tenant, view, wants) ? end : kForever);
-      }
-    }
-    return again;
+    yield_to_busy(view, now, wants);
+    return keep_off_after_work(view, now, wants,
+                               [this](const MemberView& /*member*/) { return hold_; });
   }
 
  private:
-  /// Keeps off what is off and would have to yield to `online`. Whether there was any.
-  static bool hold(const TenantView& online, const StateView& view, std::span<Want> wants) {
-    bool any = false;
-    for (std::size_t i = 0; i < wants.size(); ++i) {
-      const MemberView& member = view.members[i];
-      const bool is_off = member.current == Verdict::kSuspend;
-      if (wants[i].reason != Reason::kOnlineBusy && is_off && yields_to(member, online, view)) {
-        wants[i] = {.verdict = Verdict::kSuspend, .reason = Reason::kHold, .cause = online.id};
-        any = true;
-      }
-    }
-    return any;
-  }
-
-  LingerOptions options_;
+  Duration hold_;
 };
+
+Result<std::unique_ptr<Policy>> make_linger(OptionReader& options) {
+  Duration hold = std::chrono::milliseconds(5);
+  GPREEMPT_TRY(options.duration("hold", hold));
+  return std::make_unique<LingerPolicy>(hold);
+}
+
+constexpr std::array<PolicyOption, 1> kLingerOptions{
+    {{.key = "hold", .fallback = "5ms", .summary = "stays off so long after Online's last work"}}};
 
 }  // namespace
 
-std::unique_ptr<Policy> make_linger_policy(LingerOptions options) {
-  return std::make_unique<LingerPolicy>(options);
+PolicyEntry linger_entry() {
+  return {.name = "linger",
+          .summary = "as suspend, and off for a while after, for a request that comes then",
+          .options = kLingerOptions,
+          .needs = kLingerNeeds,
+          .make = make_linger};
 }
 
 }  // namespace gpreempt

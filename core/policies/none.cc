@@ -1,4 +1,4 @@
-#include "core/policies/none.h"
+// `none`: every member runs always. The baseline.
 
 #include <cstddef>
 #include <memory>
@@ -6,7 +6,10 @@
 #include <string_view>
 
 #include "core/decision.h"
+#include "core/error.h"
 #include "core/mutant.h"
+#include "core/option_reader.h"
+#include "core/policies/entries.h"
 #include "core/policy.h"
 #include "core/time.h"
 
@@ -29,8 +32,14 @@ class NonePolicy final : public Policy {
   }
 };
 
+Result<std::unique_ptr<Policy>> make_none(OptionReader& /*options*/) {
+  return std::make_unique<NonePolicy>();
+}
+
 }  // namespace
 
-std::unique_ptr<Policy> make_none_policy() { return std::make_unique<NonePolicy>(); }
+PolicyEntry none_entry() {
+  return {.name = "none", .summary = "Offline always runs", .make = make_none};
+}
 
 }  // namespace gpreempt

@@ -1,9 +1,13 @@
-#include "core/policies/suspend.h"
+// `suspend`: strict priority of Online over Offline. A member is off while an Online tenant of
+// higher logical priority has work on its GPU.
 
 #include <memory>
 #include <span>
 #include <string_view>
 
+#include "core/error.h"
+#include "core/option_reader.h"
+#include "core/policies/entries.h"
 #include "core/policies/yield.h"
 #include "core/policy.h"
 #include "core/time.h"
@@ -11,22 +15,31 @@
 namespace gpreempt {
 namespace {
 
+constexpr PolicyNeeds kSuspendNeeds{.activity = true, .requests = false, .deadlines = false};
+
 class SuspendPolicy final : public Policy {
  public:
   [[nodiscard]] std::string_view name() const override { return "suspend"; }
-  [[nodiscard]] PolicyNeeds needs() const override {
-    return {.activity = true, .requests = false, .deadlines = false};
-  }
+  [[nodiscard]] PolicyNeeds needs() const override { return kSuspendNeeds; }
 
-  Instant decide(const StateView& view, Instant /*now*/, PolicyState& /*state*/,
+  Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
-    yield_to_busy(view, wants);
+    yield_to_busy(view, now, wants);
     return kForever;
   }
 };
 
+Result<std::unique_ptr<Policy>> make_suspend(OptionReader& /*options*/) {
+  return std::make_unique<SuspendPolicy>();
+}
+
 }  // namespace
 
-std::unique_ptr<Policy> make_suspend_policy() { return std::make_unique<SuspendPolicy>(); }
+PolicyEntry suspend_entry() {
+  return {.name = "suspend",
+          .summary = "Offline is off while Online has work",
+          .needs = kSuspendNeeds,
+          .make = make_suspend};
+}
 
 }  // namespace gpreempt

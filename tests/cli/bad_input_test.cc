@@ -183,6 +183,18 @@ TEST_F(BadInput, MoreQueuesThanADriverGivesAProcessAreRefused) {
   expect_refused(gpreempt("run --quiet " + file), "queues");
 }
 
+TEST_F(BadInput, APolicyThatIsNotToldOfRequestsIsRefusedWithTheFix) {
+  const std::string file =
+      scenario(replaced(small_scenario("5/s"), R"(detection = "hint")", R"(detection = "poll")"));
+  expect_refused(gpreempt("run --quiet --policy coalesce " + file), R"(detection = "hint")");
+}
+
+TEST_F(BadInput, APolicyWithoutDeadlinesIsRefusedWithTheFix) {
+  const std::string file =
+      scenario(replaced(small_scenario("5/s"), R"(online_latency = ["50ms", "10ms"])", ""));
+  expect_refused(gpreempt("run --quiet --policy deadline " + file), R"(deadline = "50ms")");
+}
+
 TEST_F(BadInput, FolderThatHoldsSomethingElseIsRefused) {
   write_file(folder_ / "precious.txt", "do not touch");
   expect_refused(gpreempt("run --quiet --out " + folder_.string()), "run.json");

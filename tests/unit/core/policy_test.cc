@@ -57,7 +57,8 @@ MemberView member(std::uint32_t tenant, GpuId gpu) {
 std::vector<Want> ask(std::string_view name, const std::vector<TenantView>& tenants,
                       const std::vector<MemberView>& members) {
   const std::unique_ptr<Policy> policy = make_policy(name).value();
-  PolicyState state;
+  std::vector<MemberNotes> notes(members.size());
+  PolicyState state{.words = {}, .members = notes};
   std::vector<Want> wants(members.size());
   const Instant again =
       policy->decide({.tenants = tenants, .members = members}, instant_from_ns(5), state, wants);
@@ -115,7 +116,10 @@ TEST(PolicyTest, SuspendNeedsActivityOnly) {
 }
 
 TEST(PolicyNamesTest, ListsThePoliciesThatCanBeMade) {
-  EXPECT_THAT(policy_names(), ElementsAre("none", "suspend", "linger", "slice"));
+  EXPECT_THAT(policy_names(),
+              ElementsAre("none", "suspend", "linger", "slice", "priority", "timeshare",
+                          "loss-budget", "deadline", "break-even", "coalesce", "k-edf", "laxity",
+                          "partition", "fair", "mlfq"));
   for (const std::string_view name : policy_names()) {
     EXPECT_EQ(make_policy(name).value()->name(), name);
   }
@@ -150,7 +154,20 @@ INSTANTIATE_TEST_SUITE_P(Specs, BadPolicySpecTest,
                                          BadPolicySpec{"linger:hold=5ms,hold=6ms", "given twice"},
                                          BadPolicySpec{"slice:slice=0ms", "longer than zero"},
                                          BadPolicySpec{"slice:gap=0ms", "longer than zero"},
-                                         BadPolicySpec{"slice:20ms", "'20ms' is not an option"}));
+                                         BadPolicySpec{"slice:20ms", "'20ms' is not an option"},
+                                         BadPolicySpec{"fair:slice=0ms", "over zero"},
+                                         BadPolicySpec{"coalesce:count=0", "at least 1"},
+                                         BadPolicySpec{"k-edf:k=0", "nobody would run"},
+                                         BadPolicySpec{"k-edf:turn=0s", "would flap"},
+                                         BadPolicySpec{"timeshare:online=100%", "0 and 100 %"},
+                                         BadPolicySpec{"timeshare:period=1us", "10us to 1h"},
+                                         BadPolicySpec{"partition:online=0%", "0 and 100 %"},
+                                         BadPolicySpec{"loss-budget:budget=0%", "over 0"},
+                                         BadPolicySpec{"loss-budget:window=0s", "1ms to 1h"},
+                                         BadPolicySpec{"break-even:factor=0%", "over 0 %"},
+                                         BadPolicySpec{"mlfq:boost=20ms", "three quanta"},
+                                         BadPolicySpec{"suspend:credit=0/s", "0.001/s"},
+                                         BadPolicySpec{"suspend:min-run=5", "unit is missing"}));
 
 }  // namespace
 }  // namespace gpreempt

@@ -5,97 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <algorithm>
-#include <cstdint>
-#include <optional>
-#include <string>
-#include <string_view>
-#include <utility>
-#include <vector>
-
-#include "core/decision.h"
-#include "core/event.h"
-#include "core/ids.h"
-#include "core/policy.h"
-#include "core/scheduler.h"
-#include "core/time.h"
-#include "tests/unit/core/scheduler_rig.h"
+#include "tests/unit/core/timetable.h"
 
 namespace gpreempt {
 namespace {
 
 using testing::ElementsAre;
 using testing::IsEmpty;
-
-constexpr std::int64_t kMs = 1'000'000;
-
-/// What was decided when, as "12ms suspend online-busy".
-class Timetable {
- public:
-  explicit Timetable(std::string_view policy)
-      : scheduler_(make_policy(policy).value(), SchedulerOptions{}) {
-    EXPECT_TRUE(scheduler_.add_tenant(
-        {.name = "o", .cls = TenantClass::kOnline, .priority = 9, .targets = {kOnline}}));
-    EXPECT_TRUE(scheduler_.add_tenant(
-        {.name = "t", .cls = TenantClass::kOffline, .priority = 1, .targets = {kOffline}}));
-  }
-
-  void born(std::int64_t ms) { at(ms, QueueBorn{queue_info(1, kOffline, kGpuA)}); }
-  void busy(std::int64_t ms) { at(ms, ActivityEdge{kOnline, true}); }
-  void idle(std::int64_t ms) { at(ms, ActivityEdge{kOnline, false}); }
-  /// Time passes; requests end at once.
-  std::vector<std::string> until(std::int64_t ms) {
-    serve_deadlines(instant_from_ns(ms * kMs));
-    return std::exchange(decisions_, {});
-  }
-
- private:
-  template <class What>
-  void at(std::int64_t ms, What what) {
-    const Instant now = instant_from_ns(ms * kMs);
-    serve_deadlines(now);
-    step(Event{.at = now, .what = std::move(what)}, now);
-  }
-  /// At its deadline the scheduler is asked before what happens then.
-  void serve_deadlines(Instant end) {
-    while (scheduler_.deadline() <= end) {
-      step(std::nullopt, std::max(scheduler_.deadline(), last_));
-    }
-  }
-  void step(const std::optional<Event>& event, Instant now) {
-    last_ = now;
-    scheduler_.step(event ? &*event : nullptr, now, out_);
-    std::vector<Event> done;
-    for (const Decision& each : out_.decisions) {
-      EXPECT_EQ(to_ns(each.at) % kMs, 0);
-      decisions_.push_back(std::to_string(to_ns(each.at) / kMs) + "ms " +
-                           std::string(to_string(each.verdict)) + " " +
-                           std::string(to_string(each.reason)));
-    }
-    for (const Action& action : out_.items) {
-      scheduler_.issued(action, RequestId(1));
-      ControlDone ended{.request = RequestId(1),
-                        .target = action.target,
-                        .kind = action.kind,
-                        .issued = now,
-                        .done = now,
-                        .outcomes = {},
-                        .error = {}};
-      for (const QueueId id : out_.ids_of(action)) {
-        ended.outcomes.push_back({.id = id, .outcome = Outcome::kOk});
-      }
-      done.push_back({.at = now, .what = std::move(ended)});
-    }
-    for (const Event& each : done) {
-      step(each, now);
-    }
-  }
-
-  Scheduler scheduler_;
-  Actions out_;
-  Instant last_ = instant_from_ns(0);
-  std::vector<std::string> decisions_;
-};
 
 TEST(LingerPolicyTest, ResumesWhenTheHoldIsOver) {
   Timetable table("linger:hold=5ms");

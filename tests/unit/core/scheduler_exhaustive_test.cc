@@ -6,12 +6,14 @@
 // count. GPREEMPT_LONG=1 takes words one letter longer; a build with sanitizers, one shorter.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
 #include <iostream>
+#include <map>
 #include <set>
 #include <string>
 #include <string_view>
@@ -28,20 +30,24 @@ namespace {
 using Kind = Letter::Kind;
 using std::chrono::microseconds;
 
-/// A policy with times that a few letters, 10 us apart, get past.
-struct ExhaustiveCase {
-  std::string spec;
-  Duration patience{};  ///< it may keep Offline off for so long after the last work
-};
-
-ExhaustiveCase case_of(std::string_view policy) {
-  if (policy == "linger") {
-    return {.spec = "linger:hold=25us", .patience = microseconds(25)};
-  }
-  if (policy == "slice") {
-    return {.spec = "slice:slice=25us,gap=15us"};
-  }
-  return {.spec = std::string(policy)};
+/// Policies with times that a few letters, 10 us apart, get past.
+OraclePolicy case_of(std::string_view policy) {
+  static const std::map<std::string_view, OraclePolicy> kCases{
+      {"linger", {.spec = "linger:hold=25us", .patience = microseconds(25)}},
+      {"slice", {.spec = "slice:slice=25us,gap=15us"}},
+      {"priority", {.spec = "priority", .among_offline = true}},
+      {"timeshare", {.spec = "timeshare:online=60%,period=40us"}},
+      {"loss-budget", {.spec = "loss-budget:budget=100%,window=1ms"}},
+      {"deadline", {.spec = "deadline:margin=5us"}},
+      {"break-even", {.spec = "break-even", .patience = microseconds(200)}},
+      {"coalesce", {.spec = "coalesce:count=2,window=15us"}},
+      {"laxity", {.spec = "laxity:below=30us"}},
+      {"partition", {.spec = "partition:online=60%,period=50us", .among_offline = true}},
+      {"fair", {.spec = "fair:slice=15us", .among_offline = true}},
+      {"mlfq", {.spec = "mlfq:quantum=10us,boost=100us"}},
+  };
+  const auto found = kCases.find(policy);
+  return found == kCases.end() ? OraclePolicy{.spec = std::string(policy)} : found->second;
 }
 
 bool is_long() {
@@ -64,7 +70,7 @@ constexpr std::uint32_t kLettersLess = 0;
 
 class Exploration {
  public:
-  Exploration(ExhaustiveCase policy, std::uint32_t tenants, std::vector<Letter> beginning)
+  Exploration(OraclePolicy policy, std::uint32_t tenants, std::vector<Letter> beginning)
       : policy_(std::move(policy)),
         tenants_(tenants),
         letters_(alphabet(tenants)),
@@ -103,7 +109,7 @@ class Exploration {
 
  private:
   SchedulerOracle replayed() const {
-    SchedulerOracle oracle(policy_.spec, tenants_, policy_.patience);
+    SchedulerOracle oracle(policy_, tenants_);
     for (const Letter& letter : word_) {
       oracle.happen(letter);
     }
@@ -135,7 +141,7 @@ class Exploration {
     return text;
   }
 
-  ExhaustiveCase policy_;
+  OraclePolicy policy_;
   std::uint32_t tenants_;
   std::vector<Letter> letters_;
   std::vector<Letter> word_;
@@ -168,7 +174,11 @@ class SchedulerExhaustiveTest : public testing::TestWithParam<std::string_view> 
   std::uint64_t words_ = 0;
 };
 INSTANTIATE_TEST_SUITE_P(EveryPolicy, SchedulerExhaustiveTest, testing::ValuesIn(policy_names()),
-                         [](const auto& policy) { return std::string(policy.param); });
+                         [](const auto& policy) {
+                           std::string name(policy.param);
+                           std::ranges::replace(name, '-', '_');
+                           return name;
+                         });
 
 constexpr Letter kArrived{.kind = Kind::kArrive};
 constexpr Letter kCompleted{.kind = Kind::kComplete};

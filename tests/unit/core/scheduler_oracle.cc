@@ -52,16 +52,18 @@ SchedulerOracle::Queue* SchedulerOracle::Process::find(QueueId queue) {
   return found == queues.end() ? nullptr : &*found;
 }
 
-SchedulerOracle::SchedulerOracle(std::string_view policy, std::uint32_t offline_tenants,
-                                 Duration patience)
-    : scheduler_(make_policy(policy).value(),
+SchedulerOracle::SchedulerOracle(const OraclePolicy& policy, std::uint32_t offline_tenants)
+    : scheduler_(make_policy(policy.spec).value(),
                  {.grace = {}, .lease = std::chrono::milliseconds(1), .mechanism = {}}),
-      patience_(patience) {
+      patience_(policy.patience),
+      among_offline_(policy.among_offline) {
   (void)scheduler_
       .add_tenant({.name = "online",
                    .cls = TenantClass::kOnline,
                    .priority = 9,
-                   .targets = {kOnlineTarget}})
+                   .targets = {kOnlineTarget},
+                   .weight = 1,
+                   .promise = microseconds(50)})
       .value();
   for (std::uint32_t i = 0; i < offline_tenants; ++i) {
     processes_.push_back({.id = TargetId(11 + i), .queues = {}, .asked = {}});
@@ -266,7 +268,7 @@ void SchedulerOracle::note(const Decision& decision) {
     return;
   }
   const bool suspends = decision.verdict == Verdict::kSuspend;
-  if (suspends && (shutting_down_ || !reason_stands())) {
+  if (suspends && (shutting_down_ || !reason_stands(*process))) {
     fault("a decision to suspend without a live reason");
   }
   // What failed is decided on by itself, and the rest of the process stays as it was.
@@ -276,8 +278,10 @@ void SchedulerOracle::note(const Decision& decision) {
   }
 }
 
-bool SchedulerOracle::reason_stands() const {
-  return requests_ > 0 ||
+bool SchedulerOracle::reason_stands(const Process& process) const {
+  const bool has_rival = std::ranges::any_of(
+      processes_, [&](const Process& other) { return other.id != process.id && other.alive; });
+  return requests_ > 0 || (among_offline_ && has_rival) ||
          (idle_since_ != Instant::min() && now_ < saturating_add(idle_since_, patience_));
 }
 
@@ -337,7 +341,7 @@ void SchedulerOracle::check_rest() {
       continue;
     }
     const bool wanted_off = process.wanted_off && !shutting_down_;
-    if (wanted_off && !reason_stands()) {
+    if (wanted_off && !reason_stands(process)) {
       fault("a tenant is wanted off without a live reason");
     }
     for (const Queue& queue : process.queues) {

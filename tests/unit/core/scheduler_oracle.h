@@ -40,14 +40,21 @@ struct Letter {
 /// All letters for so many Offline tenants: 3 + 8 for each.
 [[nodiscard]] std::vector<Letter> alphabet(std::uint32_t offline_tenants);
 
+/// A policy, and when it may keep an Offline tenant off.
+struct OraclePolicy {
+  std::string spec;
+  Duration patience{};         ///< so long after Online's last work
+  bool among_offline = false;  ///< also while another Offline process with queues lives
+};
+
 /// A scheduler over a small backend that answers as the letters say, and that knows the truth: what
 /// runs, what was asked, what has failed. It checks each step against the rules of
 /// core/scheduler.h, and names the first one broken.
 class SchedulerOracle {
  public:
   /// One Online tenant without queues, and Offline tenants of one process with one queue each, all
-  /// on one GPU. `patience`: how long after its work the policy may keep Offline off.
-  SchedulerOracle(std::string_view policy, std::uint32_t offline_tenants, Duration patience);
+  /// on one GPU.
+  SchedulerOracle(const OraclePolicy& policy, std::uint32_t offline_tenants);
 
   void happen(const Letter& letter);
   /// Shuts down and answers every request, with success or with a failure in hardware; then all
@@ -97,10 +104,11 @@ class SchedulerOracle {
   void expire(Process& process);
   void crash(Process& process);
   void fault(std::string_view rule);
-  [[nodiscard]] bool reason_stands() const;
+  [[nodiscard]] bool reason_stands(const Process& process) const;
 
   Scheduler scheduler_;
   Duration patience_;
+  bool among_offline_;
   Actions out_;
   Instant now_ = instant_from_ns(1'000'000);
   Instant idle_since_ = Instant::min();

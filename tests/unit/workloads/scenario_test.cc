@@ -80,6 +80,28 @@ TEST(Scenario, OptionsBelongToThePolicyTheyAreNamedAfter) {
   EXPECT_EQ(policy_with_options(scenario->scheduler, "linger"), "linger");
 }
 
+TEST(Scenario, OnlineIsPromisedTheFirstLimitUnlessItSaysOtherwise) {
+  const std::string slo = "[slo]\nonline_latency = [\"40ms\", \"10ms\"]\n";
+  const auto by_slo = parse_scenario(std::string(kMinimal) + slo, "slo.toml");
+  ASSERT_TRUE(by_slo) << by_slo.error().what;
+  EXPECT_EQ(by_slo->tenants.at(0).deadline, std::optional<Duration>(milliseconds(40)));
+  EXPECT_EQ(by_slo->tenants.at(0).weight, 1U);
+  const auto own =
+      parse_scenario(std::string(kMinimal) + "deadline = \"7ms\"\nweight = 3\n" + slo, "own.toml");
+  ASSERT_TRUE(own) << own.error().what;
+  EXPECT_EQ(own->tenants.at(0).deadline, std::optional<Duration>(milliseconds(7)));
+  EXPECT_EQ(own->tenants.at(0).weight, 3U);
+  const auto none = parse_scenario(kMinimal, "none.toml");
+  ASSERT_TRUE(none) << none.error().what;
+  EXPECT_EQ(none->tenants.at(0).deadline, std::nullopt);
+}
+
+TEST(Scenario, AWeightOfZeroOrADeadlineOfZeroIsRefused) {
+  for (const std::string key : {"weight = 0\n", "deadline = \"0ms\"\n"}) {
+    EXPECT_FALSE(parse_scenario(std::string(kMinimal) + key, "zero.toml")) << key;
+  }
+}
+
 TEST(Scenario, OptionsOfEveryPolicyOfTheCatalogueAreKept) {
   for (const std::string name :
        {"none", "priority", "suspend", "linger", "slice", "timeshare", "loss-budget", "deadline",

@@ -1,0 +1,92 @@
+#include <algorithm>
+#include <cstdint>
+
+#include "core/decision.h"
+#include "core/event.h"
+#include "core/policies/yield.h"
+#include "core/policy.h"
+#include "core/scheduler.h"
+#include "core/scheduler_state.h"
+#include "core/time.h"
+
+/// What hints tell about single requests, for the policies that look at them.
+namespace gpreempt {
+
+using detail::kNoIndex;
+using detail::OpenRequest;
+
+void Scheduler::State::work_arrived(const WorkArrived& event, Instant now) {
+  TrackedTarget& target = targets[entry(event.target)];
+  if (target.gone) {
+    return;
+  }
+  target.open.push_back({.number = event.request, .arrival = now});
+  update_busy(target, now);
+  update_requests(target);
+}
+
+/// A number that nobody knows ends the oldest request, so that a hint that was lost or repeated
+/// does not keep a tenant busy for ever.
+void Scheduler::State::work_finished(const WorkFinished& event, Instant now) {
+  TrackedTarget* const target = find_live(event.target);
+  if (target == nullptr || target->open.empty()) {
+    return;
+  }
+  auto found = std::ranges::find(target->open, event.request, &OpenRequest::number);
+  if (found == target->open.end()) {
+    found = target->open.begin();
+  }
+  const Instant began = std::max(found->arrival, target->last_finish);
+  target->open.erase(found);
+  target->last_finish = now;
+  if (sees_requests) {
+    learn_service(*target, now - began, began);
+  }
+  update_busy(*target, now);
+  update_requests(*target);
+}
+
+/// Counts a request whose whole service saw every Offline member beside it off, or running. What
+/// is in between says neither.
+void Scheduler::State::learn_service(TrackedTarget& target, Duration took, Instant began) {
+  if (target.tenant == kNoIndex) {
+    return;
+  }
+  TenantView& tenant = tenant_views[target.tenant];
+  bool all_off = true;
+  bool all_run = true;
+  for (const MemberView& member : member_views) {
+    if (!all_off && !all_run) {
+      return;
+    }
+    if (shares_gpu(member, tenant)) {
+      const bool steady = member.since <= began;
+      all_off = all_off && steady && member.current == Verdict::kSuspend;
+      all_run = all_run && steady && member.current == Verdict::kRun;
+    }
+  }
+  if (all_off) {
+    tenant.alone.learn(took);
+  } else if (all_run) {
+    tenant.shared.learn(took);
+  }
+}
+
+void Scheduler::State::update_requests(const TrackedTarget& target) {
+  if (!sees_requests || target.tenant == kNoIndex) {
+    return;
+  }
+  TenantView& tenant = tenant_views[target.tenant];
+  tenant.outstanding = 0;
+  tenant.oldest_arrival = kForever;
+  for (const std::uint32_t index : tenants[target.tenant].targets) {
+    const TrackedTarget& each = targets[index];
+    tenant.outstanding += static_cast<std::uint32_t>(each.open.size());
+    if (!each.open.empty()) {
+      tenant.oldest_arrival = std::min(tenant.oldest_arrival, each.open.front().arrival);
+    }
+  }
+  policy_due = true;
+}
+
+}  // namespace gpreempt
