@@ -60,8 +60,7 @@ void Scheduler::State::take_off_in_turn(std::uint32_t tenant, StepContext& step)
 std::uint32_t Scheduler::State::next_to_take_off(std::uint32_t tenant) const {
   std::uint32_t best = kNoIndex;
   const auto cost = [this](std::uint32_t member) {
-    const Duration last =
-        members[member].last_cost.at(static_cast<std::size_t>(ControlKind::kSuspend));
+    const Duration last = member_views[member].suspend_cost;
     return last == kUnknownCost ? Duration::max() : last;
   };
   for (std::uint32_t i = 0; i < members.size(); ++i) {
