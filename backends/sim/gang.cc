@@ -78,6 +78,7 @@ void Gang::meeting(std::uint32_t index, QueueIndex queue, bool on) {
 
 /// Every rank is on.
 void Gang::run() {
+  GPREEMPT_CHECK(left_.has_value());
   for (Rank& rank : ranks_) {
     rank.waited += timeline_.now() - rank.since;
   }
@@ -89,6 +90,7 @@ void Gang::pause() {
   if (end_ == 0) {
     return;
   }
+  GPREEMPT_CHECK(left_.has_value());
   timeline_.cancel(std::exchange(end_, 0));
   *left_ -= timeline_.now() - running_since_;
   for (Rank& rank : ranks_) {
@@ -172,12 +174,13 @@ void Gang::try_lock() {
       return;
     }
   }
+  GPREEMPT_CHECK(first.has_value());
   for (const Rank& rank : ranks_) {
     rank.gpu->waves().lock(rank.queue);
   }
-  lock_ = Lock{.solo = *first};
+  Lock& lock = lock_.emplace(Lock{.solo = *first});
   if (!first->endless) {
-    lock_->end = timeline_.after(
+    lock.end = timeline_.after(
         first->plan->total() - first->elapsed, [this] { end_lock(); }, Timeline::kCompletion);
   }
 }
@@ -193,7 +196,8 @@ void Gang::end_lock() {
 /// Rank `index` is stopped by its own dispatcher.
 void Gang::lock_broken(std::uint32_t index) {
   GPREEMPT_CHECK(lock_.has_value());
-  const Lock lock = *std::exchange(lock_, std::nullopt);
+  const Lock lock = *lock_;
+  lock_.reset();
   timeline_.cancel(lock.end);
   const TrainPlan& plan = *lock.solo.plan;
   const Duration position = lock.solo.elapsed + (timeline_.now() - lock.solo.since);

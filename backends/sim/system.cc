@@ -121,6 +121,7 @@ Result<Pid> System::launch(Program program) {
   GPREEMPT_TRY(add_runner(pid, std::move(program)));
   for (const std::uint32_t gpu : further) {
     next.gpu = gpu;
+    GPREEMPT_CHECK(next.gang.has_value());
     ++next.gang->rank;
     GPREEMPT_TRY(add_runner(pid, next));
   }
@@ -164,7 +165,8 @@ Gang& System::gang_of(const GangPlace& place) {
 /// NCCL's watchdog ends the process that waited, and a launcher the others.
 void System::gang_timed_out(std::uint32_t gang) {
   for (const auto& [pid, runner] : runners_) {
-    if (runner->program().gang && runner->program().gang->gang == gang) {
+    const std::optional<GangPlace>& place = runner->program().gang;
+    if (place && place->gang == gang) {
       exit(pid);
     }
   }

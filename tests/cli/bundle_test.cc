@@ -23,8 +23,8 @@ using testing::write_file;
 class BundleFolder : public ::testing::Test {
  protected:
   Finished run(const std::string& arguments = "") {
-    return gpreempt("run " + file_ + " --quiet --policy all --out " + out_.string() + " " +
-                    arguments);
+    return gpreempt("run " + file_ + " --quiet --policy none,suspend,linger,slice --out " +
+                    out_.string() + " " + arguments);
   }
   json read_json(const std::string& name) const {
     return json::parse(read_file(out_ / name), nullptr, false);

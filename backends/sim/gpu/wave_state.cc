@@ -192,6 +192,7 @@ void WaveDispatcher::start_alone(QueueIndex index) {
 }
 
 void WaveDispatcher::end_alone(QueueIndex index) {
+  GPREEMPT_CHECK(alone_.has_value());
   const Alone alone = *alone_;
   alone_.reset();
   Queue& queue = queues_[index];
@@ -209,6 +210,7 @@ void WaveDispatcher::end_alone(QueueIndex index) {
 }
 
 void WaveDispatcher::schedule_end() {
+  GPREEMPT_CHECK(alone_.has_value());
   if (alone_->until != Duration::max()) {
     const QueueIndex index = alone_->queue;
     const Duration passed = alone_->elapsed + (timeline_.now() - alone_->since);
