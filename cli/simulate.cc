@@ -184,29 +184,7 @@ class Run {
   Result<void> attach() {
     Backend& backend = testbed_.backend();
     for (const TenantMeta& meta : workload_.tenants) {
-      const bool offline = meta.cls == TenantClass::kOffline;
-      TenantSpec spec{.name = meta.name,
-                      .cls = meta.cls,
-                      .priority = meta.priority,
-                      .targets = {},
-                      .weight = meta.weight,
-                      .promise = meta.promise,
-                      .stall_limit = offline ? meta.stall_limit : Duration::max()};
-      for (std::size_t i = 0; i < meta.programs; ++i) {
-        TargetId target;
-        GPREEMPT_TRY(
-            store(target, backend.attach(pids_.at(meta.first_program + i),
-                                         offline ? AttachMode::kControl : AttachMode::kObserve)));
-        spec.targets.push_back(target);
-        targets_.push_back(target);
-      }
-      TenantRecord& record = record_.tenants.emplace_back();
-      GPREEMPT_TRY(store(record.id, scheduler_->add_tenant(spec)));
-      record.name = meta.name;
-      record.cls = meta.cls;
-      record.gpus = meta.gpus;
-      record.coupled = meta.coupled;
-      record.endless = workload_.programs.at(meta.first_program).endless;
+      GPREEMPT_TRY(attach(meta));
     }
     recorder_.expect_attached(targets_.size());
     GPREEMPT_TRY(drive(backend, *scheduler_, recorder_, backend.now() + kAttachLimit,
@@ -219,6 +197,33 @@ class Run {
     }
     const Duration since = backend.now().time_since_epoch();
     return drive_until(Instant((since / kStartGrid + 1) * kStartGrid));
+  }
+
+  Result<void> attach(const TenantMeta& meta) {
+    const bool offline = meta.cls == TenantClass::kOffline;
+    TenantSpec spec{.name = meta.name,
+                    .cls = meta.cls,
+                    .priority = meta.priority,
+                    .targets = {},
+                    .weight = meta.weight,
+                    .promise = meta.promise,
+                    .stall_limit = offline ? meta.stall_limit : Duration::max()};
+    for (std::size_t i = 0; i < meta.programs; ++i) {
+      TargetId target;
+      GPREEMPT_TRY(store(target, testbed_.backend().attach(
+                                     pids_.at(meta.first_program + i),
+                                     offline ? AttachMode::kControl : AttachMode::kObserve)));
+      spec.targets.push_back(target);
+      targets_.push_back(target);
+    }
+    TenantRecord& record = record_.tenants.emplace_back();
+    GPREEMPT_TRY(store(record.id, scheduler_->add_tenant(spec)));
+    record.name = meta.name;
+    record.cls = meta.cls;
+    record.gpus = meta.gpus;
+    record.coupled = meta.coupled;
+    record.endless = workload_.programs.at(meta.first_program).endless;
+    return {};
   }
 
   Result<void> watch() {

@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -197,17 +196,18 @@ Result<ExitCode> study_command(const StudyOptions& options) {
   GPREEMPT_TRY(store(prepared, prepare_study(options)));
   const StudyRecord& record = prepared.record;
   study::Schedule schedule = schedule_of(record);
-  std::optional<StudyFolder> folder;
-  if (!options.out.empty()) {
+  StudyFolder folder;
+  const bool keeps = !options.out.empty();
+  if (keeps) {
     GPREEMPT_TRY(store(folder, StudyFolder::open(options.out, record.identity, options.fresh)));
-    GPREEMPT_TRY(folder->restore(schedule, record.plan.table.metrics.size()));
-    if (folder->journal().torn() > 0) {
+    GPREEMPT_TRY(folder.restore(schedule, record.plan.table.metrics.size()));
+    if (folder.journal().torn() > 0) {
       fmt::print(stderr,
                  "gpreempt: {}: the last line was only half written; its run is made again\n",
                  (options.out / "journal.jsonl").string());
     }
   }
-  GPREEMPT_TRY(make_runs(options, prepared, schedule, folder ? &*folder : nullptr));
+  GPREEMPT_TRY(make_runs(options, prepared, schedule, keeps ? &folder : nullptr));
   return conclude(record, schedule.rows(), options);
 }
 

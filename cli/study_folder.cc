@@ -85,6 +85,9 @@ std::string StudyIdentity::line() const {
 
 Result<StudyIdentity> StudyIdentity::parse(const std::string& line) {
   const Json json = Json::parse(line, nullptr, false);
+  const auto none = [] {
+    return fail(Errc::kParse, "read the first line of a journal: it is none of gpreempt study");
+  };
   StudyIdentity identity;
   try {
     if (json.is_object() && json.at("tool") == std::string(kTool) && json.at("journal") == 1) {
@@ -104,10 +107,10 @@ Result<StudyIdentity> StudyIdentity::parse(const std::string& line) {
       identity.model_text = json.at("model_text");
       return identity;
     }
+    return none();
   } catch (const Json::exception&) {
-    // Falls through to the refusal below.
+    return none();  // a key is missing, or of another type
   }
-  return fail(Errc::kParse, "read the first line of a journal: it is none of gpreempt study");
 }
 
 std::string StudyIdentity::difference(const StudyIdentity& other) const {

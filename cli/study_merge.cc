@@ -111,6 +111,21 @@ Result<void> restore(const ShardRecord& shard, const StudyRecord& record,
   return {};
 }
 
+/// Writes the journal of the whole study: what is not yet in it.
+Result<void> keep(const std::vector<study::Row>& rows, const StudyRecord& record,
+                  const std::filesystem::path& out) {
+  StudyFolder folder;
+  GPREEMPT_TRY(store(folder, StudyFolder::open(out, record.identity, false)));
+  study::Schedule there = schedule_of(record);
+  GPREEMPT_TRY(folder.restore(there, record.plan.table.metrics.size()));
+  for (const study::Row& row : rows) {
+    if (there.settle(row)) {
+      GPREEMPT_TRY(folder.journal().append(study::row_line(row)));
+    }
+  }
+  return {};
+}
+
 Result<Parameter> find_parameter(const sim::Model& model, std::string_view name) {
   std::vector<std::string_view> names;
   for (const Parameter& parameter : model.parameters) {
@@ -174,16 +189,8 @@ Result<std::vector<study::Row>> merge_shards(const StudyOptions& options, StudyR
   for (const ShardRecord& shard : shards) {
     GPREEMPT_TRY(restore(shard, record, schedule));
   }
-  StudyFolder folder;
-  GPREEMPT_TRY(store(folder, StudyFolder::open(options.out, record.identity, false)));
-  study::Schedule there = schedule_of(record);
-  GPREEMPT_TRY(folder.restore(there, record.plan.table.metrics.size()));
   std::vector<study::Row> rows = schedule.rows();
-  for (const study::Row& row : rows) {
-    if (there.settle(row)) {
-      GPREEMPT_TRY(folder.journal().append(study::row_line(row)));
-    }
-  }
+  GPREEMPT_TRY(keep(rows, record, options.out));
   return rows;
 }
 

@@ -74,6 +74,7 @@ class Text {
 
 std::vector<std::string> names_of(const std::vector<study::Factor>& factors) {
   std::vector<std::string> names;
+  names.reserve(factors.size());
   for (const study::Factor& factor : factors) {
     names.push_back(factor.name);
   }
@@ -205,12 +206,14 @@ std::string Text::comparisons() const {
   std::size_t resolved = 0;
   // The study names what it is about first.
   std::vector<const study::Comparison*> by_metric;
+  by_metric.reserve(rows);
   for (const study::Comparison& one : analysis_.comparisons) {
     by_metric.push_back(&one);
     resolved += one.verdict == study::Verdict::kNotResolvable ? 0U : 1U;
   }
-  std::stable_sort(by_metric.begin(), by_metric.end(),
-                   [](const auto* a, const auto* b) { return a->metric < b->metric; });
+  std::ranges::sort(by_metric, [](const auto* a, const auto* b) {
+    return a->metric != b->metric ? a->metric < b->metric : a < b;  // all are of one vector
+  });
   by_metric.resize(std::min(rows, kMostRows));
   for (const study::Comparison* compared : by_metric) {
     const study::Comparison& one = *compared;

@@ -30,8 +30,8 @@ class StudyRuns {
   [[nodiscard]] const RunSetup& base() const { return base_; }
 
  private:
-  Result<void> check_metrics(const study::Plan& plan) const;
-  Result<void> check_levels(const study::Plan& plan) const;
+  [[nodiscard]] Result<void> check_metrics(const study::Plan& plan) const;
+  [[nodiscard]] Result<void> check_levels(const study::Plan& plan) const;
 
   RunSetup base_;
   std::vector<std::vector<std::string>> metrics_;  ///< paths

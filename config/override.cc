@@ -240,7 +240,7 @@ class TomlPatch {
       adopt(*array->get(*index));
       return {};
     }
-    if (table == nullptr) {
+    if (table == nullptr || !change_.value) {
       return refuse(fmt::format("it is {}, so it has no '{}'", toml_type(node), segment()));
     }
     table->insert_or_assign(segment(), *change_.value->held_->node);
@@ -249,6 +249,7 @@ class TomlPatch {
   }
 
   void adopt(const toml::node& copy) {
+    GPREEMPT_CHECK(change_.value.has_value());
     const TomlHeld& held = *change_.value->held_;
     remember(state_, copy, *held.node, held.place);
   }

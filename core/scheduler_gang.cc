@@ -129,7 +129,7 @@ void Scheduler::State::heed_gangs(Instant now) {
     return;
   }
   for (std::uint32_t tenant = 0; tenant < tenants.size(); ++tenant) {
-    TrackedTenant& gang = tenants[tenant];
+    const TrackedTenant& gang = tenants[tenant];
     if (gang.released) {
       let_run(tenant, Reason::kQuarantine);
     } else if (gang.stall_limit != Duration::max()) {

@@ -182,8 +182,11 @@ Result<Program> make_program(const TenantScenario& tenant, const Requests& reque
 
 /// How a tenant's ranks wait for each other; null if nobody does.
 const GangCollective* meeting_of(const TenantScenario& tenant) {
-  const bool several = tenant.gang && tenant.gang->gpus.size() > 1 && tenant.gang->meeting;
-  return several ? &*tenant.gang->meeting : nullptr;
+  if (!tenant.gang || tenant.gang->gpus.size() == 1) {
+    return nullptr;
+  }
+  const std::optional<GangCollective>& meeting = tenant.gang->meeting;
+  return meeting ? &*meeting : nullptr;
 }
 
 /// Puts the collectives between the kernels of whatever it runs.
@@ -206,10 +209,11 @@ std::vector<Program> programs_of(const TenantScenario& tenant, std::uint32_t num
   }
   const GangCollective* const meeting = meeting_of(tenant);
   const std::vector<std::uint32_t>& gpus = tenant.gang->gpus;
-  program.gang = GangPlace{.gang = number,
-                           .rank = 0,
-                           .ranks = static_cast<std::uint32_t>(gpus.size()),
-                           .timeout = meeting == nullptr ? Duration::max() : meeting->timeout};
+  GangPlace place{.gang = number,
+                  .rank = 0,
+                  .ranks = static_cast<std::uint32_t>(gpus.size()),
+                  .timeout = meeting == nullptr ? Duration::max() : meeting->timeout};
+  program.gang = place;
   if (tenant.gang->one_process) {
     program.more_gpus.assign(gpus.begin() + 1, gpus.end());
     programs.push_back(std::move(program));
@@ -218,7 +222,8 @@ std::vector<Program> programs_of(const TenantScenario& tenant, std::uint32_t num
   for (std::uint32_t rank = 0; rank < gpus.size(); ++rank) {
     Program& each = programs.emplace_back(program);
     each.gpu = gpus.at(rank);
-    each.gang->rank = rank;
+    place.rank = rank;
+    each.gang = place;
     each.hints = program.hints && rank == 0;  // an engine tells of each request once
   }
   return programs;

@@ -89,21 +89,19 @@ class FairPolicy final : public Policy {
     const bool online_next =
         within_slice ? gpu.running == 0 : load.busy && gpu.online_time <= gpu.least;
     const std::size_t member_next = within_slice ? gpu.runner : gpu.least_member;
-    const std::int64_t lag = (gpu.least - gpu.online_time) / kVirtualScale;
+    Want others{.verdict = Verdict::kSuspend,
+                .reason = online_next ? Reason::kOnlineBusy : Reason::kOthersTurn,
+                .cause = online_next ? load.first : view.members[member_next].tenant};
+    if (load.busy) {
+      others.terms.add(TermName::kLagNs, (gpu.least - gpu.online_time) / kVirtualScale);
+    }
     for (std::size_t i = 0; i < wants.size(); ++i) {
-      if (view.members[i].gpu != id) {
-        continue;
+      if (view.members[i].gpu == id && (online_next || i != member_next)) {
+        wants[i] = others;
       }
-      if (!online_next && i == member_next) {
-        wants[i].reason = load.busy ? Reason::kOwnTurn : wants[i].reason;
-        continue;
-      }
-      wants[i] = {.verdict = Verdict::kSuspend,
-                  .reason = online_next ? Reason::kOnlineBusy : Reason::kOthersTurn,
-                  .cause = online_next ? load.first : view.members[member_next].tenant};
-      if (load.busy) {
-        wants[i].terms.add(TermName::kLagNs, lag);
-      }
+    }
+    if (!online_next && load.busy) {
+      wants[member_next].reason = Reason::kOwnTurn;
     }
     return within_slice ? slice_end : saturating_add(now, slice_);
   }

@@ -1,5 +1,4 @@
 // What `WaveDispatcher` does for a queue that is one rank of a gang.
-#include <algorithm>
 #include <cstdint>
 #include <optional>
 
