@@ -14,7 +14,6 @@
 #include "cli/simulate.h"
 #include "cli/summary.h"
 #include "cli/table.h"
-#include "core/policy.h"
 #include "core/stats.h"
 #include "core/time.h"
 

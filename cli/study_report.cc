@@ -18,6 +18,7 @@
 #include "study/analysis/conclusions.h"
 #include "study/analysis/effects.h"
 #include "study/analysis/fragile.h"
+#include "study/analysis/interval.h"
 #include "study/analysis/samples.h"
 #include "study/schedule.h"
 #include "study/table.h"

@@ -12,9 +12,11 @@
 #include <string>
 #include <string_view>
 #include <system_error>
+#include <type_traits>
 #include <utility>
 #include <vector>
 
+#include "config/document.h"
 #include "config/toml_entry.h"
 #include "core/error.h"
 #include "core/nearest.h"

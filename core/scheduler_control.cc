@@ -9,6 +9,7 @@
 #include "core/gang_options.h"
 #include "core/ids.h"
 #include "core/mutant.h"
+#include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/scheduler_state.h"
 #include "core/time.h"

@@ -1,6 +1,5 @@
 #include "study/schedule.h"
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>

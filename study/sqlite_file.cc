@@ -7,7 +7,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <system_error>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "study/outputs.h"
 #include "study/plan.h"
 #include "study/schedule.h"
+#include "study/study_file.h"
 #include "study/table.h"
 
 namespace gpreempt::study {

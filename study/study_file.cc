@@ -4,7 +4,6 @@
 
 #include <algorithm>
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -16,7 +15,6 @@
 #include "config/override.h"
 #include "core/error.h"
 #include "core/time.h"
-#include "core/units.h"
 
 namespace gpreempt::study {
 namespace {

@@ -3,7 +3,6 @@
 // tenant of higher priority has queues there: the scheduler cannot see an Offline tenant idle, so
 // the lower one waits for it to go. Equals share.
 
-#include <algorithm>
 #include <cstddef>
 #include <memory>
 #include <span>
