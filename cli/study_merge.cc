@@ -119,9 +119,10 @@ Result<void> keep(const std::vector<study::Row>& rows, const StudyRecord& record
   study::Schedule there = schedule_of(record);
   GPREEMPT_TRY(folder.restore(there, record.plan.table.metrics.size()));
   for (const study::Row& row : rows) {
-    if (there.settle(row)) {
-      GPREEMPT_TRY(folder.journal().append(study::row_line(row)));
+    if (!there.settle(row)) {
+      continue;  // it is there already
     }
+    GPREEMPT_TRY(folder.journal().append(study::row_line(row)));
   }
   return {};
 }

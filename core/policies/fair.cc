@@ -75,12 +75,7 @@ class FairPolicy final : public Policy {
     if (load.busy && gpu.online_woke) {
       gpu.online_time = std::max(gpu.online_time, gpu.least - to_ns(slice_) * kVirtualScale);
     }
-    for (std::size_t i = 0; i < wants.size(); ++i) {
-      if (view.members[i].gpu == id) {
-        notes[i].words.at(kOnlineTime) = gpu.online_time;
-        notes[i].words.at(kOnlineWeight) = load.weight;
-      }
-    }
+    note_online(view, id, gpu.online_time, load.weight, notes);
     if (gpu.members + (load.busy ? 1U : 0U) < 2) {
       return kForever;
     }
@@ -95,15 +90,26 @@ class FairPolicy final : public Policy {
     if (load.busy) {
       others.terms.add(TermName::kLagNs, (gpu.least - gpu.online_time) / kVirtualScale);
     }
+    const Want own = wants[member_next];
     for (std::size_t i = 0; i < wants.size(); ++i) {
-      if (view.members[i].gpu == id && (online_next || i != member_next)) {
-        wants[i] = others;
-      }
+      wants[i] = view.members[i].gpu == id ? others : wants[i];
     }
-    if (!online_next && load.busy) {
-      wants[member_next].reason = Reason::kOwnTurn;
+    if (!online_next) {
+      wants[member_next] = own;
+      wants[member_next].reason = load.busy ? Reason::kOwnTurn : own.reason;
     }
     return within_slice ? slice_end : saturating_add(now, slice_);
+  }
+
+  /// All members of a GPU remember the same of Online.
+  static void note_online(const StateView& view, GpuId id, std::int64_t time, std::int64_t weight,
+                          std::span<MemberNotes> notes) {
+    for (std::size_t i = 0; i < notes.size(); ++i) {
+      if (view.members[i].gpu == id) {
+        notes[i].words.at(kOnlineTime) = time;
+        notes[i].words.at(kOnlineWeight) = weight;
+      }
+    }
   }
 
   /// Whether who has the GPU keeps it until the end of its slice.
