@@ -181,18 +181,21 @@ Result<void> StudyFolder::restore(study::Schedule& schedule, std::size_t metrics
 
 Result<void> write_study_file(const fs::path& file, std::string_view text) {
   const fs::path fresh = file.parent_path() / fmt::format(".{}.new", file.filename().string());
+  std::string why;
   {
     std::ofstream stream(fresh, std::ios::binary | std::ios::trunc);
     stream << text;
     stream.flush();
-    if (!stream) {
-      return tl::unexpected<Error>(not_written(file, "the file system refused it"));
-    }
+    why = stream ? "" : "the file system refused it";
   }
   std::error_code error;
-  fs::rename(fresh, file, error);
-  if (error) {
-    return tl::unexpected<Error>(not_written(file, error.message()));
+  if (why.empty()) {
+    fs::rename(fresh, file, error);
+    why = error ? error.message() : "";
+  }
+  if (!why.empty()) {
+    fs::remove(fresh, error);
+    return tl::unexpected<Error>(not_written(file, why));
   }
   return {};
 }

@@ -183,6 +183,7 @@ Result<void> write_sqlite(const std::filesystem::path& file, const Plan& plan,
     error = system ? system.message() : "";
   }
   if (!error.empty()) {
+    std::filesystem::remove(fresh, system);
     return fail(Errc::kIo, fmt::format("write {}: {}; choose another --out", file.string(), error));
   }
   return {};

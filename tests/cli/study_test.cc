@@ -175,6 +175,24 @@ TEST_F(StudyVerb, AFinishedStudyIsNotRunAgain) {
   EXPECT_EQ(read_file(folder_ / "o" / "journal.jsonl"), journal);
 }
 
+TEST_F(StudyVerb, AFileThatCannotBeReplacedLeavesNoHalfOneBehind) {
+  const std::string file = study("\"scheduler.policy\" = [\"none\"]");
+  ASSERT_EQ(gpreempt(fmt::format("study '{}' --quiet --out '{}'", file, out("out"))).exit_code, 0);
+  for (const char* name : {"runs.csv", "study.sqlite"}) {
+    // A folder with something in it stands where the file is to be.
+    fs::remove(folder_ / "out" / name);
+    fs::create_directories(folder_ / "out" / name / "there");
+    const Finished finished =
+        gpreempt(fmt::format("study '{}' --quiet --out '{}'", file, out("out")));
+    EXPECT_EQ(finished.exit_code, 3) << finished.err;
+    EXPECT_NE(finished.err.find(name), std::string::npos) << finished.err;
+    for (const fs::directory_entry& entry : fs::directory_iterator(folder_ / "out")) {
+      EXPECT_NE(entry.path().extension(), ".new") << entry.path();
+    }
+    fs::remove_all(folder_ / "out" / name);
+  }
+}
+
 TEST_F(StudyVerb, MergedShardsAreTheStudyInOneGo) {
   const std::string file = study(kFactors,
                                  "min = 2\nmax = 5\nuntil = { metric = "
