@@ -12,6 +12,7 @@
 #include <system_error>
 #include <utility>
 
+#include "cli/output_folder.h"
 #include "cli/run_help.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -30,12 +31,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr std::string_view kTool = "gpreempt";
-
-Error write_error(const fs::path& file, std::string_view reason) {
-  return {.code = Errc::kIo,
-          .sys_errno = 0,
-          .what = fmt::format("write {}: {}; choose another --out", file.string(), reason)};
-}
 
 /// Whether the folder's `run.json` says that gpreempt made it.
 bool is_bundle(const fs::path& folder) {
@@ -70,21 +65,8 @@ Result<void> Bundle::close(File file, const fs::path& name) {
 }
 
 Result<Bundle> Bundle::create(const fs::path& folder) {
+  GPREEMPT_TRY(make_output_folder(folder, "a bundle", "run.json of gpreempt", is_bundle(folder)));
   std::error_code error;
-  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("write a bundle to {}: it is a file; name a folder", folder.string()));
-  }
-  if (fs::is_directory(folder, error) && !fs::is_empty(folder, error) && !is_bundle(folder)) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("write a bundle to {}: the folder holds something else (no run.json of "
-                            "gpreempt); name an empty or a new one",
-                            folder.string()));
-  }
-  fs::create_directories(folder, error);
-  if (error) {
-    return tl::unexpected<Error>(write_error(folder, error.message()));
-  }
   // A run that fails half-way must not leave the results of another one beside its events.
   fs::remove(folder / "summary.json", error);
   Bundle bundle;

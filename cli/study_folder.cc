@@ -3,7 +3,6 @@
 #include <fmt/format.h>
 
 #include <cstddef>
-#include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <ios>
@@ -14,8 +13,10 @@
 #include <utility>
 #include <vector>
 
+#include "cli/output_folder.h"
 #include "config/document.h"
 #include "core/error.h"
+#include "core/fnv1a.h"
 #include "study/engine.h"
 #include "study/linux_journal.h"
 #include "study/schedule.h"
@@ -28,32 +29,6 @@ using Json = nlohmann::ordered_json;
 
 constexpr std::string_view kTool = "gpreempt study";
 constexpr std::string_view kJournal = "journal.jsonl";
-
-Error not_written(const fs::path& file, std::string_view reason) {
-  return {.code = Errc::kIo,
-          .sys_errno = 0,
-          .what = fmt::format("write {}: {}; choose another --out", file.string(), reason)};
-}
-
-Result<void> make_folder(const fs::path& folder) {
-  std::error_code error;
-  if (fs::exists(folder, error) && !fs::is_directory(folder, error)) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("write a study to {}: it is a file; name a folder", folder.string()));
-  }
-  if (fs::is_directory(folder, error) && !fs::is_empty(folder, error) &&
-      !fs::exists(folder / kJournal, error)) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("write a study to {}: the folder holds something else (no {}); name an "
-                            "empty or a new one",
-                            folder.string(), kJournal));
-  }
-  fs::create_directories(folder, error);
-  if (error) {
-    return tl::unexpected<Error>(not_written(folder, error.message()));
-  }
-  return {};
-}
 
 std::string shard_text(const study::Shard& shard) {
   return fmt::format("{}/{}", shard.index, shard.count);
@@ -145,7 +120,9 @@ Result<StudyFolder> StudyFolder::open(const fs::path& folder, const StudyIdentit
                                       bool fresh) {
   StudyFolder opened;
   opened.path_ = folder;
-  GPREEMPT_TRY(make_folder(folder));
+  std::error_code error;
+  GPREEMPT_TRY(
+      make_output_folder(folder, "a study", kJournal, fs::exists(folder / kJournal, error)));
   GPREEMPT_TRY(store(opened.journal_, study::Journal::open(folder / kJournal)));
   study::Journal& journal = opened.journal_;
   if (fresh) {
@@ -195,21 +172,15 @@ Result<void> write_study_file(const fs::path& file, std::string_view text) {
   }
   if (!why.empty()) {
     fs::remove(fresh, error);
-    return tl::unexpected<Error>(not_written(file, why));
+    return tl::unexpected<Error>(write_error(file, why));
   }
   return {};
 }
 
 Result<std::string> mark_of(const fs::path& file) {
-  constexpr std::uint64_t kBasis = 0xcbf29ce484222325;
-  constexpr std::uint64_t kPrime = 0x100000001b3;
   std::string text;
   GPREEMPT_TRY(store(text, read_text_file(file)));
-  std::uint64_t mark = kBasis;
-  for (const char c : text) {
-    mark = (mark ^ static_cast<unsigned char>(c)) * kPrime;
-  }
-  return fmt::format("{:016x}", mark);
+  return fmt::format("{:016x}", fnv1a(text));
 }
 
 }  // namespace gpreempt::cli

@@ -8,6 +8,7 @@
 #include <string_view>
 
 #include "core/error.h"
+#include "core/fnv1a.h"
 #include "core/math_policy.h"
 #include "core/splitmix64.h"
 
@@ -15,7 +16,7 @@ namespace gpreempt {
 namespace {
 
 std::uint64_t key_of(std::uint64_t seed, std::string_view purpose) {
-  std::uint64_t mixed = detail::splitmix64(seed) ^ detail::fnv1a(purpose);
+  std::uint64_t mixed = detail::splitmix64(seed) ^ fnv1a(purpose);
   return detail::splitmix64(mixed);
 }
 

@@ -1,7 +1,6 @@
 #pragma once
 
 #include <cstdint>
-#include <string_view>
 
 /// The integer generators under `RandomStream`, apart so that they can be checked against published
 /// values.
@@ -15,16 +14,6 @@ namespace gpreempt::detail {
   z = (z ^ (z >> 30U)) * 0xbf58476d1ce4e5b9U;
   z = (z ^ (z >> 27U)) * 0x94d049bb133111ebU;
   return z ^ (z >> 31U);
-}
-
-/// 64-bit FNV-1a. Source: Fowler, Noll, Vo.
-[[nodiscard]] constexpr std::uint64_t fnv1a(std::string_view text) {
-  std::uint64_t hash = 0xcbf29ce484222325U;
-  for (const char c : text) {
-    hash ^= static_cast<unsigned char>(c);
-    hash *= 0x100000001b3U;
-  }
-  return hash;
 }
 
 }  // namespace gpreempt::detail
