@@ -23,7 +23,7 @@
 namespace gpreempt {
 namespace {
 
-using Kind = Letter::Kind;
+using LetterKind = Letter::Kind;
 using std::chrono::microseconds;
 
 constexpr GpuId kGpu(100);
@@ -37,10 +37,11 @@ constexpr RequestId kSomebodyElses(2);
 }  // namespace
 
 std::vector<Letter> alphabet(std::uint32_t offline_tenants) {
-  std::vector<Letter> letters{{.kind = Kind::kArrive}, {.kind = Kind::kComplete}, {}};
+  std::vector<Letter> letters{{.kind = LetterKind::kArrive}, {.kind = LetterKind::kComplete}, {}};
   for (std::uint8_t tenant = 0; tenant < offline_tenants; ++tenant) {
-    for (const Kind kind : {Kind::kCreate, Kind::kDestroy, Kind::kDone, Kind::kPartial,
-                            Kind::kFailed, Kind::kRefuse, Kind::kLease, Kind::kCrash}) {
+    for (const LetterKind kind :
+         {LetterKind::kCreate, LetterKind::kDestroy, LetterKind::kDone, LetterKind::kPartial,
+          LetterKind::kFailed, LetterKind::kRefuse, LetterKind::kLease, LetterKind::kCrash}) {
       letters.push_back({.kind = kind, .tenant = tenant});
     }
   }
@@ -90,34 +91,34 @@ void SchedulerOracle::fault(std::string_view rule) {
 
 void SchedulerOracle::happen(const Letter& letter) {
   Process& process = processes_.at(letter.tenant);
-  if (letter.kind != Kind::kDeadline) {
+  if (letter.kind != LetterKind::kDeadline) {
     pass_time();
   }
   switch (letter.kind) {
-    case Kind::kArrive:
+    case LetterKind::kArrive:
       ++requests_;
       feed(WorkArrived{.target = kOnlineTarget, .request = 0});
       break;
-    case Kind::kComplete:
+    case LetterKind::kComplete:
       if (requests_ > 0 && --requests_ == 0) {
         idle_since_ = now_;
       }
       feed(WorkFinished{.target = kOnlineTarget, .request = 0});
       break;
-    case Kind::kDeadline: {
+    case LetterKind::kDeadline: {
       const Instant asked = scheduler_.deadline();
       now_ = asked == kForever ? now_ + kBetweenLetters : std::max(now_, asked);
       step(nullptr);
       break;
     }
-    case Kind::kCreate: born(process); break;
-    case Kind::kDestroy: gone(process); break;
-    case Kind::kDone: answer(process, Outcome::kOk, {}); break;
-    case Kind::kPartial: answer(process, Outcome::kError, {}); break;
-    case Kind::kFailed: answer(process, Outcome::kError, Errc::kBusy); break;
-    case Kind::kRefuse: process.refuses = true; break;
-    case Kind::kLease: expire(process); break;
-    case Kind::kCrash: crash(process); break;
+    case LetterKind::kCreate: born(process); break;
+    case LetterKind::kDestroy: gone(process); break;
+    case LetterKind::kDone: answer(process, Outcome::kOk, {}); break;
+    case LetterKind::kPartial: answer(process, Outcome::kError, {}); break;
+    case LetterKind::kFailed: answer(process, Outcome::kError, Errc::kBusy); break;
+    case LetterKind::kRefuse: process.refuses = true; break;
+    case LetterKind::kLease: expire(process); break;
+    case LetterKind::kCrash: crash(process); break;
   }
 }
 
