@@ -154,6 +154,11 @@ Result<void> Holder::hold_until_end() {
   while (!is_over()) {
     GPREEMPT_TRY(go_on());
   }
+  // What is on its way belongs in the report, and closing would wait for it as well.
+  while (std::ranges::any_of(targets_,
+                             [](const Target& each) { return each.in_flight && !each.exited; })) {
+    GPREEMPT_TRY(next(kForever));
+  }
   return {};
 }
 

@@ -1,5 +1,6 @@
 // Goal: a queue that the driver could not take off ends everything at once, and nothing stays
-// suspended. Method: the whole client on a scripted driver.
+// suspended; nothing that was off is left out of the report. Method: the whole client on a scripted
+// driver.
 #include "backends/kfd/hold/hold.h"
 
 #include <gtest/gtest.h>
@@ -48,6 +49,17 @@ TEST_F(HoldOnFakeDriver, QueueWithAnErrorEndsItAtOnceAndEverythingIsResumed) {
   ASSERT_EQ(report->queues.size(), 2U);
   EXPECT_EQ(report->queues[0].outcome, Outcome::kOk);
   EXPECT_EQ(report->queues[1].outcome, Outcome::kError);
+  EXPECT_TRUE(driver_.await_call("disable"));
+}
+
+TEST_F(HoldOnFakeDriver, QueuesThatComeOffAfterTheLimitAreInTheReport) {
+  const auto backend = make_checked_backend(open_backend(driver_, {}).value());
+  const auto report = hold(driver_, *backend, {.targets = {FakeDriver::kTargetPid}, .limit = {}},
+                           nullptr, [](std::string_view) {});
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_EQ(report->end, HoldReport::End::kLimit);
+  ASSERT_EQ(report->queues.size(), 2U);
+  EXPECT_TRUE(report->queues[0].on && report->queues[1].on);
   EXPECT_TRUE(driver_.await_call("disable"));
 }
 
