@@ -133,11 +133,11 @@ TEST_F(StudyVerb, ARowsCommandGivesItsNumbersAgain) {
 }
 
 TEST_F(StudyVerb, GoesOnAfterAKillWithoutRepeatingARun) {
-  const std::string file = study(kFactors, "max = 60");
+  const std::string file = study(kFactors, "max = 25");
   ASSERT_EQ(gpreempt(fmt::format("study '{}' --quiet --out '{}'", file, out("whole"))).exit_code,
             0);
   const std::size_t all = lines_of(folder_ / "whole" / "journal.jsonl");
-  ASSERT_EQ(all, 1 + 8 * 60U);
+  ASSERT_EQ(all, 1 + 8 * 25U);
   const std::string journal = out("killed/journal.jsonl");
   stop_half_way(file, "killed", "KILL");
   const std::size_t before = lines_of(journal);
@@ -155,14 +155,14 @@ TEST_F(StudyVerb, GoesOnAfterAKillWithoutRepeatingARun) {
 }
 
 TEST_F(StudyVerb, AskedToStopItSaysHowToGoOn) {
-  const std::string file = study(kFactors, "max = 60");
+  const std::string file = study(kFactors, "max = 25");
   const std::string err = stop_half_way(file, "stopped", "TERM");
   EXPECT_NE(err.find("the same command goes on from there"), std::string::npos) << err;
   EXPECT_NE(err.find("exit 3"), std::string::npos) << err;
-  ASSERT_LT(lines_of(folder_ / "stopped" / "journal.jsonl"), 1 + 8 * 60U);
+  ASSERT_LT(lines_of(folder_ / "stopped" / "journal.jsonl"), 1 + 8 * 25U);
   EXPECT_EQ(gpreempt(fmt::format("study '{}' --quiet --out '{}'", file, out("stopped"))).exit_code,
             0);
-  EXPECT_EQ(lines_of(folder_ / "stopped" / "journal.jsonl"), 1 + 8 * 60U);
+  EXPECT_EQ(lines_of(folder_ / "stopped" / "journal.jsonl"), 1 + 8 * 25U);
 }
 
 TEST_F(StudyVerb, AFinishedStudyIsNotRunAgain) {
