@@ -305,14 +305,22 @@ class SoakRun {
     }
   }
 
+  [[nodiscard]] bool waits_in_driver(const Tenant& tenant) {
+    return !tenant.is_over && testbed_.calls_in_driver(tenant.pid) > 0;
+  }
+  /// Nothing is suspended, and nobody waits because it was.
+  [[nodiscard]] bool is_settled() {
+    return testbed_.audit().value_or(DriverAudit{}).suspended == 0 &&
+           std::ranges::none_of(tenants_,
+                                [this](const Tenant& each) { return waits_in_driver(each); });
+  }
+
   void judge_end() {
     expect_progress("after the controller has ended", patience_with_faults() + milliseconds(300),
                     [this](Duration duration) { wait(duration); });
-    for (Duration passed{}; passed < patience_with_faults(); passed += milliseconds(100)) {
-      if (testbed_.audit().value_or(DriverAudit{}).suspended == 0) {
-        break;
-      }
-      wait(milliseconds(100));
+    const Duration bound = plan_.lease + milliseconds(200) + patience_with_faults();
+    for (Duration passed{}; passed < bound && !is_settled(); passed += milliseconds(100)) {
+      wait(milliseconds(100));  // the driver closes one session after another
     }
     const auto audit = testbed_.audit();
     if (!audit) {
@@ -322,7 +330,6 @@ class SoakRun {
       violate(
           fmt::format("{} queues are suspended after the controller has ended", audit->suspended));
     }
-    const Duration bound = plan_.lease + milliseconds(200) + patience_with_faults();
     if (audit->longest_suspension > bound) {
       violate(fmt::format("a queue was suspended for {}, with a lease of {}",
                           format_duration(audit->longest_suspension),
@@ -333,7 +340,7 @@ class SoakRun {
                           format_duration(audit->longest_destroy), format_duration(plan_.lease)));
     }
     for (const Tenant& tenant : tenants_) {
-      if (!tenant.is_over && testbed_.calls_in_driver(tenant.pid) > 0) {
+      if (waits_in_driver(tenant)) {
         violate(fmt::format("pid {} still waits in the driver", tenant.pid));
       }
     }
