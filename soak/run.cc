@@ -246,7 +246,9 @@ class SoakRun {
     if (kind == FaultKind::kHang) {
       return hang(tenant.plan.gpu);
     }
-    tenant.spare += kind == FaultKind::kQueueMade ? 1U : 0U;
+    // HIP shares the queues that it has once there are enough.
+    const bool makes_one = !tenant.plan.hip || tenant.spare + 1 < kHipQueuePool;
+    tenant.spare += kind == FaultKind::kQueueMade && makes_one ? 1U : 0U;
     return (kind == FaultKind::kTargetExec ? testbed_.exec(tenant.pid)
             : kind == FaultKind::kEvicted  ? testbed_.evict(tenant.pid)
                                            : testbed_.create_queue(tenant.pid))

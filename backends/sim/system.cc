@@ -41,7 +41,6 @@ constexpr std::uint64_t kSdmaRingBytes = 1U << 20U;
 // Source: amd_gpu_agent.cpp and amd_aql_queue.cpp of ROCr, GPU_MAX_HW_QUEUES of HIP.
 constexpr std::uint32_t kMaximumPriority = 15;
 constexpr int kHipSdmaQueues = 2;
-constexpr std::size_t kHipPool = 4;  ///< user queues of one priority; further streams share them
 
 }  // namespace
 
@@ -204,7 +203,7 @@ Result<void> System::create_queue_of(Pid pid, ProgramRunner& process) {
   const Program& program = process.program();
   kfd_->open_device(pid);
   const bool hip = program.runtime == Runtime::kHip;
-  if (hip && process.queues().size() >= kHipPool) {
+  if (hip && process.queues().size() >= kHipQueuePool) {
     return {};
   }
   const Result<std::uint32_t> id =
