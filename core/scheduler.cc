@@ -91,19 +91,19 @@ void Scheduler::State::record(std::uint32_t member, const Want& want, StepContex
   const ControlKind kind = control_of(want.verdict);
   ++last_sequence;
   tracked.open = {.active = true, .sequence = last_sequence, .kind = kind};
-  step.out.decisions.push_back({.sequence = last_sequence,
-                                .at = step.now,
-                                .tenant = member_views[member].tenant,
-                                .target = targets[tracked.target].id,
-                                .gpu = member_views[member].gpu,
-                                .verdict = want.verdict,
-                                .reason = want.reason,
-                                .cause = want.cause,
-                                .rejected = other(want.verdict),
-                                .predicted_cost = want.verdict == Verdict::kRun
-                                                      ? member_views[member].resume_cost
-                                                      : member_views[member].suspend_cost,
-                                .terms = want.terms});
+  step.out.decisions.push_back(
+      {.sequence = last_sequence,
+       .at = step.now,
+       .tenant = member_views[member].tenant,
+       .target = targets[tracked.target].id,
+       .gpu = member_views[member].gpu,
+       .verdict = want.verdict,
+       .reason = want.reason,
+       .cause = want.cause,
+       .rejected = other(want.verdict),
+       .predicted_cost = want.verdict == Verdict::kRun ? member_views[member].resume_cost
+                                                       : member_views[member].suspend_cost,
+       .terms = GPREEMPT_MUTANT("decision-without-terms") ? Terms{} : want.terms});
 }
 
 void Scheduler::State::reconcile_dirty(StepContext& step) {

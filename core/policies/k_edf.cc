@@ -17,6 +17,7 @@
 #include "core/decision.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/option_reader.h"
 #include "core/policies/entries.h"
 #include "core/policies/yield.h"
@@ -41,7 +42,10 @@ struct Claim {
   TenantId tenant{};
 
   [[nodiscard]] bool goes_before(const Claim& other) const {
-    return deadline != other.deadline ? deadline < other.deadline : order < other.order;
+    if (deadline != other.deadline) {
+      return deadline < other.deadline;
+    }
+    return GPREEMPT_MUTANT("k-edf-ties-reversed") ? order > other.order : order < other.order;
   }
 };
 
