@@ -106,7 +106,18 @@ struct Want {
   Verdict verdict = Verdict::kRun;
   Reason reason = Reason::kNoOnlineWork;
   TenantId cause;
-  Terms terms{};  ///< what was compared
+  /// What was compared. Read only where the wish `changes` the member's verdict: elsewhere they
+  /// need not be there.
+  Terms terms{};
+
+  /// Makes it this wish, without terms.
+  void set(Verdict new_verdict, Reason new_reason, TenantId new_cause) {
+    verdict = new_verdict;
+    reason = new_reason;
+    cause = new_cause;
+    terms.clear();
+  }
+  [[nodiscard]] bool changes(const MemberView& member) const { return verdict != member.current; }
 };
 
 /// What a policy must be told to work; `run` refuses a policy whose needs the detection cannot
