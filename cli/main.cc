@@ -22,6 +22,8 @@
 #include "cli/output.h"
 #include "cli/queues_command.h"
 #include "cli/queues_options.h"
+#include "cli/replay_command.h"
+#include "cli/replay_options.h"
 #include "cli/rescue_command.h"
 #include "cli/rescue_options.h"
 #include "cli/run_command.h"
@@ -60,6 +62,7 @@ using gpreempt::cli::DoctorCommandOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
+using gpreempt::cli::ReplayOptions;
 using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
@@ -79,6 +82,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const CompareOptions& options) const {
     return gpreempt::cli::compare_command(options);
+  }
+  Result<ExitCode> operator()(const ReplayOptions& options) const {
+    return gpreempt::cli::replay_command(options);
   }
   Result<ExitCode> operator()(const ModelsOptions& options) const {
     return gpreempt::cli::models_command(options);
