@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <iterator>

@@ -8,6 +8,7 @@
 #include "cli/conformance_options.h"
 #include "cli/decode_options.h"
 #include "cli/doctor_options.h"
+#include "cli/explain_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
 #include "cli/replay_options.h"
@@ -28,7 +29,7 @@ struct Printout {
 };
 
 using Command =
-    std::variant<Printout, RunOptions, CompareOptions, ReplayOptions, ModelsOptions,
+    std::variant<Printout, RunOptions, CompareOptions, ReplayOptions, ExplainOptions, ModelsOptions,
                  ValidateOptions, ConformanceOptions, DecodeOptions, DoctorCommandOptions,
                  QueuesOptions, SoakOptions, StudyOptions, SuspendCommandOptions,
                  ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions>;

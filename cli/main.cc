@@ -17,6 +17,8 @@
 #include "cli/doctor_command.h"
 #include "cli/doctor_options.h"
 #include "cli/exit_code.h"
+#include "cli/explain_command.h"
+#include "cli/explain_options.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
@@ -59,6 +61,7 @@ using gpreempt::cli::CompareOptions;
 using gpreempt::cli::ConformanceOptions;
 using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
+using gpreempt::cli::ExplainOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
@@ -85,6 +88,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const ReplayOptions& options) const {
     return gpreempt::cli::replay_command(options);
+  }
+  Result<ExitCode> operator()(const ExplainOptions& options) const {
+    return gpreempt::cli::explain_command(options);
   }
   Result<ExitCode> operator()(const ModelsOptions& options) const {
     return gpreempt::cli::models_command(options);

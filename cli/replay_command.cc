@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -28,11 +27,11 @@
 #include "cli/verb_line.h"
 #include "cli/what_if.h"
 #include "config/document.h"
-#include "core/decision.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/policy.h"
+#include "core/testbed.h"
 #include "core/time.h"
 
 namespace gpreempt::cli {

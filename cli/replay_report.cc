@@ -8,8 +8,6 @@
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <string_view>
-#include <vector>
 
 #include "cli/replay.h"
 #include "cli/report_text.h"

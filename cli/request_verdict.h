@@ -9,6 +9,7 @@
 #include "cli/recorded_run.h"
 #include "core/decision.h"
 #include "core/ids.h"
+#include "core/scheduler.h"
 #include "core/testbed.h"
 #include "core/time.h"
 

@@ -1,9 +1,9 @@
 #include "cli/what_if.h"
 
 #include <algorithm>
-#include <cstddef>
 #include <map>
 #include <memory>
+#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
