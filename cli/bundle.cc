@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <iterator>
@@ -13,6 +12,7 @@
 #include <utility>
 
 #include "cli/output_folder.h"
+#include "cli/requests_reader.h"
 #include "cli/run_help.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -73,11 +73,7 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
   bundle.folder_ = folder;
   GPREEMPT_TRY(store(bundle.events_, open(folder / "events.jsonl")));
   GPREEMPT_TRY(store(bundle.requests_, open(folder / "requests.csv")));
-  std::string header = "policy,tenant,request,arrival_ns,first_wave_ns,end_ns";
-  for (std::size_t i = 0; i < kDriverPhases; ++i) {
-    header += fmt::format(",{}_ns", to_string(static_cast<DriverPhase>(i)));
-  }
-  fmt::print(bundle.requests_.get(), "{},first_token_ns,tokens\n", header);
+  fmt::print(bundle.requests_.get(), "{}\n", requests_header());
   return bundle;
 }
 

@@ -30,6 +30,8 @@ struct Verb {
 // NOLINTBEGIN(modernize-use-designated-initializers): a table
 constexpr auto kVerbs = std::to_array<Verb>({{"run", run_line},
                                              {"compare", compare_line},
+                                             {"replay", replay_line},
+                                             {"explain", explain_line},
                                              {"study", study_line},
                                              {"models", models_line},
                                              {"validate", validate_line},

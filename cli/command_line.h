@@ -8,8 +8,10 @@
 #include "cli/conformance_options.h"
 #include "cli/decode_options.h"
 #include "cli/doctor_options.h"
+#include "cli/explain_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
+#include "cli/replay_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
 #include "cli/soak_options.h"
@@ -26,10 +28,11 @@ struct Printout {
   std::string text;
 };
 
-using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                             ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
-                             SoakOptions, StudyOptions, SuspendCommandOptions, ResumeCommandOptions,
-                             RescueCommandOptions, WatchdogCommandOptions>;
+using Command =
+    std::variant<Printout, RunOptions, CompareOptions, ReplayOptions, ExplainOptions, ModelsOptions,
+                 ValidateOptions, ConformanceOptions, DecodeOptions, DoctorCommandOptions,
+                 QueuesOptions, SoakOptions, StudyOptions, SuspendCommandOptions,
+                 ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

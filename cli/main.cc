@@ -17,11 +17,15 @@
 #include "cli/doctor_command.h"
 #include "cli/doctor_options.h"
 #include "cli/exit_code.h"
+#include "cli/explain_command.h"
+#include "cli/explain_options.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
 #include "cli/queues_command.h"
 #include "cli/queues_options.h"
+#include "cli/replay_command.h"
+#include "cli/replay_options.h"
 #include "cli/rescue_command.h"
 #include "cli/rescue_options.h"
 #include "cli/run_command.h"
@@ -57,9 +61,11 @@ using gpreempt::cli::CompareOptions;
 using gpreempt::cli::ConformanceOptions;
 using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
+using gpreempt::cli::ExplainOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
+using gpreempt::cli::ReplayOptions;
 using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
@@ -79,6 +85,12 @@ struct Execute {
   }
   Result<ExitCode> operator()(const CompareOptions& options) const {
     return gpreempt::cli::compare_command(options);
+  }
+  Result<ExitCode> operator()(const ReplayOptions& options) const {
+    return gpreempt::cli::replay_command(options);
+  }
+  Result<ExitCode> operator()(const ExplainOptions& options) const {
+    return gpreempt::cli::explain_command(options);
   }
   Result<ExitCode> operator()(const ModelsOptions& options) const {
     return gpreempt::cli::models_command(options);

@@ -87,6 +87,31 @@ class Recorder final : public EventSink {
       onlookers_.log->refusal(action, kind, error, at);
     }
   }
+  void configured(const SchedulerOptions& options) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->configured(options);
+    }
+  }
+  void tenant(TenantId id, const TenantSpec& spec) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->tenant(id, spec);
+    }
+  }
+  void began(Instant at) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->began(at);
+    }
+  }
+  void deadline(Instant at) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->deadline(at);
+    }
+  }
+  void shut_down(Instant at) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->shut_down(at);
+    }
+  }
 
  private:
   void report_progress(Instant at) {
@@ -151,6 +176,7 @@ class Run {
     std::unique_ptr<Policy> policy;
     GPREEMPT_TRY(store(policy, make_policy(settings_.policy)));
     scheduler_ = std::make_unique<Scheduler>(std::move(policy), settings_.scheduler);
+    recorder_.configured(settings_.scheduler);
     GPREEMPT_TRY(launch());
     GPREEMPT_TRY(attach());
     GPREEMPT_TRY(watch());
@@ -218,6 +244,7 @@ class Run {
     }
     TenantRecord& record = record_.tenants.emplace_back();
     GPREEMPT_TRY(store(record.id, scheduler_->add_tenant(spec)));
+    recorder_.tenant(record.id, spec);
     record.name = meta.name;
     record.cls = meta.cls;
     record.gpus = meta.gpus;

@@ -19,6 +19,7 @@
 namespace gpreempt {
 
 enum class TenantClass { kOnline, kOffline };
+[[nodiscard]] std::string_view to_string(TenantClass cls);
 
 /// No promised latency.
 inline constexpr Duration kNoPromise = Duration::max();
