@@ -111,6 +111,8 @@ class Session {
     GPREEMPT_TRY(store(record, one(open, setup_.workload, policy, setup_.mechanism, &log)));
     GPREEMPT_TRY(log.finish());
     bundle_->add_requests(policy, record);
+    bundle_->add_trace(policy, record);
+    record.occupancy = {};  // large, and written down
     return record;
   }
 
@@ -120,15 +122,16 @@ class Session {
     const Stopwatch watch;
     std::unique_ptr<Testbed> testbed;
     GPREEMPT_TRY(store(testbed, open()));
-    Result<RunRecord> record =
-        simulate(*testbed, workload,
-                 {.policy = policy,
-                  .scheduler = {.grace = scheduler.grace,
-                                .lease = scheduler.lease,
-                                .mechanism = mechanism,
-                                .gang = scheduler.gang},
-                  .detection = scheduler.detection},
-                 {.log = log, .progress = [this](double done) { update(done); }});
+    Result<RunRecord> record = simulate(*testbed, workload,
+                                        {.policy = policy,
+                                         .scheduler = {.grace = scheduler.grace,
+                                                       .lease = scheduler.lease,
+                                                       .mechanism = mechanism,
+                                                       .gang = scheduler.gang},
+                                         .detection = scheduler.detection},
+                                        {.log = log,
+                                         .occupancy = log != nullptr ? Bundle::kMostChanges : 0,
+                                         .progress = [this](double done) { update(done); }});
     if (record) {
       record->wall_s = watch.seconds();
     }

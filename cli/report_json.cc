@@ -60,7 +60,7 @@ Json json_of(const PolicyBand& band) {
   const std::vector<BandQuantity>& quantities = band_quantities();
   Json json;
   for (std::size_t i = 0; i < quantities.size(); ++i) {
-    const std::optional<Interval>& interval = band.intervals.at(i);
+    const std::optional<BandInterval>& interval = band.intervals.at(i);
     const std::string key(quantities[i].key);
     if (!interval) {
       json[key] = nullptr;

@@ -181,6 +181,7 @@ Result<ExitCode> run_command(const RunOptions& options) {
   }
   if (bundle) {
     GPREEMPT_TRY(bundle->finish());
+    GPREEMPT_TRY(bundle->write("run.json", describe_run(options, setup, bundle->traces())));
     GPREEMPT_TRY(bundle->write("summary.json", report_json(summary)));
   }
   GPREEMPT_TRY(

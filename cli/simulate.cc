@@ -156,7 +156,11 @@ class Run {
  public:
   Run(Testbed& testbed, const Workload& workload, const RunSettings& settings,
       const Onlookers& onlookers)
-      : testbed_(testbed), workload_(workload), settings_(settings), recorder_(record_, onlookers) {
+      : testbed_(testbed),
+        workload_(workload),
+        settings_(settings),
+        recorder_(record_, onlookers),
+        occupancy_(onlookers.occupancy) {
     record_.policy = settings.policy;
     record_.warmup = workload.warmup;
     record_.duration = workload.duration;
@@ -180,6 +184,12 @@ class Run {
     GPREEMPT_TRY(launch());
     GPREEMPT_TRY(attach());
     GPREEMPT_TRY(watch());
+    if (occupancy_ > 0) {
+      const Result<void> recording = testbed_.record_occupancy(occupancy_);
+      if (!recording && recording.error().code != Errc::kUnsupported) {
+        return recording;
+      }
+    }
     sample(&TenantRecord::at_start);
     record_.start = testbed_.start();
     GPREEMPT_TRY(drive_until(record_.start + record_.warmup));
@@ -250,6 +260,17 @@ class Run {
     record.gpus = meta.gpus;
     record.coupled = meta.coupled;
     record.endless = workload_.programs.at(meta.first_program).endless;
+    for (std::size_t i = 0; i < meta.programs; ++i) {
+      const Program& program = workload_.programs.at(meta.first_program + i);
+      RankRecord rank{.pid = pids_.at(meta.first_program + i),
+                      .target = spec.targets.at(i),
+                      .gpu = program.gpu};
+      record.ranks.push_back(rank);
+      for (const std::uint32_t gpu : program.more_gpus) {
+        rank.gpu = gpu;
+        record.ranks.push_back(rank);
+      }
+    }
     return {};
   }
 
@@ -317,6 +338,7 @@ class Run {
       }
     }
     record_.calls = testbed_.driver_calls();
+    record_.occupancy = testbed_.occupancy();
     recorder_.finish();
   }
 
@@ -325,6 +347,7 @@ class Run {
   const RunSettings& settings_;
   RunRecord record_;
   Recorder recorder_;
+  std::size_t occupancy_;
   std::unique_ptr<Scheduler> scheduler_;
   std::vector<Pid> pids_;
   std::vector<TargetId> targets_;

@@ -20,6 +20,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/occupancy_recorder.h"
 #include "backends/sim/program_check.h"
 #include "backends/sim/program_runner.h"
 #include "backends/sim/timeline.h"
@@ -218,6 +219,9 @@ Result<void> System::create_queue_of(Pid pid, ProgramRunner& process) {
   GPREEMPT_CHECK(queue.has_value());
   listeners_[program.gpu]->own(*queue, process);
   process.add_queue(*queue);
+  if (recorder_ != nullptr) {
+    recorder_->add(program.gpu, *queue, pid, gpus_[program.gpu]->occupancy(*queue));
+  }
   if (!hip || program.hardware_priority == kNormalPriority) {
     return {};
   }
