@@ -57,7 +57,12 @@ class OverheardPolicy final : public Policy {
   [[nodiscard]] PolicyNeeds needs() const override { return policy_->needs(); }
   Instant decide(const StateView& view, Instant now, PolicyState& state,
                  std::span<Want> wants) const override {
-    const Instant again = policy_->decide(view, now, state, wants);
+    std::vector<MemberView> members(view.members.begin(), view.members.end());
+    for (MemberView& member : members) {
+      member.is_explained = true;
+    }
+    const Instant again =
+        policy_->decide({.tenants = view.tenants, .members = members}, now, state, wants);
     for (std::size_t i = 0; i < wants.size(); ++i) {
       const MemberView& member = view.members[i];
       if (now >= request_.arrival && now < request_.end && contains(gpus_, member.gpu)) {

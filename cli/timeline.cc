@@ -146,7 +146,6 @@ std::vector<Interval> from_calls(const RunRecord& run, const RankRecord& rank, I
 }
 
 // ---- from the model
-// ---------------------------------------------------------------------------------------------------
 
 /// A process, a GPU and a queue of it.
 using QueueKey = std::tuple<Pid, std::uint32_t, std::uint32_t>;

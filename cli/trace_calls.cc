@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <limits>
 #include <map>
 #include <optional>
 #include <string>
@@ -144,7 +145,8 @@ class CallsWriter {
     const std::vector<DecidedCall> calls = calls_of(rank);
     Lanes lanes;
     std::map<std::size_t, Track> tracks;
-    std::optional<std::uint64_t> open_flow;  // of a suspension, until its resume
+    constexpr std::uint64_t kNone = std::numeric_limits<std::uint64_t>::max();
+    std::uint64_t open_flow = kNone;  // of a suspension, until its resume
     for (std::size_t i = 0; i < calls.size(); ++i) {
       const DriverCall& call = *calls[i].call;
       const Lanes::Lane lane = lanes.take(call.called, call.done);
@@ -157,19 +159,19 @@ class CallsWriter {
       const std::optional<std::uint64_t> flow =
           write_decided(calls[i], track->second, lane.free_since);
       write_call(call, track->second);
-      if (call.kind == ControlKind::kResume && open_flow) {
-        file_.flow(FlowStep::kEnd, track->second, *open_flow, call.called);
-        open_flow.reset();
+      if (call.kind == ControlKind::kResume && open_flow != kNone) {
+        file_.flow(FlowStep::kEnd, track->second, open_flow, call.called);
+        open_flow = kNone;
       }
       if (flow) {
-        const bool resumed = call.kind == ControlKind::kSuspend && !open_flow &&
+        const bool resumed = call.kind == ControlKind::kSuspend && open_flow == kNone &&
                              std::any_of(calls.begin() + static_cast<std::ptrdiff_t>(i) + 1,
                                          calls.end(), [](const DecidedCall& later) {
                                            return later.call->kind == ControlKind::kResume;
                                          });
         lead_on({.id = *flow, .call = calls[i], .at = track->second, .goes_on = resumed}, rank);
         if (resumed) {
-          open_flow = flow;
+          open_flow = *flow;
         }
       }
     }

@@ -66,6 +66,7 @@ struct MemberView {
   std::uint32_t tenant_index = 0;  ///< into `StateView::tenants`
   GpuId gpu;
   Verdict current = Verdict::kRun;  ///< what was decided last
+  bool is_explained = false;        ///< somebody asks for the terms of every wish
   Instant since;                    ///< when
   Duration ran_before{};            ///< decided running time before `since`
   /// What the last suspend and resume took, from request to outcome; `kUnknownCost` before.
@@ -107,8 +108,7 @@ struct Want {
   Verdict verdict = Verdict::kRun;
   Reason reason = Reason::kNoOnlineWork;
   TenantId cause;
-  /// What was compared. Read only where the wish `changes` the member's verdict: elsewhere they
-  /// need not be there.
+  /// What was compared. There where the wish `has_terms`; elsewhere nobody reads them.
   Terms terms{};
 
   /// Makes it this wish, without terms.
@@ -119,6 +119,9 @@ struct Want {
     terms.clear();
   }
   [[nodiscard]] bool changes(const MemberView& member) const { return verdict != member.current; }
+  [[nodiscard]] bool has_terms(const MemberView& member) const {
+    return changes(member) || member.is_explained;
+  }
 };
 
 /// What a policy must be told to work; `run` refuses a policy whose needs the detection cannot

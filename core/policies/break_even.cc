@@ -44,7 +44,7 @@ class BreakEvenPolicy final : public Policy {
           want.reason = Reason::kWaiting;
           again = std::min(again, end);
         }
-        if (want.changes(member)) {
+        if (want.has_terms(member)) {
           want.terms.add(TermName::kBusyNs, now - online.busy_since);
           want.terms.add(TermName::kCostNs, member.cycle_cost());
         }

@@ -48,7 +48,7 @@ class CoalescePolicy final : public Policy {
           want.reason = Reason::kWaiting;
           again = std::min(again, end);
         }
-        if (want.changes(member)) {
+        if (want.has_terms(member)) {
           want.terms.add(TermName::kBusyNs, now - online.busy_since);
           want.terms.add(TermName::kRequestsCount, online.outstanding);
           want.terms.add(TermName::kLimitNs, options_.window);

@@ -52,7 +52,7 @@ class DeadlinePolicy final : public Policy {
           want.reason = fits ? Reason::kSlack : Reason::kWouldMiss;
           again = fits ? std::min(again, now + slack) : again;
         }
-        if (want.changes(member)) {
+        if (want.has_terms(member)) {
           want.terms.add(TermName::kBusyNs, now - online.busy_since);
           want.terms.add(TermName::kRequestsCount, online.outstanding);
           if (can_wait) {

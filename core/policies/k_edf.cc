@@ -185,7 +185,7 @@ class KEdfPolicy final : public Policy {
       }
     }
     want.set(Verdict::kSuspend, Reason::kOthersTurn, first.tenant);
-    if (first.deadline != kForever && want.changes(member)) {
+    if (first.deadline != kForever && want.has_terms(member)) {
       want.terms.add(TermName::kSlackNs, first.deadline - now);
     }
     return kForever;

@@ -47,7 +47,7 @@ class LaxityPolicy final : public Policy {
           want.reason = Reason::kSlack;
           again = std::min(again, now + (laxity - below_ + Duration{1}));
         }
-        if (want.changes(member)) {
+        if (want.has_terms(member)) {
           want.terms.add(TermName::kBusyNs, now - online.busy_since);
           if (has_deadline) {
             want.terms.add(TermName::kSlackNs, laxity);

@@ -132,7 +132,7 @@ class LossBudgetPolicy final : public Policy {
       want.verdict = Verdict::kRun;
       want.reason = Reason::kBudgetSpent;
     }
-    if (want.changes(member)) {
+    if (want.has_terms(member)) {
       want.terms.add(TermName::kLossPpm, lost * kMillion / (slot_ * kSlotsInWindow));
       want.terms.add(TermName::kBudgetPpm, budget_ppm_);
     }

@@ -50,7 +50,7 @@ class PartitionPolicy final : public Policy {
     if (phase < online_slot_) {
       yield_if(view, now, wants, [&](const TenantView& online) {
         return [=, this, &online](const MemberView& member, Want& want) {
-          if (want.changes(member)) {
+          if (want.has_terms(member)) {
             want.terms.add(TermName::kBusyNs, now - online.busy_since);
             want.terms.add(TermName::kLimitNs, Duration(online_slot_ - phase));
           }

@@ -31,7 +31,7 @@ class PriorityPolicy final : public Policy {
                  std::span<Want> wants) const override {
     yield_if(view, now, wants, [now](const TenantView& online) {
       return [now, &online](const MemberView& member, Want& want) {
-        if (want.changes(member)) {
+        if (want.has_terms(member)) {
           want.terms.add(TermName::kBusyNs, now - online.busy_since);
           want.terms.add(TermName::kPriorityLevel, online.priority);
         }

@@ -50,7 +50,7 @@ namespace gpreempt {
 /// Lets a member run, for want of Online work.
 inline void let_run(const MemberView& member, Instant now, Want& want) {
   want.set(Verdict::kRun, Reason::kNoOnlineWork, member.tenant);
-  if (want.changes(member)) {
+  if (want.has_terms(member)) {
     want.terms.add(TermName::kHeldNs, now - member.since);
   }
 }

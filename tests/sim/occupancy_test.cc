@@ -50,7 +50,7 @@ GpuParameters costly_gpu() {
 }
 
 /// Two processes with a queue each, which run kernels of 50 us for ever.
-class OccupancyTest : public testing::Test {
+class QueueOccupancyTest : public testing::Test {
  protected:
   void SetUp() override {
     const auto plan = std::make_shared<const TrainPlan>(
@@ -109,7 +109,7 @@ class OccupancyTest : public testing::Test {
   std::unique_ptr<OccupancyRecorder> recorder;
 };
 
-TEST_F(OccupancyTest, ASuspendAndAResumeAreToldAtTheInstantsTheirCostsGive) {
+TEST_F(QueueOccupancyTest, ASuspendAndAResumeAreToldAtTheInstantsTheirCostsGive) {
   record();
   device.map(both());
   call_at(100, without_training());
@@ -128,7 +128,7 @@ TEST_F(OccupancyTest, ASuspendAndAResumeAreToldAtTheInstantsTheirCostsGive) {
   EXPECT_EQ(device.bystander(queues[1]), Duration::zero());
 }
 
-TEST_F(OccupancyTest, BystanderTimeCountsWhileItLasts) {
+TEST_F(QueueOccupancyTest, BystanderTimeCountsWhileItLasts) {
   device.map(both());
   call_at(100, without_training());
   run_until(110);
@@ -136,7 +136,7 @@ TEST_F(OccupancyTest, BystanderTimeCountsWhileItLasts) {
   EXPECT_EQ(device.bystander(queues[0]), microseconds(9));
 }
 
-TEST_F(OccupancyTest, AQueueThatIsDestroyedWhileItIsABystanderKeepsItsTime) {
+TEST_F(QueueOccupancyTest, AQueueThatIsDestroyedWhileItIsABystanderKeepsItsTime) {
   record();
   device.map(both());
   call_at(100, without_training());
@@ -147,7 +147,7 @@ TEST_F(OccupancyTest, AQueueThatIsDestroyedWhileItIsABystanderKeepsItsTime) {
   EXPECT_EQ(recorder->record().changes.back().state, Occupancy::kGone);
 }
 
-TEST_F(OccupancyTest, WhatFindsNoRoomIsCountedFromTheInstantOn) {
+TEST_F(QueueOccupancyTest, WhatFindsNoRoomIsCountedFromTheInstantOn) {
   record(6);  // up to the two that run at 10 us
   device.map(both());
   call_at(100, without_training());
@@ -158,7 +158,7 @@ TEST_F(OccupancyTest, WhatFindsNoRoomIsCountedFromTheInstantOn) {
   EXPECT_EQ(recorder->record().left_out, 5U);
 }
 
-TEST_F(OccupancyTest, QueuesOfAnOversubscribedGpuWaitForTheirTurn) {
+TEST_F(QueueOccupancyTest, QueuesOfAnOversubscribedGpuWaitForTheirTurn) {
   gpu.vmids = 1;
   Gpu small(timeline, gpu, completions, WaveDispatcher::Options{});
   const QueueIndex first = small.add_queue({.process = kServe});
