@@ -29,11 +29,14 @@ class OccupancyRecorder::Gpu final : public OccupancyListener {
   }
 
   void turned(QueueIndex queue, Occupancy state, std::uint32_t waves) override {
-    if (queue < names_.size() && names_[queue]) {
+    if (queue >= names_.size()) {
+      return;
+    }
+    if (const std::optional<Name>& name = names_[queue]) {
       recorder_.change({.at = recorder_.timeline_.now(),
-                        .pid = names_[queue]->pid,
+                        .pid = name->pid,
                         .gpu = index_,
-                        .queue = names_[queue]->number,
+                        .queue = name->number,
                         .state = state,
                         .waves = waves});
     }
