@@ -8,6 +8,7 @@
 #include "cli/conformance_options.h"
 #include "cli/decode_options.h"
 #include "cli/doctor_options.h"
+#include "cli/experiment_options.h"
 #include "cli/explain_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
@@ -28,11 +29,11 @@ struct Printout {
   std::string text;
 };
 
-using Command =
-    std::variant<Printout, RunOptions, CompareOptions, ReplayOptions, ExplainOptions, ModelsOptions,
-                 ValidateOptions, ConformanceOptions, DecodeOptions, DoctorCommandOptions,
-                 QueuesOptions, SoakOptions, StudyOptions, SuspendCommandOptions,
-                 ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions>;
+using Command = std::variant<Printout, RunOptions, CompareOptions, ReplayOptions, ExplainOptions,
+                             ModelsOptions, ValidateOptions, ConformanceOptions, DecodeOptions,
+                             DoctorCommandOptions, QueuesOptions, SoakOptions, StudyOptions,
+                             SuspendCommandOptions, ResumeCommandOptions, RescueCommandOptions,
+                             WatchdogCommandOptions, ExperimentOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).
