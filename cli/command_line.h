@@ -8,6 +8,7 @@
 #include "cli/conformance_options.h"
 #include "cli/decode_options.h"
 #include "cli/doctor_options.h"
+#include "cli/experiment_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
 #include "cli/rescue_options.h"
@@ -29,7 +30,7 @@ struct Printout {
 using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
                              ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
                              SoakOptions, StudyOptions, SuspendCommandOptions, ResumeCommandOptions,
-                             RescueCommandOptions, WatchdogCommandOptions>;
+                             RescueCommandOptions, WatchdogCommandOptions, ExperimentOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -17,6 +17,8 @@
 #include "cli/doctor_command.h"
 #include "cli/doctor_options.h"
 #include "cli/exit_code.h"
+#include "cli/experiment_command.h"
+#include "cli/experiment_options.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
@@ -57,6 +59,7 @@ using gpreempt::cli::CompareOptions;
 using gpreempt::cli::ConformanceOptions;
 using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
+using gpreempt::cli::ExperimentOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
@@ -94,6 +97,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const DoctorCommandOptions& options) const {
     return gpreempt::cli::doctor_command(options);
+  }
+  Result<ExitCode> operator()(const ExperimentOptions& options) const {
+    return gpreempt::cli::experiment_command(options);
   }
   Result<ExitCode> operator()(const QueuesOptions& options) const {
     return gpreempt::cli::queues_command(options);

@@ -33,6 +33,7 @@ class VerbLine {
 [[nodiscard]] std::unique_ptr<VerbLine> run_line();
 [[nodiscard]] std::unique_ptr<VerbLine> compare_line();
 [[nodiscard]] std::unique_ptr<VerbLine> models_line();
+[[nodiscard]] std::unique_ptr<VerbLine> experiment_line();
 [[nodiscard]] std::unique_ptr<VerbLine> validate_line();
 [[nodiscard]] std::unique_ptr<VerbLine> conformance_line();
 [[nodiscard]] std::unique_ptr<VerbLine> decode_line();

@@ -76,8 +76,17 @@ Result<void> check_backend(BackendKind kind) {
 
 Result<void> run_in_world(BackendKind kind, const sim::SystemOptions& options,
                           const std::function<Result<void>(const OpenTestbed&)>& body) {
+  return run_in_world(kind, [&](const OpenMachine& open_machine) {
+    return body([&] { return open_machine(options); });
+  });
+}
+
+Result<void> run_in_world(BackendKind kind,
+                          const std::function<Result<void>(const OpenMachine&)>& body) {
   sim::World world;
-  const OpenTestbed opener = [&] { return open(kind, world, options); };
+  const OpenMachine opener = [&](const sim::SystemOptions& options) {
+    return open(kind, world, options);
+  };
   Result<void> result;
   GPREEMPT_TRY(world.run([&] { result = guarded([&] { return body(opener); }); }));
   return result;

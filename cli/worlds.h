@@ -19,12 +19,19 @@ using OpenTestbed = std::function<Result<std::unique_ptr<Testbed>>()>;
 /// preflight).
 [[nodiscard]] Result<void> check_backend(BackendKind kind);
 
+/// The same, of machines that may differ from one to the next.
+using OpenMachine = std::function<Result<std::unique_ptr<Testbed>>(const sim::SystemOptions&)>;
+
 /// Makes the world and lets `body` run in it. Once per process. `body` must not throw.
 /// Blocks: until `body` returns. Errors: those of `body`; kInternal (a deadlock: who waits for
 /// what).
 [[nodiscard]] Result<void> run_in_world(
     BackendKind kind, const sim::SystemOptions& options,
     const std::function<Result<void>(const OpenTestbed&)>& body);
+
+/// The same for several machines, one after another.
+[[nodiscard]] Result<void> run_in_world(
+    BackendKind kind, const std::function<Result<void>(const OpenMachine&)>& body);
 
 /// The simulator without an engine: the same models and the same events, and as often in a process
 /// as one likes. Blocks: until `body` returns. Errors: those of `body`.

@@ -41,8 +41,8 @@ struct Layer {
 const std::vector<Layer>& layers() {
   static const Names everything = {"core",         "config",        "workloads",  "backends/sim",
                                    "backends/kfd", "backends/vkfd", "validation", "conformance",
-                                   "crew",         "soak",          "study",      "cli",
-                                   "tests"};
+                                   "crew",         "soak",          "study",      "experiments",
+                                   "cli",          "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
@@ -99,9 +99,13 @@ const std::vector<Layer>& layers() {
        .folders = {"core", "config", "crew"},
        .libraries = {"fmt", "tl", "nlohmann", "boost", "sqlite", "system"},
        .instead = "a study runs and analyses whatever cli hands it; it knows no world"},
+      {.folder = "experiments",
+       .folders = {"core", "config", "workloads", "backends/kfd"},
+       .libraries = {"fmt", "tl", "nlohmann"},
+       .instead = "an experiment sees core/testbed.h, and of backends/kfd what takes texts apart"},
       {.folder = "cli",
        .folders = {"core", "config", "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-                   "validation", "conformance", "crew", "soak", "study"},
+                   "validation", "conformance", "crew", "soak", "study", "experiments"},
        .libraries = {"fmt", "tl", "toml++", "system", "spdlog", "nlohmann", "CLI", "boost"},
        .instead = "the command line reaches the engine through core/testbed.h"},
       {.folder = "tests/contract",
@@ -137,10 +141,10 @@ const Layer* layer_of(const SourceFile& file) {
 
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
-  static constexpr std::array<std::string_view, 13> kFolders = {
-      "core",          "config",     "workloads",   "backends/sim", "backends/kfd",
-      "backends/vkfd", "validation", "conformance", "crew",         "soak",
-      "study",         "cli",        "tests"};
+  static constexpr std::array<std::string_view, 14> kFolders = {
+      "core",          "config",      "workloads",   "backends/sim", "backends/kfd",
+      "backends/vkfd", "validation",  "conformance", "crew",         "soak",
+      "study",         "experiments", "cli",         "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;

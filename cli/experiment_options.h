@@ -1,0 +1,25 @@
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "cli/option_values.h"
+#include "cli/run_options.h"
+
+namespace gpreempt::cli {
+
+/// `gpreempt experiment` as written.
+struct ExperimentOptions {
+  std::vector<std::string> names;  ///< without duplicates; "list" or "all" may be among them
+  BackendChoice backend;
+  bool quick = false;
+  std::uint64_t seed = 1;
+  OutputFormat format = OutputFormat::kText;
+  std::filesystem::path out;       ///< empty: no verdicts.json
+  std::filesystem::path mqds_dir;  ///< saved dumps to judge queue ids by; empty: none
+  bool quiet = false;
+};
+
+}  // namespace gpreempt::cli

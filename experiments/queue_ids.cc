@@ -1,0 +1,217 @@
+#include <fmt/format.h>
+
+#include <array>
+#include <chrono>
+#include <cstddef>
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "config/document.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/program.h"
+#include "core/testbed.h"
+#include "core/time.h"
+#include "experiments/catalogue.h"
+#include "experiments/experiment.h"
+#include "experiments/queue_id_rule.h"
+#include "experiments/session.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::experiments {
+namespace {
+
+using std::chrono::microseconds;
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+/// How often, how long and how far apart.
+struct Plan {
+  std::size_t alone = 5;
+  std::size_t concurrent = 3;
+  Duration length = seconds(30);
+  Duration gap = seconds(5);
+};
+
+Plan plan_of(const Setting& setting) {
+  return setting.quick ? Plan{.length = seconds(1), .gap = milliseconds(100)} : Plan{};
+}
+
+Program periodic(std::string name, bool offline, Duration period, Duration length) {
+  Program program{.name = std::move(name),
+                  .offline = offline,
+                  .runtime = Runtime::kHip,
+                  .hints = true,
+                  .trains = {},
+                  .arrivals = {}};
+  for (Duration at{}; at < length; at += period) {
+    program.arrivals.push_back(Arrival{.at = at, .train = 0});
+  }
+  return program;
+}
+
+/// Inference: two linear layers of width 512, batch 32, every 10 ms. One stream.
+Program model_a(Duration length) {
+  Program program = periodic("A", false, milliseconds(10), length);
+  program.trains = {{KernelRun{.count = 4,
+                               .duration = microseconds(10),
+                               .shape = {.workgroups = 16, .waves = 4, .vgprs = 64}}}};
+  return program;
+}
+
+/// Training: three linear layers, 1024-2048-2048-1024, a step of SGD every 50 ms: forward,
+/// backward, update. Streams enough for HIP's whole pool of queues.
+Program model_b(Duration length) {
+  Program program = periodic("B", true, milliseconds(50), length);
+  program.queues = 4;
+  program.trains = {{KernelRun{.count = 12,
+                               .duration = microseconds(40),
+                               .shape = {.workgroups = 128, .waves = 4, .vgprs = 128}}}};
+  return program;
+}
+
+ModelRun seen_of(Session& session, const Followed& process) {
+  ModelRun run{.pid = process.pid, .queues = {}};
+  for (const QueueInfo& queue : session.backend().queues(process.id)) {
+    run.queues.push_back(
+        {.gpu = queue.gpu, .id = queue.kernel_id, .type = queue.type, .role = queue.role});
+  }
+  return run;
+}
+
+/// What each start of a model adds up to.
+class Starts {
+ public:
+  explicit Starts(Session& session) : session_(session) {}
+
+  /// Starts these together; the queues of each once all of them have done work, which they say.
+  Result<std::vector<ModelRun>> run(const std::vector<Program>& programs, Duration gap) {
+    std::vector<Followed> processes;
+    for (const Program& program : programs) {
+      Pid pid;
+      GPREEMPT_TRY(store(pid, session_.testbed().launch(program)));
+      processes.emplace_back();
+      GPREEMPT_TRY(store(processes.back(), session_.follow(pid, AttachMode::kObserve)));
+    }
+    session_.testbed().start();
+    for (const Followed& process : processes) {
+      GPREEMPT_TRY(await_work(process));
+    }
+    std::vector<ModelRun> during;
+    for (const Followed& process : processes) {
+      during.push_back(seen_of(session_, process));
+    }
+    for (std::size_t i = 0; i < processes.size(); ++i) {
+      GPREEMPT_TRY(end(processes[i], programs[i], during[i]));
+    }
+    GPREEMPT_TRY(session_.serve_until(saturating_add(session_.backend().now(), gap)));
+    return during;
+  }
+  [[nodiscard]] std::size_t changed() const { return changed_; }
+  [[nodiscard]] std::size_t left_over() const { return left_over_; }
+  [[nodiscard]] std::size_t processes() const { return processes_; }
+
+ private:
+  /// The process's own word that its first iteration is done.
+  Result<void> await_work(const Followed& process) {
+    const auto is_its_work = [&](const Event& event) {
+      const auto* const done = std::get_if<WorkFinished>(&event.what);
+      return done != nullptr && done->target == process.id;
+    };
+    for (const Event& event : session_.events()) {
+      if (is_its_work(event)) {
+        return {};
+      }
+    }
+    return session_.await(is_its_work, saturating_add(session_.backend().now(), kPatience))
+        .map([](const Event& /*event*/) {});
+  }
+
+  /// Lets it finish, looks once more, and at what is left when it has gone.
+  Result<void> end(const Followed& process, const Program& program, const ModelRun& during) {
+    const auto is_done = [&] {
+      return session_.testbed().progress(process.pid).requests_completed >= program.arrivals.size();
+    };
+    const Duration patience = program.arrivals.back().at + kPatience;
+    GPREEMPT_TRY(session_.wait_until(is_done, patience, milliseconds(10)));
+    GPREEMPT_TRY(session_.serve_until(session_.backend().now()));
+    ++processes_;
+    changed_ += compute_ids(seen_of(session_, process)) == compute_ids(during) ? 0U : 1U;
+    session_.testbed().exit(process.pid);
+    const auto is_gone = [&](const Event& event) {
+      const auto* const exited = std::get_if<TargetExited>(&event.what);
+      return exited != nullptr && exited->target == process.id;
+    };
+    const Result<Event> gone =
+        session_.await(is_gone, saturating_add(session_.backend().now(), kPatience));
+    GPREEMPT_TRY(gone);
+    left_over_ += session_.backend().queues(process.id).size();
+    return {};
+  }
+
+  Session& session_;
+  std::size_t processes_ = 0;
+  std::size_t changed_ = 0;
+  std::size_t left_over_ = 0;
+};
+
+Verdict judge_life(const Starts& starts) {
+  const bool well = starts.changed() == 0 && starts.left_over() == 0;
+  return {.name = "queue-ids/from-first-work-to-exit",
+          .value = well ? "unchanged, then gone" : "changed",
+          .expected = "unchanged, then gone",
+          .answer = well ? Answer::kYes : Answer::kNo,
+          .reason = fmt::format("of {} processes {} had other ids at the end of their work than at "
+                                "its beginning, and {} queues outlived them",
+                                starts.processes(), starts.changed(), starts.left_over()),
+          .numbers = {{"processes", static_cast<double>(starts.processes())},
+                      {"changed", static_cast<double>(starts.changed())},
+                      {"left_over_queues", static_cast<double>(starts.left_over())}}};
+}
+
+Result<std::vector<Verdict>> measure(const Setting& setting, Session& session) {
+  const Plan plan = plan_of(setting);
+  const std::array<Program, 2> models = {model_a(plan.length), model_b(plan.length)};
+  QueueIdEvidence evidence{.driver = session.backend().info().driver};
+  Starts starts(session);
+  const double all = static_cast<double>(2 * plan.alone + plan.concurrent);
+  double done = 0;
+  const auto tell = [&] {
+    if (setting.progress) {
+      setting.progress(++done / all);
+    }
+  };
+  for (const Program& model : models) {
+    ModelRuns runs{.model = model.name, .runs = {}};
+    for (std::size_t i = 0; i < plan.alone; ++i) {
+      std::vector<ModelRun> seen;
+      GPREEMPT_TRY(store(seen, starts.run({model}, plan.gap)));
+      runs.runs.push_back(std::move(seen.front()));
+      tell();
+    }
+    evidence.alone.push_back(std::move(runs));
+  }
+  for (std::size_t i = 0; i < plan.concurrent; ++i) {
+    std::vector<ModelRun> seen;
+    GPREEMPT_TRY(store(seen, starts.run({models[0], models[1]}, plan.gap)));
+    evidence.concurrent.push_back({.first = std::move(seen[0]), .second = std::move(seen[1])});
+    tell();
+  }
+  std::vector<Verdict> verdicts = judge_queue_ids(evidence);
+  verdicts.insert(verdicts.end() - 1, judge_life(starts));
+  return verdicts;
+}
+
+}  // namespace
+
+Result<std::vector<Verdict>> run_queue_ids(const Setting& setting) {
+  return in_world(setting, {.gpus = 1, .seed = setting.seed},
+                  [&](Session& session) { return measure(setting, session); });
+}
+
+}  // namespace gpreempt::experiments

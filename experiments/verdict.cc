@@ -1,0 +1,120 @@
+#include "experiments/verdict.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <nlohmann/json.hpp>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+namespace gpreempt::experiments {
+namespace {
+
+using Json = nlohmann::ordered_json;
+
+Json number_of(double value) {
+  constexpr double kExact = 9007199254740992.0;  // 2^53
+  if (!std::isfinite(value)) {
+    return nullptr;
+  }
+  if (value == std::trunc(value) && std::abs(value) < kExact) {
+    return static_cast<std::int64_t>(value);
+  }
+  return value;
+}
+
+struct QuantityJson {
+  Json operator()(std::monostate /*nothing*/) const { return nullptr; }
+  Json operator()(double value) const { return number_of(value); }
+  Json operator()(const std::string& value) const { return value; }
+};
+
+Json json_of(const Verdict& verdict) {
+  Json numbers = Json::object();
+  for (const auto& [key, value] : verdict.numbers) {
+    numbers[key] = number_of(value);
+  }
+  Json facts = Json::object();
+  for (const auto& [key, value] : verdict.facts) {
+    facts[key] = value;
+  }
+  return {{"name", verdict.name},
+          {"value", std::visit(QuantityJson{}, verdict.value)},
+          {"expected", std::visit(QuantityJson{}, verdict.expected)},
+          {"verdict", to_string(verdict.answer)},
+          {"reason", verdict.reason},
+          {"confidence", verdict.confidence ? number_of(*verdict.confidence) : Json(nullptr)},
+          {"evidence", to_string(verdict.basis)},
+          {"backend", verdict.backend},
+          {"numbers", std::move(numbers)},
+          {"facts", std::move(facts)}};
+}
+
+/// From the strongest to the weakest.
+int weakness_of(Basis basis) {
+  switch (basis) {
+    case Basis::kMeasured: return 0;
+    case Basis::kSimulated: return 1;
+    case Basis::kAssumed: break;
+  }
+  return 2;
+}
+
+}  // namespace
+
+std::string_view to_string(Answer answer) {
+  switch (answer) {
+    case Answer::kYes: return "yes";
+    case Answer::kNo: return "no";
+    case Answer::kMet: return "met";
+    case Answer::kMissed: return "missed";
+    case Answer::kReported: return "reported";
+    case Answer::kNotResolvable: return "not resolvable";
+    case Answer::kUnavailable: break;
+  }
+  return "unavailable";
+}
+
+std::string_view to_string(Basis basis) {
+  switch (basis) {
+    case Basis::kSimulated: return "simulated";
+    case Basis::kMeasured: return "measured";
+    case Basis::kAssumed: break;
+  }
+  return "assumed";
+}
+
+std::string to_json(const Verdict& verdict) { return json_of(verdict).dump(); }
+
+std::string verdicts_document(std::string_view command, std::string_view backend,
+                              const std::vector<Verdict>& verdicts) {
+  Basis weakest = Basis::kMeasured;
+  for (const Verdict& verdict : verdicts) {
+    weakest = weakness_of(verdict.basis) > weakness_of(weakest) ? verdict.basis : weakest;
+  }
+  const Json evidence = verdicts.empty() ? Json(nullptr) : Json(to_string(weakest));
+  std::string text =
+      fmt::format("{{\"schema\":1,\"command\":{},\"backend\":{},\"evidence\":{},\"results\":[",
+                  Json(command).dump(), Json(backend).dump(), evidence.dump());
+  for (std::size_t i = 0; i < verdicts.size(); ++i) {
+    text += i == 0 ? "\n" : ",\n";
+    text += to_json(verdicts[i]);
+  }
+  return text + "\n]}\n";
+}
+
+Verdict unavailable(std::string name, std::string reason) {
+  return {.name = std::move(name),
+          .value = {},
+          .expected = {},
+          .answer = Answer::kUnavailable,
+          .reason = std::move(reason)};
+}
+
+}  // namespace gpreempt::experiments

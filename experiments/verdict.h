@@ -1,0 +1,64 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+/// What an experiment or a validation found: a named result with a reason, for people and for
+/// machines.
+namespace gpreempt::experiments {
+
+enum class Answer {
+  kYes,
+  kNo,
+  kMet,            ///< a limit is kept
+  kMissed,         ///< a limit is not kept, or an expectation is wrong
+  kReported,       ///< a quantity that nothing is held against
+  kNotResolvable,  ///< it was tried, and the numbers allow more than one answer
+  kUnavailable,    ///< this world cannot do what it takes; the reason says what is missing
+};
+/// "yes", "no", "met", "missed", "reported", "not resolvable", "unavailable".
+[[nodiscard]] std::string_view to_string(Answer answer);
+
+/// What a result rests on.
+enum class Basis {
+  kSimulated,
+  kMeasured,
+  kAssumed,  ///< it follows from what was taken for granted; the reason says from what
+};
+/// "simulated", "measured", "assumed".
+[[nodiscard]] std::string_view to_string(Basis basis);
+
+/// Nothing (JSON null), a number or words.
+using Quantity = std::variant<std::monostate, double, std::string>;
+
+/// One result. Times are nanoseconds, in keys that end in "_ns".
+struct Verdict {
+  std::string name;  ///< unique within one command, e.g. "suspend-latency/full/4-queues"
+  Quantity value;
+  Quantity expected;  ///< nothing: there is no expectation
+  Answer answer = Answer::kUnavailable;
+  std::string reason;                ///< a sentence
+  std::optional<double> confidence;  ///< of the intervals behind the answer, 0 to 1
+  Basis basis = Basis::kSimulated;
+  std::string backend;                                     ///< "sim", "vkfd", "kfd" or "files"
+  std::vector<std::pair<std::string, double>> numbers;     ///< in the order of printing
+  std::vector<std::pair<std::string, std::string>> facts;  ///< words besides, e.g. the driver
+};
+
+/// One JSON object: name, value, expected, verdict, reason, confidence, evidence, backend, numbers,
+/// facts. A number that is whole is printed as one.
+[[nodiscard]] std::string to_json(const Verdict& verdict);
+
+/// The file verdicts.json: {"schema":1,"command":...,"backend":...,"evidence":...,"results":[...]},
+/// one result a line. The evidence is the weakest among the results.
+[[nodiscard]] std::string verdicts_document(std::string_view command, std::string_view backend,
+                                            const std::vector<Verdict>& verdicts);
+
+/// A verdict that says why there is none.
+[[nodiscard]] Verdict unavailable(std::string name, std::string reason);
+
+}  // namespace gpreempt::experiments
