@@ -10,5 +10,14 @@
 namespace gpreempt::experiments {
 
 [[nodiscard]] Result<std::vector<Verdict>> run_queue_ids(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_suspend_latency(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_priority(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_bystander(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_lifecycle(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_doorbell(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_activity(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_attach_tax(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_mechanisms(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_oversubscription(const Setting& setting);
 
 }  // namespace gpreempt::experiments

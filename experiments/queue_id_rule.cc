@@ -16,12 +16,12 @@
 
 #include "core/event.h"
 #include "core/ids.h"
+#include "experiments/sampled.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
 namespace {
 
-constexpr double kConfidence = 0.95;
 // Two id sets are alike above these overlaps.
 constexpr double kHighlyAlike = 0.8;
 constexpr double kPartlyAlike = 0.5;

@@ -31,15 +31,15 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 /// How often, how long and how far apart.
-struct Plan {
+struct IdPlan {
   std::size_t alone = 5;
   std::size_t concurrent = 3;
   Duration length = seconds(30);
   Duration gap = seconds(5);
 };
 
-Plan plan_of(const Setting& setting) {
-  return setting.quick ? Plan{.length = seconds(1), .gap = milliseconds(100)} : Plan{};
+IdPlan id_plan_of(const Setting& setting) {
+  return setting.quick ? IdPlan{.length = seconds(1), .gap = milliseconds(100)} : IdPlan{};
 }
 
 Program periodic(std::string name, bool offline, Duration period, Duration length) {
@@ -175,7 +175,7 @@ Verdict judge_life(const Starts& starts) {
 }
 
 Result<std::vector<Verdict>> measure(const Setting& setting, Session& session) {
-  const Plan plan = plan_of(setting);
+  const IdPlan plan = id_plan_of(setting);
   const std::array<Program, 2> models = {model_a(plan.length), model_b(plan.length)};
   QueueIdEvidence evidence{.driver = session.backend().info().driver};
   Starts starts(session);

@@ -1,0 +1,67 @@
+#include "experiments/sampled.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <cstddef>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "core/error.h"
+#include "core/stats.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::experiments {
+
+Share median_share(const Sample& sample, double whole) {
+  const std::optional<Quantile> median = sample.quantile(0.5, kConfidence);
+  GPREEMPT_CHECK(median && whole > 0);
+  return {.value = static_cast<double>(median->value) / whole,
+          .lo = static_cast<double>(median->lo) / whole,
+          .hi = static_cast<double>(median->hi) / whole,
+          .bounded = median->bounded};
+}
+
+void add_quantiles(Verdict& verdict, std::string_view prefix, const Sample& sample) {
+  if (sample.empty()) {
+    return;
+  }
+  const auto add = [&](std::string_view key, double value) {
+    verdict.numbers.emplace_back(fmt::format("{}{}", prefix, key), value);
+  };
+  add("count", static_cast<double>(sample.sorted().size()));
+  constexpr std::array<std::pair<double, std::string_view>, 3> kQuantiles = {
+      {{0.5, "p50"}, {0.95, "p95"}, {0.99, "p99"}}};
+  for (const auto& [q, name] : kQuantiles) {
+    const Quantile quantile = sample.quantile(q, kConfidence).value_or(Quantile{});
+    add(fmt::format("{}_ns", name), static_cast<double>(quantile.value));
+    add(fmt::format("{}_lo_ns", name), static_cast<double>(quantile.lo));
+    add(fmt::format("{}_hi_ns", name), static_cast<double>(quantile.hi));
+  }
+  add("max_ns", static_cast<double>(sample.sorted().back()));
+}
+
+Line fit_line(std::span<const double> x, std::span<const double> y) {
+  GPREEMPT_CHECK(x.size() == y.size() && x.size() >= 2);
+  const auto n = static_cast<double>(x.size());
+  double mean_x = 0;
+  double mean_y = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    mean_x += x[i] / n;
+    mean_y += y[i] / n;
+  }
+  double xy = 0;
+  double xx = 0;
+  for (std::size_t i = 0; i < x.size(); ++i) {
+    xy += (x[i] - mean_x) * (y[i] - mean_y);
+    xx += (x[i] - mean_x) * (x[i] - mean_x);
+  }
+  GPREEMPT_CHECK(xx > 0);
+  const double slope = xy / xx;
+  return {.slope = slope, .intercept = mean_y - slope * mean_x};
+}
+
+}  // namespace gpreempt::experiments
