@@ -9,6 +9,7 @@
 #include "cli/decode_options.h"
 #include "cli/doctor_options.h"
 #include "cli/experiment_options.h"
+#include "cli/hardware_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
 #include "cli/rescue_options.h"
@@ -27,10 +28,11 @@ struct Printout {
   std::string text;
 };
 
-using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                             ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
-                             SoakOptions, StudyOptions, SuspendCommandOptions, ResumeCommandOptions,
-                             RescueCommandOptions, WatchdogCommandOptions, ExperimentOptions>;
+using Command =
+    std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
+                 ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
+                 SoakOptions, StudyOptions, SuspendCommandOptions, ResumeCommandOptions,
+                 RescueCommandOptions, WatchdogCommandOptions, ExperimentOptions, HardwareOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

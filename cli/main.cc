@@ -19,6 +19,8 @@
 #include "cli/exit_code.h"
 #include "cli/experiment_command.h"
 #include "cli/experiment_options.h"
+#include "cli/hardware_command.h"
+#include "cli/hardware_options.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
@@ -60,6 +62,7 @@ using gpreempt::cli::ConformanceOptions;
 using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
 using gpreempt::cli::ExperimentOptions;
+using gpreempt::cli::HardwareOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
@@ -100,6 +103,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const ExperimentOptions& options) const {
     return gpreempt::cli::experiment_command(options);
+  }
+  Result<ExitCode> operator()(const HardwareOptions& options) const {
+    return gpreempt::cli::hardware_command(options);
   }
   Result<ExitCode> operator()(const QueuesOptions& options) const {
     return gpreempt::cli::queues_command(options);
