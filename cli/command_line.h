@@ -10,6 +10,7 @@
 #include "cli/doctor_options.h"
 #include "cli/experiment_options.h"
 #include "cli/explain_options.h"
+#include "cli/hardware_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
 #include "cli/replay_options.h"
@@ -33,7 +34,7 @@ using Command = std::variant<Printout, RunOptions, CompareOptions, ReplayOptions
                              ModelsOptions, ValidateOptions, ConformanceOptions, DecodeOptions,
                              DoctorCommandOptions, QueuesOptions, SoakOptions, StudyOptions,
                              SuspendCommandOptions, ResumeCommandOptions, RescueCommandOptions,
-                             WatchdogCommandOptions, ExperimentOptions>;
+                             WatchdogCommandOptions, ExperimentOptions, HardwareOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

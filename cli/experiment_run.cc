@@ -1,30 +1,22 @@
 #include "cli/experiment_run.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <ios>
 #include <iterator>
 #include <memory>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "backends/sim/kfd_model/personality.h"
-#include "backends/sim/model_file.h"
 #include "backends/sim/system.h"
 #include "cli/exit_code.h"
 #include "cli/experiment_options.h"
 #include "cli/experiment_report.h"
+#include "cli/machine_choice.h"
 #include "cli/option_values.h"
 #include "cli/output.h"
-#include "cli/output_folder.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
+#include "cli/verdict_folder.h"
 #include "cli/worlds.h"
 #include "config/document.h"
 #include "core/error.h"
@@ -32,15 +24,12 @@
 #include "experiments/experiment.h"
 #include "experiments/saved_dumps.h"
 #include "experiments/verdict.h"
-#include "workloads/scenario.h"
 
 namespace gpreempt::cli {
 namespace {
 
 using experiments::Experiment;
 using experiments::Verdict;
-
-constexpr std::string_view kVerdictsFile = "verdicts.json";
 
 Result<std::vector<const Experiment*>> chosen(const std::vector<std::string>& names) {
   std::vector<const Experiment*> found;
@@ -61,23 +50,6 @@ Result<std::vector<const Experiment*>> chosen(const std::vector<std::string>& na
     add(*experiment);
   }
   return found;
-}
-
-/// The modelled machine that was asked for; nothing of it matters to hardware.
-Result<sim::SystemOptions> machine_of(const BackendChoice& backend) {
-  const HardwareScenario usual;
-  sim::SystemOptions machine;
-  Result<sim::Model> model =
-      sim::find_model(backend.model.empty() ? usual.model : backend.model, usual.num_kcq);
-  if (!model) {
-    model.error().code = Errc::kInvalidArgument;
-    return tl::unexpected<Error>(std::move(model).error());
-  }
-  machine.gpu = model->point;
-  GPREEMPT_TRY(store(machine.personality,
-                     sim::find_personality(backend.personality.empty() ? usual.personality
-                                                                       : backend.personality)));
-  return machine;
 }
 
 Result<std::vector<Verdict>> run_all(const std::vector<const Experiment*>& wanted,
@@ -128,17 +100,6 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   }));
   progress.finish();
   return verdicts;
-}
-
-Result<void> write_verdicts(const std::filesystem::path& folder, const std::string& text) {
-  std::error_code ignored;
-  const bool ours = std::filesystem::exists(folder / kVerdictsFile, ignored);
-  GPREEMPT_TRY(make_output_folder(folder, "verdicts", kVerdictsFile, ours));
-  std::ofstream out(folder / kVerdictsFile, std::ios::binary);
-  out << text;
-  out.close();
-  return out ? Result<void>{}
-             : tl::unexpected<Error>(write_error(folder / kVerdictsFile, "it cannot be written"));
 }
 
 ExitCode exit_code_of(const std::vector<Verdict>& verdicts) {

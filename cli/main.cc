@@ -21,6 +21,8 @@
 #include "cli/experiment_options.h"
 #include "cli/explain_command.h"
 #include "cli/explain_options.h"
+#include "cli/hardware_command.h"
+#include "cli/hardware_options.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
@@ -65,6 +67,7 @@ using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
 using gpreempt::cli::ExperimentOptions;
 using gpreempt::cli::ExplainOptions;
+using gpreempt::cli::HardwareOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
@@ -112,6 +115,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const ExperimentOptions& options) const {
     return gpreempt::cli::experiment_command(options);
+  }
+  Result<ExitCode> operator()(const HardwareOptions& options) const {
+    return gpreempt::cli::hardware_command(options);
   }
   Result<ExitCode> operator()(const QueuesOptions& options) const {
     return gpreempt::cli::queues_command(options);
