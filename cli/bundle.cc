@@ -69,6 +69,7 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
   std::error_code error;
   // A run that fails half-way must not leave the results of another one beside its events.
   fs::remove(folder / "summary.json", error);
+  fs::remove(folder / "report.html", error);
   Bundle bundle;
   bundle.folder_ = folder;
   GPREEMPT_TRY(store(bundle.events_, open(folder / "events.jsonl")));
@@ -78,6 +79,8 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
     header += fmt::format(",{}_ns", to_string(static_cast<DriverPhase>(i)));
   }
   fmt::print(bundle.requests_.get(), "{},first_token_ns,tokens\n", header);
+  GPREEMPT_TRY(store(bundle.progress_, open(folder / "progress.csv")));
+  fmt::print(bundle.progress_.get(), "policy,tenant,at_ns,work_ns\n");
   return bundle;
 }
 
@@ -100,6 +103,13 @@ void Bundle::add_requests(std::string_view label, const RunRecord& run) {
   }
 }
 
+void Bundle::add_progress(std::string_view label, const RunRecord& run) {
+  for (const WorkSample& sample : run.samples) {
+    fmt::print(progress_.get(), "\"{}\",{},{},{}\n", label, run.tenants.at(sample.tenant).name,
+               to_ns(sample.at), to_ns(sample.work));
+  }
+}
+
 Result<void> Bundle::write(std::string_view name, std::string_view text) const {
   const fs::path path = folder_ / name;
   File file;
@@ -110,6 +120,7 @@ Result<void> Bundle::write(std::string_view name, std::string_view text) const {
 
 Result<void> Bundle::finish() {
   GPREEMPT_TRY(close(std::move(events_), folder_ / "events.jsonl"));
+  GPREEMPT_TRY(close(std::move(progress_), folder_ / "progress.csv"));
   return close(std::move(requests_), folder_ / "requests.csv");
 }
 

@@ -15,7 +15,8 @@ namespace gpreempt::cli {
 /// An evidence bundle: a folder with what went in and what came out of a run.
 class Bundle {
  public:
-  /// Makes the folder if it is not there, and starts `events.jsonl` and `requests.csv`. Files of an
+  /// Makes the folder if it is not there, and starts `events.jsonl`, `requests.csv` and
+  /// `progress.csv`. Files of an
   /// earlier bundle are replaced. Errors: kInvalidArgument (the folder holds something else), kIo.
   [[nodiscard]] static Result<Bundle> create(const std::filesystem::path& folder);
 
@@ -24,6 +25,8 @@ class Bundle {
   /// Adds a run's requests. Times are on the backend's clock, as in `events.jsonl`; a time that
   /// never came is empty. Errors: none until `finish`.
   void add_requests(std::string_view label, const RunRecord& run);
+  /// Adds the work that Offline tenants had done at the run's samples. Errors: none until `finish`.
+  void add_progress(std::string_view label, const RunRecord& run);
   /// Errors: kIo.
   [[nodiscard]] Result<void> write(std::string_view name, std::string_view text) const;
   /// Closes what is open. Errors: kIo (a write failed, at any time).
@@ -41,6 +44,7 @@ class Bundle {
   std::filesystem::path folder_;
   File events_;
   File requests_;
+  File progress_;
 };
 
 /// `run.json`: what was asked for, by which version.

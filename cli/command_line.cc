@@ -31,6 +31,7 @@ struct Verb {
 constexpr auto kVerbs = std::to_array<Verb>({{"run", run_line},
                                              {"compare", compare_line},
                                              {"study", study_line},
+                                             {"report", report_line},
                                              {"models", models_line},
                                              {"validate", validate_line},
                                              {"conformance", conformance_line},

@@ -10,6 +10,7 @@
 #include "cli/doctor_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
+#include "cli/report_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
 #include "cli/soak_options.h"
@@ -28,8 +29,8 @@ struct Printout {
 
 using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
                              ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
-                             SoakOptions, StudyOptions, SuspendCommandOptions, ResumeCommandOptions,
-                             RescueCommandOptions, WatchdogCommandOptions>;
+                             ReportOptions, SoakOptions, StudyOptions, SuspendCommandOptions,
+                             ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -24,6 +25,15 @@ struct RunSettings {
   std::string policy;  ///< "name" or "name:key=value,..."
   SchedulerOptions scheduler;
   Detection detection;
+  /// Least time between two samples of the tenants' work; 0: none is taken.
+  Duration sample_every{};
+};
+
+/// What a tenant had done by an instant.
+struct WorkSample {
+  std::size_t tenant = 0;  ///< index into `RunRecord::tenants`
+  Instant at;
+  Duration work{};  ///< since launch, as `ProgramProgress::work`
 };
 
 /// What one tenant did.
@@ -53,6 +63,7 @@ struct RunRecord {
   Instant end;    ///< at rest again
   std::vector<TenantRecord> tenants;
   std::vector<DriverCall> calls;
+  std::vector<WorkSample> samples;  ///< of Offline tenants, in order of time
   std::vector<Decision> decisions;
   std::vector<GangTakeOff> take_offs_by_tenant;  ///< in order of decision
   std::uint64_t take_offs = 0;       ///< calls that took Offline off, whatever the mechanism

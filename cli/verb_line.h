@@ -32,6 +32,7 @@ class VerbLine {
 // Each is defined in the file of its verb.
 [[nodiscard]] std::unique_ptr<VerbLine> run_line();
 [[nodiscard]] std::unique_ptr<VerbLine> compare_line();
+[[nodiscard]] std::unique_ptr<VerbLine> report_line();
 [[nodiscard]] std::unique_ptr<VerbLine> models_line();
 [[nodiscard]] std::unique_ptr<VerbLine> validate_line();
 [[nodiscard]] std::unique_ptr<VerbLine> conformance_line();

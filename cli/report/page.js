@@ -1,100 +1,65 @@
 "use strict";
-// Draws what the data island holds. It computes no statistics.
-(() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const byId = (id) => document.getElementById(id);
-  const colours = ["#8a929b", "#2f6fde", "#d9822b", "#2a9d6f", "#a855c7", "#c9444d"];
-  const ms = (ns) => (ns === null ? "-" : (ns / 1e6).toPrecision(3) + " ms");
-  const charts = [];
+// Draws what the figures' data say; statistics are computed before. The other scripts add a function to `kinds` for
+// each kind of figure.
+const gpreempt = (() => {
+  const kinds = {};
+  const redraws = [];
+  // After Okabe and Ito: told apart with any colour vision. More series than colours differ in their dashes.
+  const colours = ["#7b8794", "#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
+  const dashes = [[], [8, 4], [2, 3]];
+  const style = (i) => ({ colour: colours[i % colours.length], dash: dashes[Math.floor(i / colours.length) % dashes.length] });
 
-  function table(host, head, rows) {
-    const made = host.appendChild(document.createElement("table"));
-    const add = (cells, tag) => {
-      const row = made.insertRow();
-      for (const [text, style] of cells) {
-        const cell = row.appendChild(document.createElement(tag));
-        cell.textContent = text;
-        if (style) cell.className = style;
-      }
-    };
-    if (head.length) add(head.map((text) => [text]), "th");
-    for (const row of rows) add(row, "td");
+  function element(name, attributes = {}, ...children) {
+    const made = document.createElement(name);
+    for (const [key, value] of Object.entries(attributes)) made.setAttribute(key, value);
+    made.append(...children);
+    return made;
   }
+  const css = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
 
-  function limits() {
-    const slo = data.summary.results.length ? data.summary.results[0].online.slo : { limit_ns: null, goals: [] };
-    if (slo.metric && slo.metric !== "latency") return [];
-    return [slo.limit_ns, ...slo.goals.map((goal) => goal.limit_ns)].filter((ns) => ns !== null);
-  }
-
-  function lines(plot) {
-    const { ctx, bbox } = plot;
-    ctx.save();
-    ctx.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue("--bad");
-    ctx.setLineDash([6, 4]);
-    for (const ns of limits()) {
-      const x = plot.valToPos(ns / 1e6, "x", true);
-      if (x < bbox.left || x > bbox.left + bbox.width) continue;
-      ctx.beginPath();
-      ctx.moveTo(x, bbox.top);
-      ctx.lineTo(x, bbox.top + bbox.height);
-      ctx.stroke();
-    }
-    ctx.restore();
-  }
-
-  function keys(host, plot) {
-    const all = { min: plot.data[0][0], max: plot.data[0].at(-1) };
+  // left, right, +, - and 0 for a host whose view is [min, max] within [first, last].
+  function keys(host, view) {
     host.addEventListener("keydown", (event) => {
-      const { min, max } = plot.scales.x;
+      if (event.target !== host || event.ctrlKey || event.altKey || event.metaKey) return;
+      const { min, max, first, last } = view.get();
       const width = max - min;
       const to = {
         ArrowLeft: [min - width / 10, max - width / 10], ArrowRight: [min + width / 10, max + width / 10],
-        "+": [min + width / 4, max - width / 4], "-": [min - width / 2, max + width / 2], 0: [all.min, all.max],
+        "+": [min + width / 4, max - width / 4], "=": [min + width / 4, max - width / 4],
+        "-": [min - width / 2, max + width / 2], 0: [first, last],
       }[event.key];
       if (!to) return;
       event.preventDefault();
-      plot.setScale("x", { min: to[0], max: to[1] });
+      view.set(to[0], to[1]);
     });
   }
-
-  function chart(id, label, columns, paths) {
-    const ink = () => getComputedStyle(document.documentElement).getPropertyValue("--fg");
-    const axis = { stroke: ink, grid: { stroke: "#8883" }, ticks: { stroke: "#8883" } };
-    const host = byId(id);
-    const plot = new uPlot({
-      width: Math.min(960, host.clientWidth), height: 300, scales: { x: { time: false } },
-      axes: [{ ...axis, label: "latency (ms)" }, { ...axis, label, size: 70 }],
-      series: [{ label: "ms" }, ...data.latency.map((of, i) => (
-        { label: of.policy, stroke: colours[i % colours.length], width: 2, paths, spanGaps: true, points: { show: false } }))],
-      hooks: { draw: [lines] },
-    }, columns, host);
-    keys(host, plot);
-    charts.push(plot);
+  // A place for a picture that can be reached and moved by keys.
+  function host(figure, about) {
+    return figure.appendChild(element("div", {
+      class: "host", tabindex: "0", role: "group",
+      "aria-label": about + ". Arrow keys move, plus and minus zoom, 0 shows all.",
+    }));
   }
 
-  const stepped = uPlot.paths.stepped({ align: 1 });
-  if (data.latency.some((of) => of.count)) {
-    chart("ecdf", "share of requests (%)", uPlot.join(data.latency.map((of) => [
-      of.ecdf.value_ns.map((ns) => ns / 1e6), of.ecdf.count.map((count) => (100 * count) / of.count)])), stepped);
-    chart("histogram", "requests", uPlot.join(data.latency.map((of) => [
-      [...of.histogram.counts, 0].map((_, i) => (i * of.histogram.width_ns) / 1e6), [...of.histogram.counts, 0]])), stepped);
-  }
+  function redraw() { for (const one of redraws) one(); }
 
-  byId("title").textContent = data.summary.scenario + ": run report";
-  const word = (met) => (met === null ? ["not judged"] : met ? ["met", "met"] : ["MISSED", "missed"]);
-  table(byId("verdict"), ["policy", "requests", "unfinished", "p50", "p95", "p99", "limit", "verdict"],
-    data.summary.results.map((of) => [[of.policy], [of.online.requests], [of.online.unfinished],
-      [ms(of.online.latency_ns.p50)], [ms(of.online.latency_ns.p95)], [ms(of.online.latency_ns.p99)],
-      [ms(of.online.slo.limit_ns)], word(of.online.slo.met)]));
-  byId("evidence").textContent = "Evidence: " + data.summary.statement + "; weakest of the costs: " + data.summary.evidence;
-  table(byId("provenance"), [], [["command", data.run.command.join(" ")], ["version", data.run.version],
-    ["model", data.run.model], ["driver", data.run.personality], ["seed", data.run.seed],
-    ["backend", data.run.backend]].map((row) => row.map((text) => [text])));
-  byId("theme").addEventListener("click", () => {
+  document.addEventListener("DOMContentLoaded", () => {
+    for (const figure of document.querySelectorAll("figure[data-kind]")) {
+      const data = JSON.parse(figure.querySelector("script").textContent);
+      kinds[figure.dataset.kind](figure, data, figure.querySelector("figcaption").textContent);
+      figure.dataset.drawn = "yes";
+    }
     const root = document.documentElement;
-    const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
-    root.dataset.theme = dark ? "light" : "dark";
-    for (const plot of charts) plot.redraw(false, true);
+    const dark = matchMedia("(prefers-color-scheme: dark)");
+    const button = document.getElementById("theme");
+    button.hidden = false;
+    button.addEventListener("click", () => {
+      const isDark = root.dataset.theme ? root.dataset.theme === "dark" : dark.matches;
+      root.dataset.theme = isDark ? "light" : "dark";
+      redraw();
+    });
+    dark.addEventListener("change", redraw);
+    matchMedia("print").addEventListener("change", redraw);
   });
+  return { kinds, redraws, style, element, css, keys, host };
 })();
