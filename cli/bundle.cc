@@ -74,6 +74,7 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
   std::error_code error;
   // A run that fails half-way must not leave the results of another one beside its events.
   fs::remove(folder / "summary.json", error);
+  fs::remove(folder / "report.html", error);
   Bundle bundle;
   bundle.folder_ = folder;
   GPREEMPT_TRY(store(bundle.events_, open(folder / "events.jsonl")));
@@ -83,6 +84,8 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
   bundle.trace_ = std::make_unique<TraceFile>(*bundle.trace_file_);
   fmt::print(bundle.timeline_.get(), "policy,tenant,gpu,state,from_ns,to_ns,origin\n");
   fmt::print(bundle.requests_.get(), "{}\n", requests_header());
+  GPREEMPT_TRY(store(bundle.progress_, open(folder / "progress.csv")));
+  fmt::print(bundle.progress_.get(), "policy,tenant,at_ns,work_ns\n");
   return bundle;
 }
 
@@ -127,6 +130,13 @@ void Bundle::add_trace(std::string_view label, const RunRecord& run) {
                      .trace = extent});
 }
 
+void Bundle::add_progress(std::string_view label, const RunRecord& run) {
+  for (const WorkSample& sample : run.samples) {
+    fmt::print(progress_.get(), "\"{}\",{},{},{}\n", label, run.tenants.at(sample.tenant).name,
+               to_ns(sample.at), to_ns(sample.work));
+  }
+}
+
 Result<void> Bundle::write(std::string_view name, std::string_view text) const {
   const fs::path path = folder_ / name;
   File file;
@@ -137,6 +147,7 @@ Result<void> Bundle::write(std::string_view name, std::string_view text) const {
 
 Result<void> Bundle::finish() {
   GPREEMPT_TRY(close(std::move(events_), folder_ / "events.jsonl"));
+  GPREEMPT_TRY(close(std::move(progress_), folder_ / "progress.csv"));
   GPREEMPT_TRY(close(std::move(requests_), folder_ / "requests.csv"));
   GPREEMPT_TRY(close(std::move(timeline_), folder_ / "timeline.csv"));
   GPREEMPT_TRY(trace_->finish("\"tool\":\"gpreempt\",\"clock\":\"backend\""));

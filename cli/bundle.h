@@ -48,6 +48,8 @@ class Bundle {
   /// first `kMostTraced` of each run. Errors: none until `finish`.
   void add_trace(std::string_view label, const RunRecord& run);
   [[nodiscard]] const std::vector<TraceNote>& traces() const { return traces_; }
+  /// Adds the work that Offline tenants had done at the run's samples. Errors: none until `finish`.
+  void add_progress(std::string_view label, const RunRecord& run);
   /// Errors: kIo.
   [[nodiscard]] Result<void> write(std::string_view name, std::string_view text) const;
   /// Closes what is open. Errors: kIo (a write failed, at any time).
@@ -70,6 +72,7 @@ class Bundle {
   std::unique_ptr<TraceFile> trace_;
   TracePlace place_;
   std::vector<TraceNote> traces_;
+  File progress_;
 };
 
 /// `run.json`: what was asked for, by which version, and how much was traced so far.

@@ -30,6 +30,8 @@
 #include "cli/queues_options.h"
 #include "cli/replay_command.h"
 #include "cli/replay_options.h"
+#include "cli/report_command.h"
+#include "cli/report_options.h"
 #include "cli/rescue_command.h"
 #include "cli/rescue_options.h"
 #include "cli/run_command.h"
@@ -72,6 +74,7 @@ using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
 using gpreempt::cli::ReplayOptions;
+using gpreempt::cli::ReportOptions;
 using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
@@ -121,6 +124,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const QueuesOptions& options) const {
     return gpreempt::cli::queues_command(options);
+  }
+  Result<ExitCode> operator()(const ReportOptions& options) const {
+    return gpreempt::cli::report_command(options);
   }
   Result<ExitCode> operator()(const RescueCommandOptions& options) const {
     return gpreempt::cli::rescue_command(options);

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,9 @@ class Recorder final : public EventSink {
     if (onlookers_.log != nullptr) {
       onlookers_.log->event(event);
     }
+    if (after_event) {
+      after_event();
+    }
     report_progress(event.at);
   }
   void decision(const Decision& decision) override {
@@ -78,6 +82,9 @@ class Recorder final : public EventSink {
       onlookers_.log->realisation(realisation);
     }
   }
+  /// Called after each event; may be empty.
+  std::function<void()> after_event;
+
   void issued(const Action& action, Instant /*at*/) override {
     ++(action.kind == ControlKind::kSuspend ? record_.take_offs : record_.give_backs);
   }
@@ -192,10 +199,15 @@ class Run {
     }
     sample(&TenantRecord::at_start);
     record_.start = testbed_.start();
+    sample_work();
+    if (settings_.sample_every > Duration::zero()) {
+      recorder_.after_event = [this] { sample_work_now_and_then(); };
+    }
     GPREEMPT_TRY(drive_until(record_.start + record_.warmup));
     sample(&TenantRecord::at_warmup);
     GPREEMPT_TRY(drive_until(record_.start + record_.duration));
     sample(&TenantRecord::at_duration);
+    sample_work();
     if (!all_requests_done()) {
       GPREEMPT_TRY(drive(testbed_.backend(), *scheduler_, recorder_,
                          record_.start + record_.duration + workload_.drain,
@@ -327,6 +339,32 @@ class Run {
     }
   }
 
+  /// On the occasion of an event: to stop for a look would give the scheduler a step more.
+  void sample_work_now_and_then() {
+    if (testbed_.backend().now() >= next_sample_) {
+      sample_work();
+    }
+  }
+
+  void sample_work() {
+    if (settings_.sample_every == Duration::zero()) {
+      return;
+    }
+    const Instant now = testbed_.backend().now();
+    next_sample_ = now + settings_.sample_every;
+    for (std::size_t i = 0; i < record_.tenants.size(); ++i) {
+      const TenantMeta& meta = workload_.tenants.at(i);
+      if (meta.cls != TenantClass::kOffline) {
+        continue;
+      }
+      WorkSample taken{.tenant = i, .at = now};
+      for (std::size_t rank = 0; rank < meta.programs; ++rank) {
+        taken.work += testbed_.progress(pids_.at(meta.first_program + rank)).work;
+      }
+      record_.samples.push_back(taken);
+    }
+  }
+
   void collect() {
     sample(&TenantRecord::at_end);
     for (std::size_t i = 0; i < record_.tenants.size(); ++i) {
@@ -352,6 +390,7 @@ class Run {
   std::vector<Pid> pids_;
   std::vector<TargetId> targets_;
   std::vector<std::size_t> first_open_;
+  Instant next_sample_;
 };
 
 }  // namespace

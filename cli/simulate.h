@@ -26,6 +26,15 @@ struct RunSettings {
   std::string policy;  ///< "name" or "name:key=value,..."
   SchedulerOptions scheduler;
   Detection detection;
+  /// Least time between two samples of the tenants' work; 0: none is taken.
+  Duration sample_every{};
+};
+
+/// What a tenant had done by an instant.
+struct WorkSample {
+  std::size_t tenant = 0;  ///< index into `RunRecord::tenants`
+  Instant at;
+  Duration work{};  ///< since launch, as `ProgramProgress::work`
 };
 
 /// A process of a tenant, on one of its GPUs.
@@ -63,7 +72,8 @@ struct RunRecord {
   Instant end;    ///< at rest again
   std::vector<TenantRecord> tenants;
   std::vector<DriverCall> calls;
-  OccupancyRecord occupancy;  ///< as `Onlookers::occupancy` asked for
+  OccupancyRecord occupancy;        ///< as `Onlookers::occupancy` asked for
+  std::vector<WorkSample> samples;  ///< of Offline tenants, in order of time
   std::vector<Decision> decisions;
   std::vector<GangTakeOff> take_offs_by_tenant;  ///< in order of decision
   std::uint64_t take_offs = 0;       ///< calls that took Offline off, whatever the mechanism

@@ -34,6 +34,7 @@ class VerbLine {
 [[nodiscard]] std::unique_ptr<VerbLine> compare_line();
 [[nodiscard]] std::unique_ptr<VerbLine> replay_line();
 [[nodiscard]] std::unique_ptr<VerbLine> explain_line();
+[[nodiscard]] std::unique_ptr<VerbLine> report_line();
 [[nodiscard]] std::unique_ptr<VerbLine> models_line();
 [[nodiscard]] std::unique_ptr<VerbLine> experiment_line();
 [[nodiscard]] std::unique_ptr<VerbLine> validate_line();
