@@ -1,6 +1,7 @@
 // Goal: a run's timeline and trace say what its records say. The trace is parsed as a viewer would,
 // and held against the rules of the format: slices of a row nest, arrows have both ends and sit on
 // slices, counters are not negative.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include <algorithm>
@@ -8,9 +9,12 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdio>
+#include <filesystem>
 #include <map>
 #include <memory>
 #include <nlohmann/json.hpp>
+#include <set>
+#include <sstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -20,6 +24,7 @@
 #include "backends/sim/sim_testbed.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
+#include "cli/bundle.h"
 #include "cli/run_trace.h"
 #include "cli/simulate.h"
 #include "cli/timeline.h"
@@ -236,6 +241,47 @@ TEST_F(RunTrace, ALongRunIsCutAtAnInstantAndArrowsStayWhole) {
     EXPECT_EQ(steps.back(), 'f') << id;
   }
   EXPECT_EQ(extent_of(record, timeline_of(record), 1'000'000).until, kForever);
+}
+
+TEST_F(RunTrace, ABundlesTimelineHasTheRunsBystanderTimeAndItsTraceIsOneDocument) {
+  const std::filesystem::path folder = testing::fresh_folder() / "out";
+  const RunRecord record = run(100'000);
+  Result<Bundle> bundle = Bundle::create(folder);
+  ASSERT_TRUE(bundle) << bundle.error().what;
+  bundle->add_trace("suspend", record);
+  bundle->add_trace("suspend:again", record);
+  ASSERT_TRUE(bundle->finish());
+  ASSERT_EQ(bundle->traces().size(), 2U);
+  EXPECT_EQ(bundle->traces().front().origin, "model");
+  EXPECT_EQ(bundle->traces().front().trace.left_out, 0U);
+
+  std::istringstream rows(testing::read_file(folder / "timeline.csv"));
+  std::string row;
+  std::getline(rows, row);
+  EXPECT_EQ(row, "policy,tenant,gpu,state,from_ns,to_ns,origin");
+  std::int64_t bystander = 0;
+  const std::string begin = "\"suspend\",serve,0,bystander,";
+  while (std::getline(rows, row)) {
+    if (row.starts_with(begin)) {
+      const std::size_t comma = row.find(',', begin.size());
+      bystander += std::stoll(row.substr(comma + 1)) - std::stoll(row.substr(begin.size()));
+      EXPECT_TRUE(row.ends_with(",model")) << row;
+    }
+  }
+  const TenantRecord& serve = record.tenants.front();
+  EXPECT_EQ(bystander, to_ns(serve.at_end.bystander - serve.at_start.bystander));
+
+  const json trace = json::parse(testing::read_file(folder / "trace.json"), nullptr, false);
+  ASSERT_TRUE(trace.is_object());
+  std::set<std::string> processes;
+  for (const json& event : trace["traceEvents"]) {
+    if (event["name"] == "process_name") {
+      EXPECT_TRUE(processes.insert(event["args"]["name"]).second) << event;
+    }
+  }
+  EXPECT_THAT(processes, ::testing::UnorderedElementsAre(
+                             "suspend: GPU 0", "suspend: scheduler and driver",
+                             "suspend:again: GPU 0", "suspend:again: scheduler and driver"));
 }
 
 TEST_F(RunTrace, TimesAreMicrosecondsWithThreeDecimals) {
