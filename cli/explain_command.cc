@@ -1,6 +1,8 @@
 #include "cli/explain_command.h"
 
 #include <CLI/CLI.hpp>
+#include <cstdint>
+#include <limits>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -54,7 +56,7 @@ class ExplainLine final : public VerbLine {
     explain->add_option("BUNDLE", bundle_, "A folder that 'run --out' made")->required();
     explain->add_option("--request", options_.request, "Its number in requests.csv, from 0")
         ->required()
-        ->check(CLI::NonNegativeNumber);
+        ->check(CLI::Range(std::int64_t{0}, std::numeric_limits<std::int64_t>::max()));
     explain->add_option("--tenant", options_.tenant,
                         "Its Online tenant; needed if there are several");
     explain->add_option("--policy", options_.policy,

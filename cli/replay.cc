@@ -78,6 +78,7 @@ class ExactReplay {
     const ReplayedCall* const call = calls_.find(done->target);
     if (call != nullptr && !is_end_of(*done, *call)) {
       std::vector<QueueId> ended;
+      ended.reserve(done->outcomes.size());
       for (const QueueOutcome& outcome : done->outcomes) {
         ended.push_back(outcome.id);
       }

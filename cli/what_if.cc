@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <map>
 #include <memory>
-#include <optional>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -52,16 +51,19 @@ class OffQueues {
   void gone(TargetId target) {
     std::erase_if(off_, [&](const auto& each) { return each.second.target == target; });
   }
-  /// The first end of a lease of a target that has no call under way.
-  [[nodiscard]] std::optional<std::pair<Instant, TargetId>> first(
-      const ReplayedCalls& calls) const {
-    std::optional<std::pair<Instant, TargetId>> found;
+  struct LeaseEnd {
+    Instant at = kForever;
+    TargetId target;
+  };
+  /// The first end of a lease of a target that has no call under way; `kForever` if there is none.
+  [[nodiscard]] LeaseEnd first(const ReplayedCalls& calls) const {
+    LeaseEnd first;
     for (const auto& [queue, off] : off_) {
-      if (calls.find(off.target) == nullptr && (!found || off.lease_end < found->first)) {
-        found = {off.lease_end, off.target};
+      if (off.lease_end < first.at && calls.find(off.target) == nullptr) {
+        first = {.at = off.lease_end, .target = off.target};
       }
     }
-    return found;
+    return first;
   }
   /// Takes out what of a target is over at an instant.
   LeaseExpired expire(TargetId target, Instant at) {
@@ -105,17 +107,17 @@ class OpenLoop {
     for (;;) {
       const Instant deadline = std::max(now_, scheduler_.deadline());
       const Instant end = ends_.empty() ? kForever : ends_.begin()->first;
-      const auto lease = result_.diverged ? off_.first(calls_) : std::nullopt;
-      const Instant lease_end = lease ? lease->first : kForever;
-      const Instant next = std::min({deadline, end, lease_end});
+      const OffQueues::LeaseEnd lease =
+          result_.diverged ? off_.first(calls_) : OffQueues::LeaseEnd{};
+      const Instant next = std::min({deadline, end, lease.at});
       if (next >= until) {
         return;
       }
       now_ = std::max(now_, next);
       if (end == next) {
         end_assumed_call();
-      } else if (lease_end == next) {
-        const Event event{.at = now_, .what = off_.expire(lease->second, now_)};
+      } else if (lease.at == next) {
+        const Event event{.at = now_, .what = off_.expire(lease.target, now_)};
         scheduler_.step(&event, now_, actions_);
       } else {
         scheduler_.step(nullptr, now_, actions_);
