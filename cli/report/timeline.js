@@ -3,7 +3,8 @@
 gpreempt.kinds.timeline = (figure, data, about) => {
   const { element, css, keys, host, redraws, style } = gpreempt;
   const kLane = 34, kAxis = 26, kNames = 150;
-  const known = { running: "#009e73", unmapping: "#d55e00", saving: "#e69f00", suspended: "#7b8794", restoring: "#56b4e9", bystander: "#cc79a7" };
+  const known = { running: "#009e73", unmapping: "#d55e00", saving: "#e69f00", suspended: "#7b8794", restoring: "#56b4e9", bystander: "#cc79a7",
+    waiting: "#5b4b8a", gone: "#c9ced4" };
   const colours = data.states.map((state, i) => known[state] || style(i + 1).colour);
   const running = data.states.indexOf("running");
   if (!data.policies.length) {
