@@ -102,6 +102,7 @@ class Starts {
       GPREEMPT_TRY(await_work(process));
     }
     std::vector<ModelRun> during;
+    during.reserve(processes.size());
     for (const Followed& process : processes) {
       during.push_back(seen_of(session_, process));
     }
