@@ -87,6 +87,7 @@ Result<std::vector<Verdict>> read_priorities(Session& session) {
     return std::vector<Verdict>{unavailable("priority/in-the-mqd", rows.error().what)};
   }
   std::vector<Verdict> verdicts;
+  verdicts.reserve(processes.size());
   for (const auto& [priority, pid] : processes) {
     verdicts.push_back(judge_class(priority, pid, *rows));
   }

@@ -181,6 +181,26 @@ Result<ConcurrentRun> read_concurrent(const fs::path& folder) {
   return run;
 }
 
+/// Adds what one entry of the folder holds, if it is a run.
+Result<void> read_entry(const fs::path& entry, std::map<std::string, ModelRuns>& models,
+                        QueueIdEvidence& evidence) {
+  const std::string name = entry.filename().string();
+  if (name.starts_with(kConcurrent)) {
+    evidence.concurrent.emplace_back();
+    return store(evidence.concurrent.back(), read_concurrent(entry));
+  }
+  const std::size_t end = name.find(kRun);
+  if (!name.starts_with(kModel) || end == std::string::npos || end <= kModel.size()) {
+    return {};
+  }
+  const std::string model = name.substr(kModel.size(), end - kModel.size());
+  ModelRun run;
+  GPREEMPT_TRY(store(run, read_alone(entry, model)));
+  models[model].model = model;
+  models[model].runs.push_back(std::move(run));
+  return {};
+}
+
 }  // namespace
 
 Result<QueueIdEvidence> read_saved_runs(const fs::path& folder) {
@@ -191,21 +211,7 @@ Result<QueueIdEvidence> read_saved_runs(const fs::path& folder) {
       .driver = "not recorded in the dumps",
       .inferred = "inferred from doorbells, as a stock driver gives both out; the dumps have none"};
   for (const fs::path& entry : entries) {
-    const std::string name = entry.filename().string();
-    if (name.starts_with(kConcurrent)) {
-      evidence.concurrent.emplace_back();
-      GPREEMPT_TRY(store(evidence.concurrent.back(), read_concurrent(entry)));
-      continue;
-    }
-    const std::size_t end = name.find(kRun);
-    if (!name.starts_with(kModel) || end == std::string::npos || end <= kModel.size()) {
-      continue;
-    }
-    const std::string model = name.substr(kModel.size(), end - kModel.size());
-    ModelRun run;
-    GPREEMPT_TRY(store(run, read_alone(entry, model)));
-    models[model].model = model;
-    models[model].runs.push_back(std::move(run));
+    GPREEMPT_TRY(read_entry(entry, models, evidence));
   }
   if (models.empty() && evidence.concurrent.empty()) {
     return fail(Errc::kInvalidArgument,
