@@ -19,9 +19,9 @@ using testing::gpreempt;
 TEST(ExperimentVerb, ListsEveryExperimentAndSoDoesItsHelp) {
   const Finished list = gpreempt("experiment list");
   const Finished help = gpreempt("experiment --help");
-  const Finished json = gpreempt("experiment list --format json");
+  const Finished listed = gpreempt("experiment list --format json");
   ASSERT_EQ(list.exit_code, 0) << list.err;
-  EXPECT_EQ(nlohmann::json::parse(json.out)["experiments"].size(),
+  EXPECT_EQ(nlohmann::json::parse(listed.out)["experiments"].size(),
             experiments::experiments().size());
   for (const experiments::Experiment& each : experiments::experiments()) {
     EXPECT_NE(list.out.find(each.question), std::string::npos) << each.name;
