@@ -88,17 +88,27 @@ compile() {
     "build/logs/build-$1.log" cmake --build --preset "$1"
 }
 
-# run_tests PRESET: runs that preset's tests and shows what ctest shows; no tests is a failure.
+# run_tests PRESET: runs that preset's tests, shows what ctest shows and what fails, and counts tests, of which a process
+# may run many; no tests is a failure.
 run_tests() {
-  local log=build/logs/ctest-$1.log status=0
+  local log=build/logs/ctest-$1.log raw=build/logs/ctest-$1.verbose.log status=0
+  # What is the same for every test that passes.
+  local dull='^(test [0-9]+|[0-9]+: (\[ RUN |\[       OK |\[---|\[===|Test command|Working Directory|Environment var|Test timeout|Note: | [A-Z_]+=|$).*)$'
   say "Testing ($1)"
-  ctest --preset "$1" -j2 --output-on-failure --no-tests=error </dev/null 2>&1 | tee "$log" || status=$?
-  if grep -q 'No tests' "$log"; then
-    die "ctest found no tests in preset $1; configure with GPREEMPT_TESTS=ON and build first (log: $log)."
+  ctest --preset "$1" -j2 --verbose --no-tests=error </dev/null 2>&1 | tee "$raw" | grep --line-buffered -vE "$dull" || status=$?
+  if grep -q 'No tests' "$raw"; then
+    die "ctest found no tests in preset $1; configure with GPREEMPT_TESTS=ON and build first (log: $raw)."
   fi
+  ci/tally "$raw" | tee "$log" || status=1
   ((status == 0)) ||
-    die "tests failed in preset $1; repeat one with 'ctest --preset $1 -R NAME' (log: $log)."
+    die "tests failed in preset $1; repeat one with 'ctest --preset $1 -R NAME' (log: $raw)."
 }
 
-# sources: our C++ files, one a line.
-sources() { find core config workloads backends validation crew study cli tests -name '*.h' -o -name '*.cc' | sort; }
+# sources: our C++ files, one a line: whatever folder they are in, so that a new one is judged from its first day.
+sources() {
+  find . \( -path './.?*' -o -path ./build \) -prune -o -type f \( -name '*.h' -o -name '*.cc' \) -print |
+    sed 's|^\./||' | sort
+}
+
+# tree_pattern: this checkout's folder, as the beginning of a regular expression.
+tree_pattern() { printf '^%s' "$(sed 's,[][\.*^$+?(){}|],\\&,g' <<<"$PWD/")"; }

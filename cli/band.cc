@@ -62,7 +62,7 @@ Result<BandSummary> summarise(const RunSetup& setup, BandSummary summary,
 
 }  // namespace
 
-std::optional<Interval> interval_of(std::vector<double> values) {
+std::optional<BandInterval> interval_of(std::vector<double> values) {
   constexpr double kLow = 0.05;
   constexpr double kHigh = 0.95;
   if (values.empty()) {
@@ -73,7 +73,7 @@ std::optional<Interval> interval_of(std::vector<double> values) {
     const double rank = std::max(1.0, std::ceil(q * static_cast<double>(values.size())));
     return values[static_cast<std::size_t>(rank) - 1];
   };
-  return Interval{.lo = at(kLow), .hi = at(kHigh)};
+  return BandInterval{.lo = at(kLow), .hi = at(kHigh)};
 }
 
 const std::vector<BandQuantity>& band_quantities() {

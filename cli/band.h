@@ -15,12 +15,12 @@
 namespace gpreempt::cli {
 
 /// What nine in ten of the draws give.
-struct Interval {
+struct BandInterval {
   double lo = 0;
   double hi = 0;
 };
 /// Nearest ranks of 5 % and 95 %; nullopt without values.
-[[nodiscard]] std::optional<Interval> interval_of(std::vector<double> values);
+[[nodiscard]] std::optional<BandInterval> interval_of(std::vector<double> values);
 
 /// A number that a run yields; times are in nanoseconds.
 struct BandQuantity {
@@ -35,7 +35,7 @@ struct BandQuantity {
 struct PolicyBand {
   std::string policy;
   /// One for each of `band_quantities`.
-  std::vector<std::optional<Interval>> intervals;
+  std::vector<std::optional<BandInterval>> intervals;
 };
 
 struct BandSummary {

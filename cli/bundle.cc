@@ -2,21 +2,26 @@
 
 #include <fmt/format.h>
 
-#include <cstddef>
 #include <cstdio>
 #include <filesystem>
 #include <iterator>
+#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <system_error>
 #include <utility>
+#include <vector>
 
 #include "cli/output_folder.h"
+#include "cli/requests_reader.h"
 #include "cli/run_help.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
+#include "cli/run_trace.h"
 #include "cli/simulate.h"
+#include "cli/timeline.h"
+#include "cli/trace_file.h"
 #include "config/document.h"
 #include "config/override.h"
 #include "core/error.h"
@@ -69,15 +74,18 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
   std::error_code error;
   // A run that fails half-way must not leave the results of another one beside its events.
   fs::remove(folder / "summary.json", error);
+  fs::remove(folder / "report.html", error);
   Bundle bundle;
   bundle.folder_ = folder;
   GPREEMPT_TRY(store(bundle.events_, open(folder / "events.jsonl")));
   GPREEMPT_TRY(store(bundle.requests_, open(folder / "requests.csv")));
-  std::string header = "policy,tenant,request,arrival_ns,first_wave_ns,end_ns";
-  for (std::size_t i = 0; i < kDriverPhases; ++i) {
-    header += fmt::format(",{}_ns", to_string(static_cast<DriverPhase>(i)));
-  }
-  fmt::print(bundle.requests_.get(), "{},first_token_ns,tokens\n", header);
+  GPREEMPT_TRY(store(bundle.timeline_, open(folder / "timeline.csv")));
+  GPREEMPT_TRY(store(bundle.trace_file_, open(folder / "trace.json")));
+  bundle.trace_ = std::make_unique<TraceFile>(*bundle.trace_file_);
+  fmt::print(bundle.timeline_.get(), "policy,tenant,gpu,state,from_ns,to_ns,origin\n");
+  fmt::print(bundle.requests_.get(), "{}\n", requests_header());
+  GPREEMPT_TRY(store(bundle.progress_, open(folder / "progress.csv")));
+  fmt::print(bundle.progress_.get(), "policy,tenant,at_ns,work_ns\n");
   return bundle;
 }
 
@@ -100,6 +108,35 @@ void Bundle::add_requests(std::string_view label, const RunRecord& run) {
   }
 }
 
+void Bundle::add_trace(std::string_view label, const RunRecord& run) {
+  const Timeline timeline = timeline_of(run);
+  for (const TenantLine& line : timeline.lines) {
+    fmt::memory_buffer rows;
+    for (const Interval& interval : line.intervals) {
+      fmt::format_to(std::back_inserter(rows), "\"{}\",{},{},{},{},{},{}\n", label, line.name,
+                     line.gpu, to_string(interval.state), to_ns(interval.from), to_ns(interval.to),
+                     to_string(interval.origin));
+    }
+    (void)std::fwrite(rows.data(), 1, rows.size(), timeline_.get());
+  }
+  const TraceExtent extent = extent_of(run, timeline, kMostTraced);
+  write_trace({.label = label, .run = run, .timeline = timeline, .until = extent.until}, place_,
+              *trace_);
+  const bool told = !run.occupancy.changes.empty();
+  traces_.push_back({.label = std::string(label),
+                     .origin = std::string(to_string(told ? Origin::kModel : Origin::kCalls)),
+                     .model_until = told ? run.occupancy.until : run.start,
+                     .changes = run.occupancy.left_out,
+                     .trace = extent});
+}
+
+void Bundle::add_progress(std::string_view label, const RunRecord& run) {
+  for (const WorkSample& sample : run.samples) {
+    fmt::print(progress_.get(), "\"{}\",{},{},{}\n", label, run.tenants.at(sample.tenant).name,
+               to_ns(sample.at), to_ns(sample.work));
+  }
+}
+
 Result<void> Bundle::write(std::string_view name, std::string_view text) const {
   const fs::path path = folder_ / name;
   File file;
@@ -110,10 +147,32 @@ Result<void> Bundle::write(std::string_view name, std::string_view text) const {
 
 Result<void> Bundle::finish() {
   GPREEMPT_TRY(close(std::move(events_), folder_ / "events.jsonl"));
-  return close(std::move(requests_), folder_ / "requests.csv");
+  GPREEMPT_TRY(close(std::move(progress_), folder_ / "progress.csv"));
+  GPREEMPT_TRY(close(std::move(requests_), folder_ / "requests.csv"));
+  GPREEMPT_TRY(close(std::move(timeline_), folder_ / "timeline.csv"));
+  GPREEMPT_TRY(trace_->finish("\"tool\":\"gpreempt\",\"clock\":\"backend\""));
+  return close(std::move(trace_file_), folder_ / "trace.json");
 }
 
-std::string describe_run(const RunOptions& options, const RunSetup& setup) {
+namespace {
+
+nlohmann::ordered_json instant_json(Instant instant) {
+  return instant == kForever ? nlohmann::ordered_json() : nlohmann::ordered_json(to_ns(instant));
+}
+
+nlohmann::ordered_json describe(const TraceNote& note) {
+  return {{"policy", note.label},
+          {"origin", note.origin},
+          {"model_until_ns", instant_json(note.model_until)},
+          {"changes_left_out", note.changes},
+          {"trace_until_ns", instant_json(note.trace.until)},
+          {"trace_left_out", note.trace.left_out}};
+}
+
+}  // namespace
+
+std::string describe_run(const RunOptions& options, const RunSetup& setup,
+                         const std::vector<TraceNote>& traces) {
   nlohmann::ordered_json json;
   json["schema"] = 1;
   json["tool"] = std::string(kTool);
@@ -149,6 +208,10 @@ std::string describe_run(const RunOptions& options, const RunSetup& setup) {
     overrides["traces"][tenant] = file.string();
   }
   json["overrides"] = overrides;
+  json["traces"] = nlohmann::ordered_json::array();
+  for (const TraceNote& note : traces) {
+    json["traces"].push_back(describe(note));
+  }
   constexpr int kIndent = 2;
   return json.dump(kIndent, ' ', false, nlohmann::ordered_json::error_handler_t::replace) + "\n";
 }

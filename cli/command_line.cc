@@ -30,9 +30,13 @@ struct Verb {
 // NOLINTBEGIN(modernize-use-designated-initializers): a table
 constexpr auto kVerbs = std::to_array<Verb>({{"run", run_line},
                                              {"compare", compare_line},
+                                             {"replay", replay_line},
+                                             {"explain", explain_line},
                                              {"study", study_line},
+                                             {"report", report_line},
                                              {"models", models_line},
                                              {"validate", validate_line},
+                                             {"validate-hardware", hardware_line},
                                              {"conformance", conformance_line},
                                              {"experiment", experiment_line},
                                              {"soak", soak_line},

@@ -9,8 +9,12 @@
 #include "cli/decode_options.h"
 #include "cli/doctor_options.h"
 #include "cli/experiment_options.h"
+#include "cli/explain_options.h"
+#include "cli/hardware_options.h"
 #include "cli/models_options.h"
 #include "cli/queues_options.h"
+#include "cli/replay_options.h"
+#include "cli/report_options.h"
 #include "cli/rescue_options.h"
 #include "cli/run_options.h"
 #include "cli/soak_options.h"
@@ -27,10 +31,12 @@ struct Printout {
   std::string text;
 };
 
-using Command = std::variant<Printout, RunOptions, CompareOptions, ModelsOptions, ValidateOptions,
-                             ConformanceOptions, DecodeOptions, DoctorCommandOptions, QueuesOptions,
-                             SoakOptions, StudyOptions, SuspendCommandOptions, ResumeCommandOptions,
-                             RescueCommandOptions, WatchdogCommandOptions, ExperimentOptions>;
+using Command =
+    std::variant<Printout, RunOptions, CompareOptions, ReplayOptions, ExplainOptions, ModelsOptions,
+                 ValidateOptions, ConformanceOptions, DecodeOptions, DoctorCommandOptions,
+                 QueuesOptions, SoakOptions, StudyOptions, SuspendCommandOptions,
+                 ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions,
+                 ExperimentOptions, HardwareOptions, ReportOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -1,49 +1,34 @@
 #include "cli/experiment_command.h"
 
-#include <fmt/format.h>
-
 #include <CLI/CLI.hpp>
-#include <algorithm>
-#include <filesystem>
-#include <fstream>
-#include <ios>
-#include <iterator>
 #include <memory>
-#include <optional>
 #include <string>
-#include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
-#include "backends/sim/kfd_model/personality.h"
-#include "backends/sim/model_file.h"
-#include "backends/sim/system.h"
 #include "cli/command_line.h"
 #include "cli/exit_code.h"
 #include "cli/experiment_options.h"
-#include "cli/experiment_report.h"
 #include "cli/option_values.h"
-#include "cli/output.h"
-#include "cli/output_folder.h"
-#include "cli/progress.h"
 #include "cli/run_options.h"
 #include "cli/verb_line.h"
-#include "cli/worlds.h"
 #include "config/document.h"
 #include "core/error.h"
-#include "core/testbed.h"
-#include "experiments/experiment.h"
-#include "experiments/verdict.h"
-#include "workloads/scenario.h"
+#ifdef GPREEMPT_CLI_HAS_KFD
+#include "cli/experiment_report.h"
+#include "cli/experiment_run.h"
+#endif
 
 namespace gpreempt::cli {
 namespace {
 
-using experiments::Experiment;
-using experiments::Verdict;
-
-constexpr std::string_view kVerdictsFile = "verdicts.json";
+std::string list_of_experiments() {
+#ifdef GPREEMPT_CLI_HAS_KFD
+  return experiments_text();
+#else
+  return "This build has none: it takes GPREEMPT_WITH_KFD=ON on Linux.\n";
+#endif
+}
 
 std::string experiment_footer() {
   return R"(
@@ -53,7 +38,7 @@ What it does:
   the modelled driver, and on a GPU. What a world cannot do is "unavailable", with the reason.
   docs/experiments.md says how each is made and what it shows.
 
-)" + experiments_text() +
+)" + list_of_experiments() +
          R"(
 Examples:
   gpreempt experiment queue-ids                          on the simulator
@@ -108,138 +93,19 @@ class ExperimentLine final : public VerbLine {
   std::string mqds_dir_;
 };
 
-Result<std::vector<const Experiment*>> chosen(const std::vector<std::string>& names) {
-  std::vector<const Experiment*> found;
-  const auto add = [&](const Experiment& each) {
-    if (std::ranges::find(found, &each) == found.end()) {
-      found.push_back(&each);
-    }
-  };
-  for (const std::string& name : names) {
-    if (name == "all") {
-      for (const Experiment& each : experiments::experiments()) {
-        add(each);
-      }
-      continue;
-    }
-    const Experiment* experiment = nullptr;
-    GPREEMPT_TRY(store(experiment, experiments::find_experiment(name)));
-    add(*experiment);
-  }
-  return found;
-}
-
-/// The modelled machine that was asked for; nothing of it matters to hardware.
-Result<sim::SystemOptions> machine_of(const BackendChoice& backend) {
-  const HardwareScenario usual;
-  sim::SystemOptions machine;
-  Result<sim::Model> model =
-      sim::find_model(backend.model.empty() ? usual.model : backend.model, usual.num_kcq);
-  if (!model) {
-    model.error().code = Errc::kInvalidArgument;
-    return tl::unexpected<Error>(std::move(model).error());
-  }
-  machine.gpu = model->point;
-  GPREEMPT_TRY(store(machine.personality,
-                     sim::find_personality(backend.personality.empty() ? usual.personality
-                                                                       : backend.personality)));
-  return machine;
-}
-
-Result<std::vector<Verdict>> run_all(const std::vector<const Experiment*>& wanted,
-                                     const experiments::Setting& setting, Progress& progress) {
-  std::vector<Verdict> verdicts;
-  for (const Experiment* experiment : wanted) {
-    progress.phase(std::string(experiment->name));
-    std::vector<Verdict> more;
-    GPREEMPT_TRY(store(more, run_experiment(*experiment, setting)));
-    std::ranges::move(more, std::back_inserter(verdicts));
-  }
-  return verdicts;
-}
-
-Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
-                                    const std::vector<const Experiment*>& wanted) {
-  Progress progress(options.quiet);
-  experiments::Setting setting{.open = {},
-                               .quick = options.quick,
-                               .seed = options.seed,
-                               .backend = to_string(options.backend.kind),
-                               .basis = experiments::Basis::kSimulated,
-                               .progress = [&](double done) { progress.update(done); }};
-  const Result<void> usable = check_backend(options.backend.kind);
-  if (!usable) {
-    setting.basis = options.backend.kind == BackendKind::kKfd ? experiments::Basis::kMeasured
-                                                              : experiments::Basis::kSimulated;
-    setting.open =
-        [&](const experiments::WorldRequest& /*request*/) -> Result<std::unique_ptr<Testbed>> {
-      return tl::unexpected<Error>(usable.error());
-    };
-    return run_all(wanted, setting, progress);
-  }
-  sim::SystemOptions machine;
-  GPREEMPT_TRY(store(machine, machine_of(options.backend)));
-  std::vector<Verdict> verdicts;
-  GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
-    setting.open = [&](const experiments::WorldRequest& request) {
-      sim::SystemOptions one = machine;
-      one.gpus = request.gpus;
-      one.seed = request.seed;
-      if (request.read_index_early) {
-        one.gpu.read_index_early = *request.read_index_early ? 1 : 0;
-      }
-      return open(one);
-    };
-    return store(verdicts, run_all(wanted, setting, progress));
-  }));
-  progress.finish();
-  return verdicts;
-}
-
-Result<void> write_verdicts(const std::filesystem::path& folder, const std::string& text) {
-  std::error_code ignored;
-  const bool ours = std::filesystem::exists(folder / kVerdictsFile, ignored);
-  GPREEMPT_TRY(make_output_folder(folder, "verdicts", kVerdictsFile, ours));
-  std::ofstream out(folder / kVerdictsFile, std::ios::binary);
-  out << text;
-  out.close();
-  return out ? Result<void>{}
-             : tl::unexpected<Error>(write_error(folder / kVerdictsFile, "it cannot be written"));
-}
-
-ExitCode code_of(const std::vector<Verdict>& verdicts) {
-  const auto answered = [](experiments::Answer answer) {
-    return [answer](const Verdict& verdict) { return verdict.answer == answer; };
-  };
-  if (std::ranges::any_of(verdicts, answered(experiments::Answer::kMissed))) {
-    return ExitCode::kGateFailed;
-  }
-  return std::ranges::all_of(verdicts, answered(experiments::Answer::kUnavailable))
-             ? ExitCode::kEnvironment
-             : ExitCode::kOk;
-}
-
 }  // namespace
 
 std::unique_ptr<VerbLine> experiment_line() { return std::make_unique<ExperimentLine>(); }
 
+#ifdef GPREEMPT_CLI_HAS_KFD
 Result<ExitCode> experiment_command(const ExperimentOptions& options) {
-  if (options.names.front() == "list") {
-    GPREEMPT_TRY(
-        print(options.format == OutputFormat::kJson ? experiments_json() : experiments_text()));
-    return ExitCode::kOk;
-  }
-  std::vector<const Experiment*> wanted;
-  GPREEMPT_TRY(store(wanted, chosen(options.names)));
-  std::vector<Verdict> verdicts;
-  GPREEMPT_TRY(store(verdicts, run_on(options, wanted)));
-  const std::string document =
-      experiments::verdicts_document("experiment", to_string(options.backend.kind), verdicts);
-  if (!options.out.empty()) {
-    GPREEMPT_TRY(write_verdicts(options.out, document));
-  }
-  GPREEMPT_TRY(print(options.format == OutputFormat::kJson ? document : verdicts_text(verdicts)));
-  return code_of(verdicts);
+  return run_experiments(options);
 }
+#else
+Result<ExitCode> experiment_command(const ExperimentOptions& /*options*/) {
+  return fail(Errc::kUnsupported,
+              "experiment: left out of this build; configure with GPREEMPT_WITH_KFD=ON on Linux");
+}
+#endif
 
 }  // namespace gpreempt::cli

@@ -2,10 +2,8 @@
 
 #include <fmt/format.h>
 
-#include <chrono>
-#include <cmath>
+#include <algorithm>
 #include <cstddef>
-#include <cstdint>
 #include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
@@ -13,8 +11,8 @@
 #include <variant>
 #include <vector>
 
-#include "core/time.h"
 #include "experiments/experiment.h"
+#include "experiments/sampled.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli {
@@ -22,33 +20,22 @@ namespace {
 
 using experiments::Verdict;
 
-/// 13 columns at most, three significant digits.
-std::string text_of_ns(double ns) {
-  struct Unit {
-    double ns;
-    std::string_view name;
-  };
-  constexpr Unit kUnits[] = {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}};
-  for (const Unit& unit : kUnits) {
-    if (std::abs(ns) >= unit.ns) {
-      return fmt::format("{:.3g} {}", ns / unit.ns, unit.name);
-    }
-  }
-  return fmt::format("{:.3g} ns", ns);
-}
-
 std::string text_of(const std::string& key, double value) {
   const bool is_time = key.ends_with("_ns");
   std::string words = is_time ? key.substr(0, key.size() - 3) : key;
   for (char& c : words) {
     c = c == '_' ? ' ' : c;
   }
-  return fmt::format("{} {}", words, is_time ? text_of_ns(value) : fmt::format("{:.6g}", value));
+  return fmt::format("{} {}", words,
+                     is_time ? experiments::words_of_ns(value) : fmt::format("{:.6g}", value));
 }
 
 struct QuantityText {
+  std::string_view unit;
   std::string operator()(std::monostate /*nothing*/) const { return {}; }
-  std::string operator()(double value) const { return fmt::format("{:.6g}", value); }
+  std::string operator()(double value) const {
+    return unit == "ns" ? experiments::words_of_ns(value) : fmt::format("{:.6g}", value);
+  }
   std::string operator()(const std::string& value) const { return value; }
 };
 
@@ -76,8 +63,8 @@ std::string wrapped(std::string_view words, std::size_t indent) {
 }
 
 std::string text_of(const Verdict& verdict) {
-  const std::string value = std::visit(QuantityText{}, verdict.value);
-  const std::string expected = std::visit(QuantityText{}, verdict.expected);
+  const std::string value = std::visit(QuantityText{verdict.unit}, verdict.value);
+  const std::string expected = std::visit(QuantityText{verdict.unit}, verdict.expected);
   std::string text =
       fmt::format("{:<14}  {}{}{}\n", to_string(verdict.answer), verdict.name,
                   value.empty() ? "" : ": " + value,
@@ -86,7 +73,13 @@ std::string text_of(const Verdict& verdict) {
   text += wrapped(verdict.reason, kIndent);
   std::string numbers;
   for (const auto& [key, number] : verdict.numbers) {
-    numbers += (numbers.empty() ? "" : ", ") + text_of(key, number);
+    if (key.ends_with("_lo_ns")) {
+      numbers += " (" + experiments::words_of_ns(number);
+    } else if (key.ends_with("_hi_ns")) {
+      numbers += " to " + experiments::words_of_ns(number) + ")";
+    } else {
+      numbers += (numbers.empty() ? "" : ", ") + text_of(key, number);
+    }
   }
   text += numbers.empty() ? "" : wrapped(numbers, kIndent);
   for (const auto& [key, words] : verdict.facts) {

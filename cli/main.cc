@@ -19,11 +19,19 @@
 #include "cli/exit_code.h"
 #include "cli/experiment_command.h"
 #include "cli/experiment_options.h"
+#include "cli/explain_command.h"
+#include "cli/explain_options.h"
+#include "cli/hardware_command.h"
+#include "cli/hardware_options.h"
 #include "cli/models_command.h"
 #include "cli/models_options.h"
 #include "cli/output.h"
 #include "cli/queues_command.h"
 #include "cli/queues_options.h"
+#include "cli/replay_command.h"
+#include "cli/replay_options.h"
+#include "cli/report_command.h"
+#include "cli/report_options.h"
 #include "cli/rescue_command.h"
 #include "cli/rescue_options.h"
 #include "cli/run_command.h"
@@ -60,9 +68,13 @@ using gpreempt::cli::ConformanceOptions;
 using gpreempt::cli::DecodeOptions;
 using gpreempt::cli::DoctorCommandOptions;
 using gpreempt::cli::ExperimentOptions;
+using gpreempt::cli::ExplainOptions;
+using gpreempt::cli::HardwareOptions;
 using gpreempt::cli::ModelsOptions;
 using gpreempt::cli::Printout;
 using gpreempt::cli::QueuesOptions;
+using gpreempt::cli::ReplayOptions;
+using gpreempt::cli::ReportOptions;
 using gpreempt::cli::RescueCommandOptions;
 using gpreempt::cli::ResumeCommandOptions;
 using gpreempt::cli::RunOptions;
@@ -83,6 +95,12 @@ struct Execute {
   Result<ExitCode> operator()(const CompareOptions& options) const {
     return gpreempt::cli::compare_command(options);
   }
+  Result<ExitCode> operator()(const ReplayOptions& options) const {
+    return gpreempt::cli::replay_command(options);
+  }
+  Result<ExitCode> operator()(const ExplainOptions& options) const {
+    return gpreempt::cli::explain_command(options);
+  }
   Result<ExitCode> operator()(const ModelsOptions& options) const {
     return gpreempt::cli::models_command(options);
   }
@@ -101,8 +119,14 @@ struct Execute {
   Result<ExitCode> operator()(const ExperimentOptions& options) const {
     return gpreempt::cli::experiment_command(options);
   }
+  Result<ExitCode> operator()(const HardwareOptions& options) const {
+    return gpreempt::cli::hardware_command(options);
+  }
   Result<ExitCode> operator()(const QueuesOptions& options) const {
     return gpreempt::cli::queues_command(options);
+  }
+  Result<ExitCode> operator()(const ReportOptions& options) const {
+    return gpreempt::cli::report_command(options);
   }
   Result<ExitCode> operator()(const RescueCommandOptions& options) const {
     return gpreempt::cli::rescue_command(options);

@@ -397,8 +397,7 @@ Spread spread_of(std::vector<std::int64_t> samples) {
 }
 
 PolicyMetrics measure(const RunRecord& run, const Baselines& baselines, const SloScenario& slo) {
-  PolicyMetrics metrics;
-  metrics.policy = run.policy;
+  PolicyMetrics metrics{.policy = run.policy, .start = run.start};
   measure_online(run, baselines.online, slo, metrics);
   metrics.offline = measure_offline(run, baselines, slo);
   metrics.preemptions = measure_preemptions(run);

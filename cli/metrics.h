@@ -112,6 +112,7 @@ struct TenantMetrics {
 
 struct PolicyMetrics {
   std::string policy;
+  Instant start;  ///< zero of the arrivals
   bool has_online = false;
   OnlineMetrics online;                   ///< over all Online tenants
   std::vector<TenantMetrics> tenants;     ///< the Online tenants one by one

@@ -24,11 +24,15 @@
 #include "core/mechanism.h"
 #include "core/policy.h"
 #include "core/testbed.h"
+#include "core/time.h"
 #include "workloads/compile.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::cli {
 namespace {
+
+/// Of a run for a bundle: as many as a curve can show.
+constexpr int kWorkSamples = 500;
 
 /// All simulations of a command, one after another in one world.
 class Session {
@@ -111,6 +115,9 @@ class Session {
     GPREEMPT_TRY(store(record, one(open, setup_.workload, policy, setup_.mechanism, &log)));
     GPREEMPT_TRY(log.finish());
     bundle_->add_requests(policy, record);
+    bundle_->add_progress(policy, record);
+    bundle_->add_trace(policy, record);
+    record.occupancy = {};  // large, and written down
     return record;
   }
 
@@ -127,8 +134,12 @@ class Session {
                                 .lease = scheduler.lease,
                                 .mechanism = mechanism,
                                 .gang = scheduler.gang},
-                  .detection = scheduler.detection},
-                 {.log = log, .progress = [this](double done) { update(done); }});
+                  .detection = scheduler.detection,
+                  .sample_every = bundle_ == nullptr ? Duration::zero()
+                                                     : setup_.workload.duration / kWorkSamples},
+                 {.log = log,
+                  .occupancy = log != nullptr ? Bundle::kMostChanges : 0,
+                  .progress = [this](double done) { update(done); }});
     if (record) {
       record->wall_s = watch.seconds();
     }

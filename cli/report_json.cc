@@ -17,8 +17,10 @@
 #include "cli/summary.h"
 #include "config/parameter.h"
 #include "core/mechanism.h"
+#include "core/policy.h"
 #include "core/stats.h"
 #include "core/time.h"
+#include "workloads/compile.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::cli {
@@ -60,7 +62,7 @@ Json json_of(const PolicyBand& band) {
   const std::vector<BandQuantity>& quantities = band_quantities();
   Json json;
   for (std::size_t i = 0; i < quantities.size(); ++i) {
-    const std::optional<Interval>& interval = band.intervals.at(i);
+    const std::optional<BandInterval>& interval = band.intervals.at(i);
     const std::string key(quantities[i].key);
     if (!interval) {
       json[key] = nullptr;
@@ -181,6 +183,7 @@ Json result_json(const PolicyMetrics& result, const RunSetup& setup) {
   const SloScenario& slo = setup.scenario.slo;
   Json json;
   json["policy"] = result.policy;
+  json["start_ns"] = to_ns(result.start);
   json["mechanism"] = label_of(setup.mechanism);
   json["online"] = json_of(result.online, slo);
   if (result.tenants.size() > 1) {
@@ -222,6 +225,13 @@ std::string report_json(const RunSummary& summary) {
   json["duration_ns"] = to_ns(setup.workload.duration);
   json["warmup_ns"] = to_ns(setup.workload.warmup);
   json["online_alone_utilisation"] = setup.utilisation;
+  json["tenants"] = Json::array();
+  for (const TenantMeta& tenant : setup.workload.tenants) {
+    const bool is_online = tenant.cls == TenantClass::kOnline;
+    json["tenants"].push_back({{"name", tenant.name},
+                               {"class", is_online ? "online" : "offline"},
+                               {"gpus", tenant.gpus}});
+  }
   json["warnings"] = summary.warnings;
   if (summary.band) {
     json["band"] = json_of(*summary.band);

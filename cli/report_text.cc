@@ -259,7 +259,7 @@ std::string preemption_block(const RunSummary& summary) {
   return table.render(kTableIndent);
 }
 
-std::string interval_text(const std::optional<Interval>& interval, bool is_time) {
+std::string interval_text(const std::optional<BandInterval>& interval, bool is_time) {
   if (!interval) {
     return std::string(kNone);
   }

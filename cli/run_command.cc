@@ -19,7 +19,9 @@
 #include "cli/output.h"
 #include "cli/policy_runs.h"
 #include "cli/progress.h"
+#include "cli/report_command.h"
 #include "cli/report_json.h"
+#include "cli/report_options.h"
 #include "cli/report_text.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -181,7 +183,9 @@ Result<ExitCode> run_command(const RunOptions& options) {
   }
   if (bundle) {
     GPREEMPT_TRY(bundle->finish());
+    GPREEMPT_TRY(bundle->write("run.json", describe_run(options, setup, bundle->traces())));
     GPREEMPT_TRY(bundle->write("summary.json", report_json(summary)));
+    GPREEMPT_TRY(write_page(options.out, ReportKind::kRun));
   }
   GPREEMPT_TRY(
       print(options.format == OutputFormat::kJson ? report_json(summary) : report_text(summary)));

@@ -28,6 +28,8 @@ Examples:
   gpreempt run my.toml --out out/       a scenario of yours, with all records kept
   gpreempt run --band 100               what the model's priors leave open
   gpreempt compare A B                  two bundles, or two runs, side by side
+  gpreempt replay out/                  the decisions of a bundle once more, or another policy's
+  gpreempt explain out/ --request 17    why Offline was, or was not, taken off for a request
   gpreempt models show mi308x           a model's numbers, and which of them matter
   gpreempt validate                     the model against what is published
   gpreempt conformance                  the modelled driver against what real ones answered

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -63,6 +64,9 @@ class Recorder final : public EventSink {
     if (onlookers_.log != nullptr) {
       onlookers_.log->event(event);
     }
+    if (after_event) {
+      after_event();
+    }
     report_progress(event.at);
   }
   void decision(const Decision& decision) override {
@@ -78,6 +82,9 @@ class Recorder final : public EventSink {
       onlookers_.log->realisation(realisation);
     }
   }
+  /// Called after each event; may be empty.
+  std::function<void()> after_event;
+
   void issued(const Action& action, Instant /*at*/) override {
     ++(action.kind == ControlKind::kSuspend ? record_.take_offs : record_.give_backs);
   }
@@ -85,6 +92,31 @@ class Recorder final : public EventSink {
     ++record_.refusals;
     if (onlookers_.log != nullptr) {
       onlookers_.log->refusal(action, kind, error, at);
+    }
+  }
+  void configured(const SchedulerOptions& options) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->configured(options);
+    }
+  }
+  void tenant(TenantId id, const TenantSpec& spec) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->tenant(id, spec);
+    }
+  }
+  void began(Instant at) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->began(at);
+    }
+  }
+  void deadline(Instant at) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->deadline(at);
+    }
+  }
+  void shut_down(Instant at) override {
+    if (onlookers_.log != nullptr) {
+      onlookers_.log->shut_down(at);
     }
   }
 
@@ -131,7 +163,11 @@ class Run {
  public:
   Run(Testbed& testbed, const Workload& workload, const RunSettings& settings,
       const Onlookers& onlookers)
-      : testbed_(testbed), workload_(workload), settings_(settings), recorder_(record_, onlookers) {
+      : testbed_(testbed),
+        workload_(workload),
+        settings_(settings),
+        recorder_(record_, onlookers),
+        occupancy_(onlookers.occupancy) {
     record_.policy = settings.policy;
     record_.warmup = workload.warmup;
     record_.duration = workload.duration;
@@ -151,15 +187,27 @@ class Run {
     std::unique_ptr<Policy> policy;
     GPREEMPT_TRY(store(policy, make_policy(settings_.policy)));
     scheduler_ = std::make_unique<Scheduler>(std::move(policy), settings_.scheduler);
+    recorder_.configured(settings_.scheduler);
     GPREEMPT_TRY(launch());
     GPREEMPT_TRY(attach());
     GPREEMPT_TRY(watch());
+    if (occupancy_ > 0) {
+      const Result<void> recording = testbed_.record_occupancy(occupancy_);
+      if (!recording && recording.error().code != Errc::kUnsupported) {
+        return recording;
+      }
+    }
     sample(&TenantRecord::at_start);
     record_.start = testbed_.start();
+    sample_work();
+    if (settings_.sample_every > Duration::zero()) {
+      recorder_.after_event = [this] { sample_work_now_and_then(); };
+    }
     GPREEMPT_TRY(drive_until(record_.start + record_.warmup));
     sample(&TenantRecord::at_warmup);
     GPREEMPT_TRY(drive_until(record_.start + record_.duration));
     sample(&TenantRecord::at_duration);
+    sample_work();
     if (!all_requests_done()) {
       GPREEMPT_TRY(drive(testbed_.backend(), *scheduler_, recorder_,
                          record_.start + record_.duration + workload_.drain,
@@ -218,11 +266,23 @@ class Run {
     }
     TenantRecord& record = record_.tenants.emplace_back();
     GPREEMPT_TRY(store(record.id, scheduler_->add_tenant(spec)));
+    recorder_.tenant(record.id, spec);
     record.name = meta.name;
     record.cls = meta.cls;
     record.gpus = meta.gpus;
     record.coupled = meta.coupled;
     record.endless = workload_.programs.at(meta.first_program).endless;
+    for (std::size_t i = 0; i < meta.programs; ++i) {
+      const Program& program = workload_.programs.at(meta.first_program + i);
+      RankRecord rank{.pid = pids_.at(meta.first_program + i),
+                      .target = spec.targets.at(i),
+                      .gpu = program.gpu};
+      record.ranks.push_back(rank);
+      for (const std::uint32_t gpu : program.more_gpus) {
+        rank.gpu = gpu;
+        record.ranks.push_back(rank);
+      }
+    }
     return {};
   }
 
@@ -279,6 +339,32 @@ class Run {
     }
   }
 
+  /// On the occasion of an event: to stop for a look would give the scheduler a step more.
+  void sample_work_now_and_then() {
+    if (testbed_.backend().now() >= next_sample_) {
+      sample_work();
+    }
+  }
+
+  void sample_work() {
+    if (settings_.sample_every == Duration::zero()) {
+      return;
+    }
+    const Instant now = testbed_.backend().now();
+    next_sample_ = now + settings_.sample_every;
+    for (std::size_t i = 0; i < record_.tenants.size(); ++i) {
+      const TenantMeta& meta = workload_.tenants.at(i);
+      if (meta.cls != TenantClass::kOffline) {
+        continue;
+      }
+      WorkSample taken{.tenant = i, .at = now};
+      for (std::size_t rank = 0; rank < meta.programs; ++rank) {
+        taken.work += testbed_.progress(pids_.at(meta.first_program + rank)).work;
+      }
+      record_.samples.push_back(taken);
+    }
+  }
+
   void collect() {
     sample(&TenantRecord::at_end);
     for (std::size_t i = 0; i < record_.tenants.size(); ++i) {
@@ -290,6 +376,7 @@ class Run {
       }
     }
     record_.calls = testbed_.driver_calls();
+    record_.occupancy = testbed_.occupancy();
     recorder_.finish();
   }
 
@@ -298,10 +385,12 @@ class Run {
   const RunSettings& settings_;
   RunRecord record_;
   Recorder recorder_;
+  std::size_t occupancy_;
   std::unique_ptr<Scheduler> scheduler_;
   std::vector<Pid> pids_;
   std::vector<TargetId> targets_;
   std::vector<std::size_t> first_open_;
+  Instant next_sample_;
 };
 
 }  // namespace

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <string>
@@ -10,6 +11,7 @@
 #include "core/drive.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/occupancy.h"
 #include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/testbed.h"
@@ -24,6 +26,22 @@ struct RunSettings {
   std::string policy;  ///< "name" or "name:key=value,..."
   SchedulerOptions scheduler;
   Detection detection;
+  /// Least time between two samples of the tenants' work; 0: none is taken.
+  Duration sample_every{};
+};
+
+/// What a tenant had done by an instant.
+struct WorkSample {
+  std::size_t tenant = 0;  ///< index into `RunRecord::tenants`
+  Instant at;
+  Duration work{};  ///< since launch, as `ProgramProgress::work`
+};
+
+/// A process of a tenant, on one of its GPUs.
+struct RankRecord {
+  Pid pid;  ///< as in driver calls
+  TargetId target;
+  std::uint32_t gpu = 0;
 };
 
 /// What one tenant did.
@@ -34,6 +52,7 @@ struct TenantRecord {
   bool coupled = false;                   ///< its ranks wait for each other
   bool endless = true;                    ///< its work does not depend on arrivals
   TenantId id;                            ///< as in decisions
+  std::vector<RankRecord> ranks;          ///< one per process and GPU; the first has the requests
   /// In order of arrival. Of a gang: as its first rank has them, with the driver's phases of the
   /// rank whose GPU they kept longest.
   std::vector<RequestRecord> requests;
@@ -53,6 +72,8 @@ struct RunRecord {
   Instant end;    ///< at rest again
   std::vector<TenantRecord> tenants;
   std::vector<DriverCall> calls;
+  OccupancyRecord occupancy;        ///< as `Onlookers::occupancy` asked for
+  std::vector<WorkSample> samples;  ///< of Offline tenants, in order of time
   std::vector<Decision> decisions;
   std::vector<GangTakeOff> take_offs_by_tenant;  ///< in order of decision
   std::uint64_t take_offs = 0;       ///< calls that took Offline off, whatever the mechanism
@@ -63,9 +84,10 @@ struct RunRecord {
   double wall_s = 0;  ///< filled in by the caller
 };
 
-/// Everybody who looks on. Both may be empty.
+/// Everybody who looks on. Each may be empty.
 struct Onlookers {
   EventSink* log = nullptr;
+  std::size_t occupancy = 0;  ///< changes of queues to record, at most; not where the world cannot
   std::function<void(double done)> progress;  ///< now and then; `done` is 0..1
 };
 

@@ -16,6 +16,8 @@
 #include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/progress.h"
+#include "cli/report_command.h"
+#include "cli/report_options.h"
 #include "cli/run_help.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -159,6 +161,7 @@ Result<void> write_outputs(const StudyRecord& record, const std::vector<study::R
   GPREEMPT_TRY(write("study.toml", record.identity.study));
   GPREEMPT_TRY(write("runs.csv", study::runs_csv(record.plan, rows, redo)));
   GPREEMPT_TRY(write("analysis.json", analysis));
+  GPREEMPT_TRY(write_page(options.out, ReportKind::kStudy));
 #ifdef GPREEMPT_STUDY_HAS_SQLITE
   return study::write_sqlite(options.out / "study.sqlite", record.plan, rows, redo);
 #else

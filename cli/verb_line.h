@@ -32,9 +32,13 @@ class VerbLine {
 // Each is defined in the file of its verb.
 [[nodiscard]] std::unique_ptr<VerbLine> run_line();
 [[nodiscard]] std::unique_ptr<VerbLine> compare_line();
+[[nodiscard]] std::unique_ptr<VerbLine> replay_line();
+[[nodiscard]] std::unique_ptr<VerbLine> explain_line();
+[[nodiscard]] std::unique_ptr<VerbLine> report_line();
 [[nodiscard]] std::unique_ptr<VerbLine> models_line();
 [[nodiscard]] std::unique_ptr<VerbLine> experiment_line();
 [[nodiscard]] std::unique_ptr<VerbLine> validate_line();
+[[nodiscard]] std::unique_ptr<VerbLine> hardware_line();
 [[nodiscard]] std::unique_ptr<VerbLine> conformance_line();
 [[nodiscard]] std::unique_ptr<VerbLine> decode_line();
 [[nodiscard]] std::unique_ptr<VerbLine> doctor_line();

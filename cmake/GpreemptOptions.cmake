@@ -9,6 +9,8 @@ option(GPREEMPT_STATIC "Link every program statically, for a machine with nothin
 option(GPREEMPT_UNITY "Compile the files of a folder together, 8 at a time" ON)
 option(GPREEMPT_FUZZ "Build the fuzzers (needs clang)" OFF)
 option(GPREEMPT_MUTANTS "Build in the seeded defects that ci/mutants switches on, one at a time (needs GPREEMPT_TESTS)" OFF)
+# A process a test isolates tests best; with a sanitizer many tests are shorter than the start of a process.
+set(GPREEMPT_TEST_SHARDS 0 CACHE STRING "Processes that share each program's tests; 0: each test has its own")
 set(GPREEMPT_SANITIZE "" CACHE STRING "Sanitizers for every target, e.g. address,undefined or thread")
 
 set(CMAKE_CXX_STANDARD 20)

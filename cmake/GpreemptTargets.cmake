@@ -70,13 +70,29 @@ function(gpreempt_library name)
   add_library(gpreempt::${short} ALIAS ${name})
 endfunction()
 
-# gpreempt_tests(NAME PREFIX unit/ SOURCES ... LIBS ... [PROPERTIES ...]): one gtest binary, its tests named PREFIX...
+# gpreempt_test_shards(NAME PREFIX LABEL): GPREEMPT_TEST_SHARDS processes that share a gtest binary's tests.
+function(gpreempt_test_shards name prefix label)
+  math(EXPR last "${GPREEMPT_TEST_SHARDS} - 1")
+  foreach(shard RANGE ${last})
+    set(test ${prefix}${name}/${shard})
+    add_test(NAME ${test} COMMAND ${name})
+    set_tests_properties(${test} PROPERTIES LABELS ${label} TIMEOUT 1800
+      ENVIRONMENT "GTEST_TOTAL_SHARDS=${GPREEMPT_TEST_SHARDS};GTEST_SHARD_INDEX=${shard}")
+  endforeach()
+endfunction()
+
+# gpreempt_tests(NAME PREFIX unit/ SOURCES ... LIBS ... [PROPERTIES ...] [ALONE]): one gtest binary, its tests named
+# PREFIX...; ALONE: each needs a process of its own, whatever GPREEMPT_TEST_SHARDS says.
 function(gpreempt_tests name)
-  cmake_parse_arguments(ARG "" "PREFIX" "SOURCES;LIBS;PROPERTIES" ${ARGN})
+  cmake_parse_arguments(ARG "ALONE" "PREFIX" "SOURCES;LIBS;PROPERTIES" ${ARGN})
   gpreempt_linkable(ARG_LIBS)
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE ${ARG_LIBS} gpreempt_warnings gpreempt_cold)
   string(REGEX REPLACE "/$" "" label ${ARG_PREFIX})
+  if(GPREEMPT_TEST_SHARDS GREATER 0 AND NOT ARG_ALONE)
+    gpreempt_test_shards(${name} ${ARG_PREFIX} ${label})
+    return()
+  endif()
   gtest_discover_tests(${name} TEST_PREFIX ${ARG_PREFIX} NO_PRETTY_VALUES DISCOVERY_MODE PRE_TEST
     PROPERTIES LABELS ${label} ${ARG_PROPERTIES})
 endfunction()

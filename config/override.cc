@@ -24,7 +24,19 @@
 namespace gpreempt {
 namespace {
 
+/// The fewest digits that read back the same, where toml++ writes all 17.
+std::string shortest_text(double value) {
+  std::string text = fmt::format("{}", value);
+  if (text.find_first_not_of("-0123456789") == std::string::npos) {
+    text += ".0";  // or it would be an integer
+  }
+  return text;
+}
+
 std::string scalar_text(const toml::node& node) {
+  if (const toml::value<double>* number = node.as_floating_point()) {
+    return shortest_text(number->get());
+  }
   std::ostringstream text;
   node.visit([&](const auto& value) { text << value; });
   return std::move(text).str();

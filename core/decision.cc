@@ -1,17 +1,8 @@
 #include "core/decision.h"
 
-#include <cstdint>
 #include <string_view>
 
-#include "core/error.h"
-
 namespace gpreempt {
-
-void Terms::add(TermName name, std::int64_t value) {
-  GPREEMPT_CHECK(size_ < kMost);
-  items_.at(size_) = {.name = name, .value = value};
-  ++size_;
-}
 
 std::string_view to_string(Reason reason) {
   switch (reason) {

@@ -6,6 +6,7 @@
 #include <span>
 #include <string_view>
 
+#include "core/error.h"
 #include "core/ids.h"
 #include "core/time.h"
 
@@ -13,7 +14,7 @@
 namespace gpreempt {
 
 /// Why a policy wants what it wants. One is the reason of each decision.
-enum class Reason {
+enum class Reason : std::uint8_t {
   kNoOnlineWork,     ///< no Online tenant of higher priority has work on that GPU
   kOnlineBusy,       ///< one has
   kHold,             ///< it fell idle just now, and its next request may come soon
@@ -35,7 +36,7 @@ enum class Reason {
   kHoldOff,          ///< the wish to suspend is younger than `hold-off`
   kNoCredit,         ///< the member was preempted as often as `credit` allows
 };
-enum class Verdict { kRun, kSuspend };
+enum class Verdict : std::uint8_t { kRun, kSuspend };
 
 [[nodiscard]] std::string_view to_string(Reason reason);
 [[nodiscard]] std::string_view to_string(Verdict verdict);
@@ -73,14 +74,19 @@ class Terms {
 
   constexpr Terms() = default;
   /// More than `kMost` is a defect of the policy.
-  void add(TermName name, std::int64_t value);
+  void add(TermName name, std::int64_t value) {
+    GPREEMPT_CHECK(size_ < kMost);
+    items_[size_] = {.name = name, .value = value};
+    ++size_;
+  }
   void add(TermName name, Duration value) { add(name, to_ns(value)); }
+  void clear() { size_ = 0; }
   [[nodiscard]] std::span<const Term> items() const { return std::span(items_).first(size_); }
   [[nodiscard]] bool empty() const { return size_ == 0; }
 
  private:
+  std::uint8_t size_ = 0;  // first, beside what else a wish is read for
   std::array<Term, kMost> items_{};
-  std::uint8_t size_ = 0;
 };
 
 [[nodiscard]] std::string_view to_string(TermName name);

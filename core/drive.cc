@@ -31,7 +31,9 @@ Control control_for(const Action& action, const SchedulerOptions& options,
 class Loop {
  public:
   Loop(Backend& backend, Scheduler& scheduler, EventSink& sink)
-      : backend_(backend), scheduler_(scheduler), sink_(sink), now_(backend.now()) {}
+      : backend_(backend), scheduler_(scheduler), sink_(sink), now_(backend.now()) {
+    sink_.began(now_);
+  }
 
   /// Serves one event or deadline. Returns whether there was an event.
   Result<bool> turn(Instant until) {
@@ -48,6 +50,10 @@ class Loop {
       scheduler_.step(&*event, now_, actions_);
     } else {
       now_ = std::max(now_, backend_.now());
+      // At `until` the scheduler is asked, too, and has nothing to do before its deadline.
+      if (scheduler_.deadline() <= now_) {
+        sink_.deadline(now_);
+      }
       scheduler_.step(nullptr, now_, actions_);
     }
     perform();
@@ -55,6 +61,7 @@ class Loop {
   }
 
   void shut_down() {
+    sink_.shut_down(now_);
     scheduler_.shut_down(now_, actions_);
     perform();
   }

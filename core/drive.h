@@ -23,6 +23,20 @@ class EventSink {
   /// It did not; `kind` is the control that the mechanism made of the action.
   virtual void refusal(const Action& /*action*/, ControlKind /*kind*/, const Error& /*error*/,
                        Instant /*at*/) {}
+
+  // With these a scheduler can be replayed from what a sink was told: it is made as `configured`,
+  // is given its tenants, and takes every step again.
+
+  /// Whoever makes the scheduler says how, before anything else.
+  virtual void configured(const SchedulerOptions& /*options*/) {}
+  /// The scheduler was given a tenant.
+  virtual void tenant(TenantId /*id*/, const TenantSpec& /*spec*/) {}
+  /// A loop began: no later step has an earlier instant, even if its event waited since before.
+  virtual void began(Instant /*at*/) {}
+  /// The scheduler's own deadline passed without an event, and it takes a step.
+  virtual void deadline(Instant /*at*/) {}
+  /// The scheduler was shut down.
+  virtual void shut_down(Instant /*at*/) {}
 };
 
 /// The only loop: feeds a backend's events to a scheduler and its actions to the backend, until the

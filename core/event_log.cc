@@ -14,7 +14,9 @@
 #include "core/decision.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/gang_options.h"
 #include "core/ids.h"
+#include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/time.h"
 
@@ -84,6 +86,19 @@ void put_error(Line& line, const std::optional<Error>& error) {
       error->sys_errno);
   put_string(line, error->what);
   line.push_back('}');
+}
+
+void put_duration(Line& line, std::string_view key, std::optional<Duration> duration) {
+  if (duration) {
+    put(line, ",\"{}\":{}", key, to_ns(*duration));
+  } else {
+    put(line, ",\"{}\":null", key);
+  }
+}
+
+/// `Duration::max()` stands for "none".
+std::optional<Duration> finite(Duration duration) {
+  return duration == Duration::max() ? std::nullopt : std::optional(duration);
 }
 
 void put_terms(Line& line, const Terms& terms) {
@@ -228,6 +243,48 @@ void EventLog::refusal(const Action& action, ControlKind kind, const Error& erro
       to_ns(at), action.target, to_string(kind), action.count);
   put_error(line_, error);
   line_.push_back('}');
+  end_line();
+}
+
+void EventLog::configured(const SchedulerOptions& options) {
+  if (content_ == EventLogContent::kDecisions) {
+    return;
+  }
+  put(line_, "{{\"kind\":\"scheduler\",\"mechanism\":");
+  put_string(line_, options.mechanism.spec);
+  put_duration(line_, "grace", options.grace);
+  put(line_, ",\"lease\":{},\"gang\":{{\"order\":\"{}\",\"split\":\"{}\"", to_ns(options.lease),
+      to_string(options.gang.order), to_string(options.gang.split));
+  put(line_, ",\"gap\":{},\"on_failure\":\"{}\"}}}}", to_ns(options.gang.gap),
+      to_string(options.gang.on_failure));
+  end_line();
+}
+
+void EventLog::tenant(TenantId id, const TenantSpec& spec) {
+  if (content_ == EventLogContent::kDecisions) {
+    return;
+  }
+  put(line_, "{{\"kind\":\"tenant\",\"tenant\":{},\"name\":", id);
+  put_string(line_, spec.name);
+  put(line_, ",\"class\":\"{}\",\"priority\":{},\"weight\":{}", to_string(spec.cls), spec.priority,
+      spec.weight);
+  put_duration(line_, "promise", finite(spec.promise));
+  put_duration(line_, "stall_limit", finite(spec.stall_limit));
+  put(line_, ",\"targets\":[");
+  std::string_view separator;
+  for (const TargetId target : spec.targets) {
+    put(line_, "{}{}", separator, target);
+    separator = ",";
+  }
+  put(line_, "]}}");
+  end_line();
+}
+
+void EventLog::mark(std::string_view kind, Instant at) {
+  if (content_ == EventLogContent::kDecisions) {
+    return;
+  }
+  put(line_, "{{\"at\":{},\"kind\":\"{}\"}}", to_ns(at), kind);
   end_line();
 }
 

@@ -6,9 +6,14 @@
 #include <cstdint>
 #include <cstdio>
 #include <string>
+#include <string_view>
 
 #include "core/drive.h"
 #include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/scheduler.h"
+#include "core/time.h"
 
 namespace gpreempt {
 
@@ -25,7 +30,8 @@ enum class EventLogContent {
 };
 
 /// Writes what `drive` reports as `events.jsonl`: a header line, then one JSON object a line in
-/// order, keys in fixed order, times in integer nanoseconds of the backend's clock.
+/// order, keys in fixed order, times in integer nanoseconds of the backend's clock. A log of
+/// everything, made of a scheduler whose set-up it was told, is enough to replay it.
 class EventLog final : public EventSink {
  public:
   /// `file` stays the caller's and must outlive the log.
@@ -39,12 +45,18 @@ class EventLog final : public EventSink {
   void decision(const Decision& decision) override;
   void realisation(const Realisation& realisation) override;
   void refusal(const Action& action, ControlKind kind, const Error& error, Instant at) override;
+  void configured(const SchedulerOptions& options) override;
+  void tenant(TenantId id, const TenantSpec& spec) override;
+  void began(Instant at) override { mark("drive", at); }
+  void deadline(Instant at) override { mark("deadline", at); }
+  void shut_down(Instant at) override { mark("shut-down", at); }
 
   /// Flushes. Errors: kIo (a write failed, at any time; the log is incomplete).
   [[nodiscard]] Result<void> finish();
 
  private:
   void begin(const EventLogHeader& header);
+  void mark(std::string_view kind, Instant at);
   void end_line();
 
   std::FILE* file_ = nullptr;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <string_view>
+
 #include "core/time.h"
 
 namespace gpreempt {
@@ -32,5 +34,10 @@ struct GangOptions {
   Duration gap{};  ///< of `kStaggered`
   GangFailure on_failure = GangFailure::kHold;
 };
+
+/// As scenarios write them.
+[[nodiscard]] std::string_view to_string(GangOrder order);
+[[nodiscard]] std::string_view to_string(GangSplit split);
+[[nodiscard]] std::string_view to_string(GangFailure on_failure);
 
 }  // namespace gpreempt

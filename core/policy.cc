@@ -35,6 +35,14 @@ const std::array<PolicyEntry, kPolicies>& table() {
 
 }  // namespace
 
+std::string_view to_string(TenantClass cls) {
+  switch (cls) {
+    case TenantClass::kOnline: return "online";
+    case TenantClass::kOffline: return "offline";
+  }
+  return "unknown";
+}
+
 void ServiceEstimate::learn(Duration sample) {
   constexpr int kMeanGain = 8;
   constexpr int kDeviationGain = 4;

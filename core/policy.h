@@ -19,6 +19,7 @@
 namespace gpreempt {
 
 enum class TenantClass { kOnline, kOffline };
+[[nodiscard]] std::string_view to_string(TenantClass cls);
 
 /// No promised latency.
 inline constexpr Duration kNoPromise = Duration::max();
@@ -65,6 +66,7 @@ struct MemberView {
   std::uint32_t tenant_index = 0;  ///< into `StateView::tenants`
   GpuId gpu;
   Verdict current = Verdict::kRun;  ///< what was decided last
+  bool is_explained = false;        ///< somebody asks for the terms of every wish
   Instant since;                    ///< when
   Duration ran_before{};            ///< decided running time before `since`
   /// What the last suspend and resume took, from request to outcome; `kUnknownCost` before.
@@ -106,7 +108,20 @@ struct Want {
   Verdict verdict = Verdict::kRun;
   Reason reason = Reason::kNoOnlineWork;
   TenantId cause;
-  Terms terms{};  ///< what was compared
+  /// What was compared. There where the wish `has_terms`; elsewhere nobody reads them.
+  Terms terms{};
+
+  /// Makes it this wish, without terms.
+  void set(Verdict new_verdict, Reason new_reason, TenantId new_cause) {
+    verdict = new_verdict;
+    reason = new_reason;
+    cause = new_cause;
+    terms.clear();
+  }
+  [[nodiscard]] bool changes(const MemberView& member) const { return verdict != member.current; }
+  [[nodiscard]] bool has_terms(const MemberView& member) const {
+    return changes(member) || member.is_explained;
+  }
 };
 
 /// What a policy must be told to work; `run` refuses a policy whose needs the detection cannot

@@ -107,9 +107,11 @@ struct GangPlace {
 enum class Runtime {
   kBare,  ///< KFD calls of its own: exactly `queues` compute queues
   /// ROCr and HIP: an internal queue of 64 packets first, then SDMA queues, then user queues as
-  /// streams need them, at most 4 per priority; a priority other than normal is set afterwards.
+  /// streams need them, at most `kHipQueuePool`; a priority other than normal is set afterwards.
   kHip,
 };
+/// User queues of one priority that HIP makes; further streams share them.
+inline constexpr std::uint32_t kHipQueuePool = 4;
 
 struct Program {
   std::string name;

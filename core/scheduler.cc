@@ -6,6 +6,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <span>
 #include <string>
 #include <utility>
 #include <variant>
@@ -66,11 +67,13 @@ void Scheduler::State::evaluate(StepContext& step) {
   // A policy that asks for the past would otherwise stop the clock of a simulated world.
   policy_deadline = std::max(asked, saturating_add(step.now, Duration{1}));
   heed_gangs(step.now);
-  for (std::uint32_t i = 0; i < wants.size(); ++i) {
-    const MemberView& member = member_views[i];
-    if (wants[i].verdict != member.current) {
-      record(i, wants[i], step);
-      change_verdict(i, wants[i].verdict, step.now);
+  const std::span<const Want> wishes = wants;
+  const std::span<const MemberView> views = member_views;
+  const auto count = static_cast<std::uint32_t>(wishes.size());
+  for (std::uint32_t i = 0; i < count; ++i) {
+    if (wishes[i].changes(views[i])) {
+      record(i, wishes[i], step);
+      change_verdict(i, wishes[i].verdict, step.now);
       mark_dirty(targets[members[i].target]);
     }
   }
@@ -88,19 +91,19 @@ void Scheduler::State::record(std::uint32_t member, const Want& want, StepContex
   const ControlKind kind = control_of(want.verdict);
   ++last_sequence;
   tracked.open = {.active = true, .sequence = last_sequence, .kind = kind};
-  step.out.decisions.push_back({.sequence = last_sequence,
-                                .at = step.now,
-                                .tenant = member_views[member].tenant,
-                                .target = targets[tracked.target].id,
-                                .gpu = member_views[member].gpu,
-                                .verdict = want.verdict,
-                                .reason = want.reason,
-                                .cause = want.cause,
-                                .rejected = other(want.verdict),
-                                .predicted_cost = want.verdict == Verdict::kRun
-                                                      ? member_views[member].resume_cost
-                                                      : member_views[member].suspend_cost,
-                                .terms = want.terms});
+  step.out.decisions.push_back(
+      {.sequence = last_sequence,
+       .at = step.now,
+       .tenant = member_views[member].tenant,
+       .target = targets[tracked.target].id,
+       .gpu = member_views[member].gpu,
+       .verdict = want.verdict,
+       .reason = want.reason,
+       .cause = want.cause,
+       .rejected = other(want.verdict),
+       .predicted_cost = want.verdict == Verdict::kRun ? member_views[member].resume_cost
+                                                       : member_views[member].suspend_cost,
+       .terms = GPREEMPT_MUTANT("decision-without-terms") ? Terms{} : want.terms});
 }
 
 void Scheduler::State::reconcile_dirty(StepContext& step) {

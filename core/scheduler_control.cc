@@ -253,7 +253,9 @@ void Scheduler::State::land(TrackedTarget& target, std::uint32_t slot, const Con
   if (member.newly_quarantined) {
     member.newly_quarantined = false;
     const bool died = event.error.has_value();
-    if (options.gang.on_failure == GangFailure::kRelease && !died) {
+    const bool release =
+        options.gang.on_failure == GangFailure::kRelease && !GPREEMPT_MUTANT("release-forgotten");
+    if ((release || GPREEMPT_MUTANT("held-is-released")) && !died) {
       tenants[target.tenant].released = true;
       heeds_gangs = true;
       policy_due = true;

@@ -8,6 +8,7 @@
 #include "core/event.h"
 #include "core/gang_options.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/scheduler_state.h"
@@ -40,10 +41,12 @@ void Scheduler::State::take_off_in_turn(std::uint32_t tenant, StepContext& step)
     if (member == kNoIndex) {
       return;
     }
-    if (options.gang.split == GangSplit::kOneByOne && any_in_flight(tenant)) {
+    if (options.gang.split == GangSplit::kOneByOne && any_in_flight(tenant) &&
+        !GPREEMPT_MUTANT("one-by-one-waits-for-nobody")) {
       return;
     }
-    if (options.gang.split == GangSplit::kStaggered && step.now < owner.next_take_off) {
+    if (options.gang.split == GangSplit::kStaggered && step.now < owner.next_take_off &&
+        !GPREEMPT_MUTANT("staggered-without-gap")) {
       gang_deadline = std::min(gang_deadline, owner.next_take_off);
       return;
     }
@@ -67,8 +70,10 @@ std::uint32_t Scheduler::State::next_to_take_off(std::uint32_t tenant) const {
     if (member_views[i].tenant_index != tenant || !may_take_off(members[i])) {
       continue;
     }
-    const bool earlier = best == kNoIndex || options.gang.order == GangOrder::kReverse ||
-                         (options.gang.order == GangOrder::kSlowestFirst && cost(i) > cost(best));
+    const bool earlier =
+        best == kNoIndex ||
+        (options.gang.order == GangOrder::kReverse && !GPREEMPT_MUTANT("gang-not-in-reverse")) ||
+        (options.gang.order == GangOrder::kSlowestFirst && cost(i) > cost(best));
     best = earlier ? i : best;
   }
   return best;
@@ -132,7 +137,7 @@ void Scheduler::State::heed_gangs(Instant now) {
     const TrackedTenant& gang = tenants[tenant];
     if (gang.released) {
       let_run(tenant, Reason::kQuarantine);
-    } else if (gang.stall_limit != Duration::max()) {
+    } else if (gang.stall_limit != Duration::max() && !GPREEMPT_MUTANT("stall-limit-ignored")) {
       heed_stall_limit(tenant, now);
     }
   }

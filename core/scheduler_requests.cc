@@ -1,8 +1,10 @@
 #include <algorithm>
 #include <cstdint>
+#include <span>
 
 #include "core/decision.h"
 #include "core/event.h"
+#include "core/ids.h"
 #include "core/policies/yield.h"
 #include "core/policy.h"
 #include "core/scheduler.h"
@@ -53,21 +55,26 @@ void Scheduler::State::learn_service(TrackedTarget& target, Duration took, Insta
     return;
   }
   TenantView& tenant = tenant_views[target.tenant];
-  bool all_off = true;
-  bool all_run = true;
+  if (tenant.cls != TenantClass::kOnline) {
+    tenant.alone.learn(took);
+    return;
+  }
+  const std::span<const GpuId> gpus = tenant.gpus;
+  std::uint32_t beside = 0;
+  std::uint32_t running = 0;
   for (const MemberView& member : member_views) {
-    if (!all_off && !all_run) {
+    if (!includes(gpus, member.gpu)) {
+      continue;
+    }
+    if (member.since > began) {
       return;
     }
-    if (shares_gpu(member, tenant)) {
-      const bool steady = member.since <= began;
-      all_off = all_off && steady && member.current == Verdict::kSuspend;
-      all_run = all_run && steady && member.current == Verdict::kRun;
-    }
+    ++beside;
+    running += member.current == Verdict::kRun ? 1 : 0;
   }
-  if (all_off) {
+  if (running == 0) {
     tenant.alone.learn(took);
-  } else if (all_run) {
+  } else if (running == beside) {
     tenant.shared.learn(took);
   }
 }

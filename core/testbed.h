@@ -1,6 +1,7 @@
 #pragma once
 
 #include <array>
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -10,6 +11,7 @@
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/occupancy.h"
 #include "core/program.h"
 #include "core/time.h"
 
@@ -156,6 +158,12 @@ class Testbed {
   [[nodiscard]] virtual const std::vector<DriverCall>& driver_calls() = 0;
   /// nullopt: this world's driver does not tell.
   [[nodiscard]] virtual std::optional<DriverAudit> audit() = 0;
+  /// Records from now on what becomes of every user queue, the state it is in now first; at most
+  /// `most` changes. Without it nothing is recorded and nothing is spent. Errors: kUnsupported
+  /// (this world's driver does not tell: what its calls took is all there is).
+  [[nodiscard]] virtual Result<void> record_occupancy(std::size_t most) = 0;
+  /// Empty if it was not recorded.
+  [[nodiscard]] virtual const OccupancyRecord& occupancy() = 0;
   /// Events the world's engine has fired; 0 where there is no engine.
   [[nodiscard]] virtual std::uint64_t engine_events() const = 0;
 

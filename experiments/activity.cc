@@ -2,7 +2,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -92,8 +91,9 @@ Result<std::vector<Verdict>> run_activity(const Setting& setting) {
     std::string name;
     std::optional<bool> early;
   };
-  const std::vector<Firmware> firmwares = {
-      {"as-it-is", std::nullopt}, {"begin", true}, {"end", false}};
+  const std::vector<Firmware> firmwares = {{.name = "as-it-is", .early = std::nullopt},
+                                           {.name = "begin", .early = true},
+                                           {.name = "end", .early = false}};
   std::vector<Verdict> verdicts;
   for (const Firmware& firmware : firmwares) {
     const WorldRequest request{.gpus = 1, .read_index_early = firmware.early, .seed = setting.seed};

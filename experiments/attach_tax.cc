@@ -9,7 +9,6 @@
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/ids.h"
-#include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/catalogue.h"
@@ -88,9 +87,10 @@ std::vector<Verdict> judge_attach(const AttachTimes& times) {
                 .expected = {},
                 .answer = Answer::kReported,
                 .reason =
-                    "kernel time lost when it attaches, in nanoseconds: enabling a debug session "
+                    "kernel time lost when it attaches: enabling a debug session "
                     "unmaps and maps every queue of each GPU that the process sees",
-                .numbers = {{"lost_ns", static_cast<double>(to_ns(once))}}};
+                .numbers = {{"lost_ns", static_cast<double>(to_ns(once))}},
+                .unit = "ns"};
   return {std::move(steady), std::move(begin)};
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -30,7 +31,7 @@ Verdict judge_presence(const std::vector<BystanderPoint>& points) {
       "suspensions of another one",
       all - spared, all);
   for (const BystanderPoint& point : points) {
-    add_quantiles(verdict, fmt::format("{}_queues_", point.mapped_queues), Sample(point.off));
+    add_extent(verdict, fmt::format("{}_queues_", point.mapped_queues), Sample(point.off));
   }
   return verdict;
 }
@@ -52,7 +53,7 @@ std::vector<Verdict> judge_bystander(const std::vector<BystanderPoint>& points) 
   const Share& most = bands.back();
   Verdict grows{.name = "bystander/grows-with-queues",
                 .value = line.slope,
-                .expected = "yes",
+                .expected = {},
                 .answer = Answer::kNotResolvable,
                 .reason = {},
                 .confidence = kConfidence,
@@ -63,12 +64,13 @@ std::vector<Verdict> judge_bystander(const std::vector<BystanderPoint>& points) 
     grows.answer = Answer::kNo;
   }
   grows.reason = fmt::format(
-      "median time off for one suspension: {:.0f} ns ({:.0f} to {:.0f}) with {} queues mapped, "
-      "{:.0f} ns ({:.0f} to {:.0f}) with {}; a queue more, idle or not, costs {:.0f} ns by the "
-      "line "
-      "through all",
-      least.value, least.lo, least.hi, points.front().mapped_queues, most.value, most.lo, most.hi,
-      points.back().mapped_queues, line.slope);
+      "median time off for one suspension and its resume: {} ({} to {}) with {} queues mapped, {} "
+      "({} "
+      "to {}) with {}; a queue more, idle or not, costs {} by the line through all",
+      words_of_ns(least.value), words_of_ns(least.lo), words_of_ns(least.hi),
+      points.front().mapped_queues, words_of_ns(most.value), words_of_ns(most.lo),
+      words_of_ns(most.hi), points.back().mapped_queues, words_of_ns(line.slope));
+  grows.unit = "ns";
   return {judge_presence(points), grows};
 }
 

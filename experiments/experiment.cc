@@ -7,7 +7,6 @@
 #include <span>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -79,6 +78,7 @@ Result<const Experiment*> find_experiment(std::string_view name) {
   const auto* const found = std::ranges::find(kExperiments, name, &Experiment::name);
   if (found == kExperiments.end()) {
     std::vector<std::string_view> names;
+    names.reserve(kExperiments.size());
     for (const Experiment& each : kExperiments) {
       names.push_back(each.name);
     }

@@ -6,7 +6,6 @@
 #include <cstdint>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <variant>
 #include <vector>
 
@@ -117,10 +116,11 @@ Verdict judge_identification(const Life& life) {
           .value = static_cast<double>(to_ns(life.identified)),
           .expected = static_cast<double>(to_ns(kIdentifyLimit)),
           .answer = met ? Answer::kMet : Answer::kMissed,
-          .reason = fmt::format("{} queues were known so many nanoseconds after the model's start, "
+          .reason = fmt::format("{} queues were known so long after the model's start, "
                                 "which is {} 5 s",
                                 life.first.size(), met ? "within" : "not within"),
-          .numbers = {{"identified_ns", static_cast<double>(to_ns(life.identified))}}};
+          .numbers = {{"identified_ns", static_cast<double>(to_ns(life.identified))}},
+          .unit = "ns"};
 }
 
 Verdict judge_order(const Life& life) {
@@ -176,15 +176,15 @@ Verdict judge_slots(const Life& life) {
 }
 
 Verdict judge_end(const Life& life) {
-  return {
-      .name = "lifecycle/gone-after-exit",
-      .value = static_cast<double>(to_ns(life.destroyed)),
-      .expected = {},
-      .answer = life.left == 0 ? Answer::kYes : Answer::kNo,
-      .reason = fmt::format("the end of the process was known so many nanoseconds after exit(), "
-                            "and {} of its queues were left",
-                            life.left),
-      .numbers = {{"until_known_ns", static_cast<double>(to_ns(life.destroyed))}}};
+  return {.name = "lifecycle/gone-after-exit",
+          .value = static_cast<double>(to_ns(life.destroyed)),
+          .expected = {},
+          .answer = life.left == 0 ? Answer::kYes : Answer::kNo,
+          .reason = fmt::format("the end of the process was known so long after exit(), "
+                                "and {} of its queues were left",
+                                life.left),
+          .numbers = {{"until_known_ns", static_cast<double>(to_ns(life.destroyed))}},
+          .unit = "ns"};
 }
 
 }  // namespace

@@ -1,8 +1,9 @@
 #include <fmt/format.h>
 
-#include <algorithm>
+#include <array>
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -54,16 +55,16 @@ constexpr Claim kSelectiveClaim{
     .reality = "hypothetical: no driver does it; it shows what a change of the kernel could buy"};
 
 /// Claims of ways that no process can take.
-constexpr Claim kClosedClaims[] = {
-    {.name = "cwsr-direct",
-     .claim = "wave level, 10-100 us",
-     .reality =
-         "checkpoint_mqd copies a descriptor; with the hardware scheduler a preemption is an "
-         "unmap through HIQ all the same. There is no entry for user space"},
-    {.name = "stop-sched",
-     .claim = "GPU level, about 1 ms",
-     .reality =
-         "an internal function of amdgpu without an entry for user space; it stops Online too"}};
+constexpr std::array<Claim, 2> kClosedClaims = {
+    {{.name = "cwsr-direct",
+      .claim = "wave level, 10-100 us",
+      .reality =
+          "checkpoint_mqd copies a descriptor; with the hardware scheduler a preemption is an "
+          "unmap through HIQ all the same. There is no entry for user space"},
+     {.name = "stop-sched",
+      .claim = "GPU level, about 1 ms",
+      .reality =
+          "an internal function of amdgpu without an entry for user space; it stops Online too"}}};
 
 struct Tally {
   std::vector<std::int64_t> off;        ///< all queues off, request to answer
@@ -131,17 +132,18 @@ Result<Tally> tally(Session& session, const Scene& scene, const Control& off, bo
 }
 
 Verdict report(const Claim& claim, const Tally& counted) {
-  Verdict verdict{.name = fmt::format("mechanisms/{}", claim.name),
-                  .value = median_share(Sample(counted.off), 1).value,
-                  .expected = {},
-                  .answer = Answer::kReported,
-                  .reason = fmt::format("median time in nanoseconds to take {} queues off; {}",
-                                        kQueues, claim.reality),
-                  .confidence = kConfidence};
+  Verdict verdict{
+      .name = fmt::format("mechanisms/{}", claim.name),
+      .value = median_share(Sample(counted.off), 1).value,
+      .expected = {},
+      .answer = Answer::kReported,
+      .reason = fmt::format("median time to take {} queues off; {}", kQueues, claim.reality),
+      .confidence = kConfidence};
   add_quantiles(verdict, "off_", Sample(counted.off));
-  add_quantiles(verdict, "on_", Sample(counted.on));
-  add_quantiles(verdict, "online_off_", Sample(counted.bystander));
+  add_extent(verdict, "on_", Sample(counted.on));
+  add_extent(verdict, "online_off_", Sample(counted.bystander));
   verdict.facts = {{"claimed", std::string(claim.claim)}};
+  verdict.unit = "ns";
   return verdict;
 }
 

@@ -8,18 +8,13 @@
 #include <optional>
 #include <string>
 #include <utility>
-#include <variant>
 #include <vector>
 
-#include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/discovery/queue_join.h"
 #include "config/document.h"
-#include "core/backend.h"
 #include "core/error.h"
-#include "core/event.h"
 #include "core/ids.h"
 #include "core/program.h"
-#include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/hardware_view.h"
 #include "experiments/session.h"
@@ -92,6 +87,7 @@ Result<std::vector<Verdict>> read_priorities(Session& session) {
     return std::vector<Verdict>{unavailable("priority/in-the-mqd", rows.error().what)};
   }
   std::vector<Verdict> verdicts;
+  verdicts.reserve(processes.size());
   for (const auto& [priority, pid] : processes) {
     verdicts.push_back(judge_class(priority, pid, *rows));
   }

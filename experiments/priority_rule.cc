@@ -3,8 +3,6 @@
 #include <fmt/format.h>
 
 #include <string>
-#include <string_view>
-#include <utility>
 #include <vector>
 
 #include "core/stats.h"
@@ -106,7 +104,7 @@ Verdict judge_backlog(Duration burst, Duration backlog, Duration long_kernel) {
   return {
       .name = "priority/passes-the-backlog",
       .value = static_cast<double>(to_ns(burst)),
-      .expected = "yes",
+      .expected = {},
       .answer = passes ? Answer::kYes : Answer::kNo,
       .reason = fmt::format("ten short kernels of the highest priority, one after another, were "
                             "done when {:.1f} % of the backlog's time was over. Being done early "
@@ -117,7 +115,8 @@ Verdict judge_backlog(Duration burst, Duration backlog, Duration long_kernel) {
       .numbers = {{"burst_ns", static_cast<double>(to_ns(burst))},
                   {"backlog_ns", static_cast<double>(to_ns(backlog))},
                   {"burst_over_long_kernel",
-                   static_cast<double>(to_ns(burst)) / static_cast<double>(to_ns(long_kernel))}}};
+                   static_cast<double>(to_ns(burst)) / static_cast<double>(to_ns(long_kernel))}},
+      .unit = "ns"};
 }
 
 }  // namespace gpreempt::experiments

@@ -254,6 +254,7 @@ double repeat_probability(std::size_t runs, double confidence) {
 
 std::vector<Verdict> judge_queue_ids(const QueueIdEvidence& evidence) {
   std::vector<Verdict> verdicts;
+  verdicts.reserve(evidence.alone.size() + 4);
   for (const ModelRuns& model : evidence.alone) {
     verdicts.push_back(judge_model(model));
   }

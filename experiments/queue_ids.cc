@@ -3,7 +3,7 @@
 #include <array>
 #include <chrono>
 #include <cstddef>
-#include <cstdint>
+#include <functional>
 #include <string>
 #include <utility>
 #include <variant>
@@ -103,6 +103,7 @@ class Starts {
       GPREEMPT_TRY(await_work(process));
     }
     std::vector<ModelRun> during;
+    during.reserve(processes.size());
     for (const Followed& process : processes) {
       during.push_back(seen_of(session_, process));
     }
@@ -174,6 +175,32 @@ Verdict judge_life(const Starts& starts) {
                       {"left_over_queues", static_cast<double>(starts.left_over())}}};
 }
 
+using Tell = std::function<void()>;
+
+Result<ModelRuns> run_alone(Starts& starts, const Program& model, const IdPlan& plan,
+                            const Tell& tell) {
+  ModelRuns runs{.model = model.name, .runs = {}};
+  for (std::size_t i = 0; i < plan.alone; ++i) {
+    std::vector<ModelRun> seen;
+    GPREEMPT_TRY(store(seen, starts.run({model}, plan.gap)));
+    runs.runs.push_back(std::move(seen.front()));
+    tell();
+  }
+  return runs;
+}
+
+Result<std::vector<ConcurrentRun>> run_together(Starts& starts, const std::vector<Program>& models,
+                                                const IdPlan& plan, const Tell& tell) {
+  std::vector<ConcurrentRun> runs;
+  for (std::size_t i = 0; i < plan.concurrent; ++i) {
+    std::vector<ModelRun> seen;
+    GPREEMPT_TRY(store(seen, starts.run(models, plan.gap)));
+    runs.push_back({.first = std::move(seen[0]), .second = std::move(seen[1])});
+    tell();
+  }
+  return runs;
+}
+
 Result<std::vector<Verdict>> measure(const Setting& setting, Session& session) {
   const IdPlan plan = id_plan_of(setting);
   const std::array<Program, 2> models = {model_a(plan.length), model_b(plan.length)};
@@ -187,21 +214,11 @@ Result<std::vector<Verdict>> measure(const Setting& setting, Session& session) {
     }
   };
   for (const Program& model : models) {
-    ModelRuns runs{.model = model.name, .runs = {}};
-    for (std::size_t i = 0; i < plan.alone; ++i) {
-      std::vector<ModelRun> seen;
-      GPREEMPT_TRY(store(seen, starts.run({model}, plan.gap)));
-      runs.runs.push_back(std::move(seen.front()));
-      tell();
-    }
-    evidence.alone.push_back(std::move(runs));
+    evidence.alone.emplace_back();
+    GPREEMPT_TRY(store(evidence.alone.back(), run_alone(starts, model, plan, tell)));
   }
-  for (std::size_t i = 0; i < plan.concurrent; ++i) {
-    std::vector<ModelRun> seen;
-    GPREEMPT_TRY(store(seen, starts.run({models[0], models[1]}, plan.gap)));
-    evidence.concurrent.push_back({.first = std::move(seen[0]), .second = std::move(seen[1])});
-    tell();
-  }
+  GPREEMPT_TRY(
+      store(evidence.concurrent, run_together(starts, {models[0], models[1]}, plan, tell)));
   std::vector<Verdict> verdicts = judge_queue_ids(evidence);
   verdicts.insert(verdicts.end() - 1, judge_life(starts));
   return verdicts;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <array>
+#include <cmath>
 #include <cstddef>
 #include <optional>
 #include <span>
@@ -42,6 +43,27 @@ void add_quantiles(Verdict& verdict, std::string_view prefix, const Sample& samp
     add(fmt::format("{}_hi_ns", name), static_cast<double>(quantile.hi));
   }
   add("max_ns", static_cast<double>(sample.sorted().back()));
+}
+
+void add_extent(Verdict& verdict, std::string_view prefix, const Sample& sample) {
+  if (sample.empty()) {
+    return;
+  }
+  const Quantile median = sample.quantile(0.5, kConfidence).value_or(Quantile{});
+  verdict.numbers.emplace_back(fmt::format("{}p50_ns", prefix), static_cast<double>(median.value));
+  verdict.numbers.emplace_back(fmt::format("{}max_ns", prefix),
+                               static_cast<double>(sample.sorted().back()));
+}
+
+std::string words_of_ns(double ns) {
+  constexpr std::array<std::pair<double, std::string_view>, 3> kUnits = {
+      {{1e9, "s"}, {1e6, "ms"}, {1e3, "us"}}};
+  for (const auto& [length, name] : kUnits) {
+    if (std::abs(ns) >= length) {
+      return fmt::format("{:.3g} {}", ns / length, name);
+    }
+  }
+  return fmt::format("{:.3g} ns", ns);
 }
 
 Line fit_line(std::span<const double> x, std::span<const double> y) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "core/stats.h"
@@ -24,6 +25,12 @@ struct Share {
 /// Appends count, p50, p95, p99 with their bands, and max, in nanoseconds, under keys that begin
 /// with `prefix`. Nothing of an empty sample.
 void add_quantiles(Verdict& verdict, std::string_view prefix, const Sample& sample);
+
+/// The same, p50 and max only.
+void add_extent(Verdict& verdict, std::string_view prefix, const Sample& sample);
+
+/// A time for a sentence, three digits: "865 us".
+[[nodiscard]] std::string words_of_ns(double ns);
 
 /// Slope and intercept of the least-squares line. Shape: two x that differ at least.
 struct Line {

@@ -134,10 +134,11 @@ Result<Event> Session::await(const std::function<bool(const Event&)>& wanted, In
   for (;;) {
     Result<std::optional<Event>> next = backend().next_event(deadline);
     GPREEMPT_TRY(next);
-    if (!*next) {
+    const std::optional<Event>& event = *next;
+    if (!event) {
       return fail(Errc::kTimedOut, "wait for the backend: the event did not come in time");
     }
-    events_.push_back(**next);
+    events_.push_back(*event);
     if (wanted(events_.back())) {
       return events_.back();
     }

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -191,20 +192,20 @@ Verdict judge_cell(const Place& place, Grace units, const Times& times) {
   const Sample suspends(times.suspends);
   const Quantile p99 = suspends.quantile(0.99, kConfidence).value_or(Quantile{});
   const std::string grace = units ? fmt::format("grace-{}", *units) : "grace-default";
-  Verdict verdict{
-      .name = fmt::format("suspend-latency/{}/{}", name_of(place), grace),
-      .value = static_cast<double>(p99.value),
-      .expected = {},
-      .answer = Answer::kReported,
-      .reason = fmt::format(
-          "steady p99 in nanoseconds, of {} suspends; {}", times.suspends.size(),
-          p99.bounded ? "its band holds at 95 %" : "too few for a band at 95 %, which is wider"),
-      .confidence = kConfidence};
+  Verdict verdict{.name = fmt::format("suspend-latency/{}/{}", name_of(place), grace),
+                  .value = static_cast<double>(p99.value),
+                  .expected = {},
+                  .answer = Answer::kReported,
+                  .reason = fmt::format("steady p99 of {} suspends; {}", times.suspends.size(),
+                                        p99.bounded ? "its band holds at 95 %"
+                                                    : "too few for a band at 95 %, which is wider"),
+                  .confidence = kConfidence};
   add_quantiles(verdict, "", suspends);
   const Sample resumes(times.resumes);
   verdict.numbers.emplace_back(
       "resume_p99_ns", static_cast<double>(resumes.quantile(0.99).value_or(Quantile{}).value));
   add_parts(verdict, times);
+  verdict.unit = "ns";
   return verdict;
 }
 
@@ -232,7 +233,8 @@ Verdict judge_limit(const Total& total) {
           .reason = fmt::format("the largest steady p99, at {}, is {} the goal of 5 ms",
                                 total.where, met ? "within" : "beyond"),
           .confidence = kConfidence,
-          .numbers = {{"worst_p99_ns", static_cast<double>(total.worst)}}};
+          .numbers = {{"worst_p99_ns", static_cast<double>(total.worst)}},
+          .unit = "ns"};
 }
 
 Verdict judge_first(const Total& total) {
@@ -247,6 +249,7 @@ Verdict judge_first(const Total& total) {
                                         total.firsts.size())};
   verdict.numbers = {{"least_ns", static_cast<double>(firsts.sorted().front())},
                      {"most_ns", static_cast<double>(firsts.sorted().back())}};
+  verdict.unit = "ns";
   return verdict;
 }
 

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -53,7 +52,8 @@ Json json_of(const Verdict& verdict) {
           {"evidence", to_string(verdict.basis)},
           {"backend", verdict.backend},
           {"numbers", std::move(numbers)},
-          {"facts", std::move(facts)}};
+          {"facts", std::move(facts)},
+          {"unit", verdict.unit.empty() ? Json(nullptr) : Json(verdict.unit)}};
 }
 
 /// From the strongest to the weakest.

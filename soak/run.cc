@@ -9,10 +9,9 @@
 #include <map>
 #include <memory>
 #include <numeric>
-#include <set>
 #include <string>
+#include <string_view>
 #include <utility>
-#include <variant>
 #include <vector>
 
 #include "backends/kfd/faulty_os.h"
@@ -24,10 +23,8 @@
 #include "backends/sim/world.h"
 #include "backends/vkfd/vkfd_testbed.h"
 #include "core/backend.h"
-#include "core/decision.h"
 #include "core/drive.h"
 #include "core/error.h"
-#include "core/event.h"
 #include "core/event_log.h"
 #include "core/fault.h"
 #include "core/faulty_backend.h"
@@ -38,6 +35,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "core/units.h"
+#include "soak/onlooker.h"
 #include "soak/plan.h"
 
 namespace gpreempt::soak {
@@ -78,57 +76,6 @@ struct Tenant {
   bool is_attached = false;  ///< or about to be
   std::uint32_t spare = 0;   ///< queues but the first, on which a job works
   bool is_over = false;      ///< it exited, runs another program, or has lost its queues
-};
-
-/// Sees every event, and whether a request's outcomes are complete.
-class Onlooker final : public EventSink {
- public:
-  Onlooker(SoakResult& result, EventLog* log) : result_(result), log_(log) {}
-
-  void event(const Event& event) override {
-    if (const auto* const done = std::get_if<ControlDone>(&event.what)) {
-      judge(*done);
-    } else if (const auto* const attach = std::get_if<AttachDone>(&event.what);
-               attach != nullptr && attach->error) {
-      lost_.insert(attach->target);
-    } else if (const auto* const exit = std::get_if<TargetExited>(&event.what)) {
-      lost_.insert(exit->target);
-    }
-    if (log_ != nullptr) {
-      log_->event(event);
-    }
-  }
-  void decision(const Decision& decision) override {
-    if (log_ != nullptr) {
-      log_->decision(decision);
-    }
-  }
-  void issued(const Action& action, Instant /*at*/) override {
-    asked_[action.target] = action.count;
-  }
-
-  /// Targets that are attached no more.
-  [[nodiscard]] std::set<TargetId> take_lost() { return std::exchange(lost_, {}); }
-
- private:
-  void judge(const ControlDone& done) {
-    ++(done.kind == ControlKind::kSuspend ? result_.suspends : result_.resumes);
-    std::set<QueueId> ids;
-    for (const QueueOutcome& outcome : done.outcomes) {
-      ids.insert(outcome.id);
-    }
-    const std::size_t asked = asked_[done.target];
-    if (ids.size() != done.outcomes.size() || ids.size() != asked) {
-      result_.violations.push_back(
-          fmt::format("{} of target {}: {} queues were asked for, and {} outcomes name {} queues",
-                      to_string(done.kind), done.target, asked, done.outcomes.size(), ids.size()));
-    }
-  }
-
-  SoakResult& result_;
-  EventLog* log_;
-  std::map<TargetId, std::size_t> asked_;
-  std::set<TargetId> lost_;
 };
 
 class SoakRun {
@@ -191,32 +138,34 @@ class SoakRun {
       }
     }
     for (std::size_t i = 0; i < tenants_.size(); ++i) {
-      Tenant& tenant = tenants_[i];
-      if (tenant.is_attached || tenant.is_over) {
-        continue;
+      if (!tenants_[i].is_attached && !tenants_[i].is_over) {
+        attach(i);
       }
-      const bool offline = tenant.plan.offline;
-      const auto target =
-          backend().attach(tenant.pid, offline ? AttachMode::kControl : AttachMode::kObserve);
-      if (!target) {
-        violate("attach: " + target.error().what);
-        continue;
-      }
-      tenant.is_attached = true;
-      targets_[*target] = i;
-      const auto added = scheduler_.add_tenant(
-          {.name = fmt::format("{}/{}", offline ? "job" : "service", targets_.size()),
-           .cls = offline ? TenantClass::kOffline : TenantClass::kOnline,
-           .priority = offline ? 2U : 15U,
-           .targets = {*target},
-           .weight = 1,
-           .promise = offline ? kNoPromise : kPromise});
-      if (!added) {
-        violate("add tenant: " + added.error().what);
-      }
-      if (!offline && plan_.poll > Duration{}) {
-        (void)backend().watch(*target, plan_.poll);  // refused: it is never seen busy
-      }
+    }
+  }
+  void attach(std::size_t i) {
+    Tenant& tenant = tenants_[i];
+    const bool offline = tenant.plan.offline;
+    const auto target =
+        backend().attach(tenant.pid, offline ? AttachMode::kControl : AttachMode::kObserve);
+    if (!target) {
+      violate("attach: " + target.error().what);
+      return;
+    }
+    tenant.is_attached = true;
+    targets_[*target] = i;
+    const auto added = scheduler_.add_tenant(
+        {.name = fmt::format("{}/{}", offline ? "job" : "service", targets_.size()),
+         .cls = offline ? TenantClass::kOffline : TenantClass::kOnline,
+         .priority = offline ? 2U : 15U,
+         .targets = {*target},
+         .weight = 1,
+         .promise = offline ? kNoPromise : kPromise});
+    if (!added) {
+      violate("add tenant: " + added.error().what);
+    }
+    if (!offline && plan_.poll > Duration{}) {
+      (void)backend().watch(*target, plan_.poll);  // refused: it is never seen busy
     }
   }
 
@@ -246,7 +195,9 @@ class SoakRun {
     if (kind == FaultKind::kHang) {
       return hang(tenant.plan.gpu);
     }
-    tenant.spare += kind == FaultKind::kQueueMade ? 1U : 0U;
+    // HIP shares the queues that it has once there are enough.
+    const bool makes_one = !tenant.plan.hip || tenant.spare + 1 < kHipQueuePool;
+    tenant.spare += kind == FaultKind::kQueueMade && makes_one ? 1U : 0U;
     return (kind == FaultKind::kTargetExec ? testbed_.exec(tenant.pid)
             : kind == FaultKind::kEvicted  ? testbed_.evict(tenant.pid)
                                            : testbed_.create_queue(tenant.pid))

@@ -53,6 +53,7 @@ class Writer {
   [[nodiscard]] Json factors() const;
   [[nodiscard]] Json limits() const;
   [[nodiscard]] Json points() const;
+  [[nodiscard]] Json means() const;
   [[nodiscard]] Json comparison(const Comparison& one) const;
   [[nodiscard]] Json judgement(const Judgement& one) const;
   [[nodiscard]] Json effect(const MainEffect& one) const;
@@ -128,6 +129,20 @@ Json Writer::points() const {
     entry["metrics"] = Json::object();
     for (std::size_t i = 0; i < analysis_.metrics.size(); ++i) {
       entry["metrics"][analysis_.metrics[i]] = json_of(summary.metrics.at(i));
+    }
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
+Json Writer::means() const {
+  Json json = Json::array();
+  for (std::size_t i = 0; i < analysis_.configurations.size(); ++i) {
+    Json entry;
+    entry["levels"] = configuration(i);
+    entry["metrics"] = Json::object();
+    for (std::size_t m = 0; m < analysis_.metrics.size(); ++m) {
+      entry["metrics"][analysis_.metrics[m]] = json_of(analysis_.means.at(i).at(m));
     }
     json.push_back(std::move(entry));
   }
@@ -267,6 +282,7 @@ Json Writer::whole() const {
   json["limits"] = limits();
   json["given"] = request.given;
   json["points"] = points();
+  json["configurations"] = means();
   json["comparisons"] = list(analysis_.comparisons, &Writer::comparison);
   json["verdicts"] = list(analysis_.judgements, &Writer::judgement);
   json["main_effects"] = list(analysis_.main_effects, &Writer::effect);

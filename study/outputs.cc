@@ -17,28 +17,6 @@
 namespace gpreempt::study {
 namespace {
 
-/// As one word of a shell.
-std::string quoted(const std::string& text) {
-  constexpr std::string_view kPlain = "_@%+=:,./-";
-  const bool is_plain = !text.empty() && std::ranges::all_of(text, [&](char c) {
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
-           kPlain.find(c) != std::string_view::npos;
-  });
-  if (is_plain) {
-    return text;
-  }
-  std::string word(1, '\'');
-  for (const char c : text) {
-    if (c == '\'') {
-      word += R"('\'')";
-    } else {
-      word += c;
-    }
-  }
-  word += '\'';
-  return word;
-}
-
 std::string csv_field(const std::string& text) {
   if (text.find_first_of(",\"\r\n") == std::string::npos) {
     return text;
@@ -65,14 +43,35 @@ std::string csv_line(const std::vector<std::string>& fields) {
 
 }  // namespace
 
+std::string shell_word(const std::string& text) {
+  constexpr std::string_view kPlain = "_@%+=:,./-";
+  const bool is_plain = !text.empty() && std::ranges::all_of(text, [&](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+           kPlain.find(c) != std::string_view::npos;
+  });
+  if (is_plain) {
+    return text;
+  }
+  std::string word(1, '\'');
+  for (const char c : text) {
+    if (c == '\'') {
+      word += R"('\'')";
+    } else {
+      word += c;
+    }
+  }
+  word += '\'';
+  return word;
+}
+
 std::string redo_command(const Redo& redo, const Plan& plan, const Row& row) {
-  std::string command = fmt::format("gpreempt run {}", quoted(redo.scenario));
+  std::string command = fmt::format("gpreempt run {}", shell_word(redo.scenario));
   for (const Override& one : plan.overrides_of(row.point)) {
     command += fmt::format(
-        " --set {}", quoted(fmt::format("{}={}", join_path(one.path), one.value->argument())));
+        " --set {}", shell_word(fmt::format("{}={}", join_path(one.path), one.value->argument())));
   }
   for (const std::string& trace : redo.traces) {
-    command += fmt::format(" --trace {}", quoted(trace));
+    command += fmt::format(" --trace {}", shell_word(trace));
   }
   command += fmt::format(" --seed {}", row.seed);
   return command;

@@ -12,6 +12,9 @@
 /// What a finished study leaves behind.
 namespace gpreempt::study {
 
+/// As one word of a shell, in quotes where it needs them.
+[[nodiscard]] std::string shell_word(const std::string& text);
+
 /// How a row is made again.
 struct Redo {
   std::string scenario;             ///< as `gpreempt run` finds it

@@ -65,6 +65,7 @@ void check_ids(std::span<const std::uint32_t> ids) {
 template <class Fill>
 SysResult<long> DbgTrap::call(abi::TrapOp op, abi::TrapArgs& args, Fill fill) {
   Tid thread = target_.value();
+  interrupted_ = false;
   for (;;) {
     args = abi::TrapArgs{};
     args.pid = static_cast<std::uint32_t>(thread);
@@ -72,6 +73,7 @@ SysResult<long> DbgTrap::call(abi::TrapOp op, abi::TrapArgs& args, Fill fill) {
     fill(args);
     auto result = os_->ioctl(kfd_, abi::kDbgTrap, &args);
     const int number = result ? 0 : result.error().number;
+    interrupted_ = interrupted_ || number == EINTR;
     const bool by_leader = thread == target_.value();
     if (number == ESRCH && by_leader) {
       thread = GPREEMPT_MUTANT("leader-only-asked") ? thread : other_thread();

@@ -50,6 +50,10 @@ class DbgTrap {
   /// One RESUME_QUEUES; as `suspend`. The waves run some time after it returns.
   [[nodiscard]] SysResult<std::vector<Outcome>> resume(std::span<const std::uint32_t> ids);
 
+  /// Whether the last call was repeated after EINTR. The driver may have carried out the attempt
+  /// that a signal interrupted, whatever the call returned in the end.
+  [[nodiscard]] bool was_interrupted() const { return interrupted_; }
+
  private:
   template <class Fill>
   SysResult<long> call(abi::TrapOp op, abi::TrapArgs& args, Fill fill);
@@ -59,6 +63,7 @@ class DbgTrap {
   Os* os_;
   Fd kfd_;
   Pid target_;
+  bool interrupted_ = false;
   std::size_t capacity_ = 16;  ///< of the next snapshot
 };
 

@@ -107,6 +107,13 @@ std::optional<SysError> Session::suspend_once(const SuspendRequest& request,
   }
   const auto result = trap_.suspend(ids, request.grace_period);
   if (!result) {
+    // A call that a signal interrupts may have suspended before that, and its outcome is lost: the
+    // lease ends what is not known.
+    if (trap_.was_interrupted() && !GPREEMPT_MUTANT("interrupted-suspend-forgotten")) {
+      for (const std::size_t place : places) {
+        queues_.set_suspended(request.queues[place], request.until);
+      }
+    }
     return result.error();
   }
   for (std::size_t i = 0; i < places.size(); ++i) {

@@ -11,6 +11,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
+#include "core/mutant.h"
 #include "core/program.h"
 #include "core/time.h"
 
@@ -113,7 +114,7 @@ void Gang::complete_collective() {
 
 Duration Gang::waited(std::uint32_t index) const {
   const Rank& rank = ranks_[index];
-  const bool waits = rank.on && end_ == 0;
+  const bool waits = rank.on && end_ == 0 && !GPREEMPT_MUTANT("collective-wait-not-counted");
   return rank.waited + (waits ? timeline_.now() - rank.since : Duration::zero());
 }
 

@@ -7,6 +7,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
+#include "backends/sim/plan_pool.h"
 #include "backends/sim/timeline.h"
 #include "core/program.h"
 #include "core/time.h"
@@ -31,6 +32,8 @@ class Gang {
 
   /// Rank `rank` runs on `gpu`; each rank joins once.
   void join(std::uint32_t rank, Gpu& gpu);
+  /// Plans for what its ranks run.
+  [[nodiscard]] PlanPool& plans() { return plans_; }
   /// Whether every rank has joined and each is on a GPU of its own.
   [[nodiscard]] bool complete() const;
 
@@ -67,6 +70,7 @@ class Gang {
   void check_timeout();
 
   Timeline& timeline_;
+  PlanPool plans_;
   Duration timeout_;
   std::function<void()> on_timeout_;
   std::vector<Rank> ranks_;

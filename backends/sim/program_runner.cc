@@ -13,6 +13,7 @@
 #include "backends/sim/gpu/phase_clock.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
+#include "backends/sim/plan_pool.h"
 #include "backends/sim/serving_engine.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
@@ -47,25 +48,13 @@ void ProgramRunner::join(Gang& gang, std::uint32_t rank) {
   gang.join(rank, gpu_);
   gang_ = &gang;
   rank_ = rank;
+  pool_ = &gang.plans();
 }
 
 std::shared_ptr<const TrainPlan> ProgramRunner::plan_of(std::uint32_t train) {
   std::shared_ptr<const TrainPlan>& plan = plans_[train];
   if (plan == nullptr) {
     plan = std::make_shared<const TrainPlan>(gpu_.parameters(), program_.trains[train]);
-  }
-  return plan;
-}
-
-/// A batch decodes many times in the same time, and a plan with many collectives is long.
-std::shared_ptr<const TrainPlan> ProgramRunner::plan_of_iteration(Duration time) {
-  constexpr std::size_t kMost = 256;
-  if (iterations_.size() >= kMost) {
-    iterations_.clear();
-  }
-  std::shared_ptr<const TrainPlan>& plan = iterations_[time];
-  if (plan == nullptr) {
-    plan = std::make_shared<const TrainPlan>(gpu_.parameters(), engine_->train(time));
   }
   return plan;
 }
@@ -83,15 +72,16 @@ void ProgramRunner::start() {
   GPREEMPT_CHECK(!started_ && !queues_.empty());
   started_ = true;
   zero_ = timeline_.now();
+  if (engine_ != nullptr) {
+    iterations_ = pool_->iterations(gpu_.parameters(), *program_.serving);
+  }
   if (program_.endless) {
     KernelTrain all;
     for (const KernelTrain& train : program_.trains) {
       all.insert(all.end(), train.begin(), train.end());
     }
     launcher_.submit(queues_.front(),
-                     {.plan = std::make_shared<const TrainPlan>(gpu_.parameters(), all),
-                      .tag = kEndless,
-                      .endless = true},
+                     {.plan = pool_->of(gpu_.parameters(), all), .tag = kEndless, .endless = true},
                      program_.run_ahead);
     if (observer_ != nullptr) {
       observer_->busy(pid_);
@@ -184,7 +174,7 @@ void ProgramRunner::submit(std::size_t request, const Arrival& arrival) {
 void ProgramRunner::serve() {
   if (!engine_->running() && engine_->has_work() && !queues_.empty()) {
     launcher_.submit(queues_.front(),
-                     {.plan = plan_of_iteration(engine_->begin()), .tag = kIteration},
+                     {.plan = iterations_->of(engine_->begin()), .tag = kIteration},
                      program_.run_ahead);
   }
 }

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -12,6 +11,7 @@
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/train_plan.h"
 #include "backends/sim/host_launcher.h"
+#include "backends/sim/plan_pool.h"
 #include "backends/sim/serving_engine.h"
 #include "backends/sim/timeline.h"
 #include "core/hints.h"
@@ -92,7 +92,6 @@ class ProgramRunner {
   /// Tells the hint sink, after the hint's delay.
   void hint(std::size_t request, void (HintSink::*tell)(Pid, std::uint64_t));
   [[nodiscard]] std::shared_ptr<const TrainPlan> plan_of(std::uint32_t train);
-  [[nodiscard]] std::shared_ptr<const TrainPlan> plan_of_iteration(Duration time);
 
   static constexpr std::uint64_t kEndless = ~std::uint64_t{0};
   static constexpr std::uint64_t kIteration = kEndless - 1;
@@ -106,7 +105,9 @@ class ProgramRunner {
   std::vector<QueueIndex> retired_;                      ///< queues it had
   std::vector<std::shared_ptr<const TrainPlan>> plans_;  ///< by train, made when first needed
   std::unique_ptr<ServingEngine> engine_;                ///< of a serving program
-  std::map<Duration, std::shared_ptr<const TrainPlan>> iterations_;  ///< of it, some by their time
+  PlanPool own_plans_;
+  PlanPool* pool_ = &own_plans_;                ///< a gang's, if it is a rank of one
+  std::shared_ptr<IterationPlans> iterations_;  ///< of `engine_`, from the start
   std::vector<RequestRecord> requests_;
   Gang* gang_ = nullptr;
   std::uint32_t rank_ = 0;  ///< in `gang_`

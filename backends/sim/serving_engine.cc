@@ -67,22 +67,22 @@ ServingEngine::Outcome ServingEngine::end() {
   return outcome;
 }
 
-KernelTrain ServingEngine::train(Duration time) const {
-  const std::int64_t kernels = serving_.kernels;
+KernelTrain train_of_iteration(const Serving& serving, Duration time) {
+  const std::int64_t kernels = serving.kernels;
   const std::int64_t each = to_ns(time) / kernels;
   const std::int64_t longer = to_ns(time) % kernels;  // kernels of one more nanosecond
   KernelTrain train;
   if (longer > 0) {
     train.push_back({.count = static_cast<std::uint32_t>(longer),
                      .duration = Duration(each + 1),
-                     .shape = serving_.shape});
+                     .shape = serving.shape});
   }
   if (each > 0) {
     train.push_back({.count = static_cast<std::uint32_t>(kernels - longer),
                      .duration = Duration(each),
-                     .shape = serving_.shape});
+                     .shape = serving.shape});
   }
-  return serving_.collective ? with_collectives(train, *serving_.collective) : train;
+  return serving.collective ? with_collectives(train, *serving.collective) : train;
 }
 
 }  // namespace gpreempt::sim

@@ -10,6 +10,10 @@
 
 namespace gpreempt::sim {
 
+/// What an iteration of `time` runs: it takes exactly that, and its collectives' time besides,
+/// where each kernel's workgroups fit the GPU together.
+[[nodiscard]] KernelTrain train_of_iteration(const Serving& serving, Duration time);
+
 /// The iterations of an LLM engine with continuous batching, as `Serving` describes them. Knows no
 /// GPU and no clock: its owner runs an iteration and says when it is over.
 class ServingEngine {
@@ -32,11 +36,8 @@ class ServingEngine {
   [[nodiscard]] std::vector<std::size_t> prefilling() const;
 
   /// Begins the next iteration; there must be work and none under way. Returns its time by the
-  /// tables, of which `train` makes what it runs.
+  /// tables, of which `train_of_iteration` makes what it runs.
   [[nodiscard]] Duration begin();
-  /// Takes exactly `time`, and its collectives' besides, where each kernel's workgroups fit the GPU
-  /// together.
-  [[nodiscard]] KernelTrain train(Duration time) const;
   /// The iteration under way is over.
   [[nodiscard]] Outcome end();
 

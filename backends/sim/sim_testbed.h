@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <memory>
@@ -11,6 +12,7 @@
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/occupancy.h"
 #include "core/program.h"
 #include "core/testbed.h"
 
@@ -52,6 +54,11 @@ class SystemTestbed : public Testbed {
     return system_.kfd().calls();
   }
   [[nodiscard]] std::optional<DriverAudit> audit() override { return system_.kfd().audit(); }
+  [[nodiscard]] Result<void> record_occupancy(std::size_t most) override {
+    system_.record_occupancy(most);
+    return {};
+  }
+  [[nodiscard]] const OccupancyRecord& occupancy() override { return system_.occupancy(); }
   [[nodiscard]] std::uint64_t engine_events() const override { return timeline_.fired(); }
 
  protected:

@@ -20,6 +20,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
+#include "backends/sim/occupancy_recorder.h"
 #include "backends/sim/program_check.h"
 #include "backends/sim/program_runner.h"
 #include "backends/sim/timeline.h"
@@ -41,7 +42,6 @@ constexpr std::uint64_t kSdmaRingBytes = 1U << 20U;
 // Source: amd_gpu_agent.cpp and amd_aql_queue.cpp of ROCr, GPU_MAX_HW_QUEUES of HIP.
 constexpr std::uint32_t kMaximumPriority = 15;
 constexpr int kHipSdmaQueues = 2;
-constexpr std::size_t kHipPool = 4;  ///< user queues of one priority; further streams share them
 
 }  // namespace
 
@@ -204,7 +204,7 @@ Result<void> System::create_queue_of(Pid pid, ProgramRunner& process) {
   const Program& program = process.program();
   kfd_->open_device(pid);
   const bool hip = program.runtime == Runtime::kHip;
-  if (hip && process.queues().size() >= kHipPool) {
+  if (hip && process.queues().size() >= kHipQueuePool) {
     return {};
   }
   const Result<std::uint32_t> id =
@@ -219,6 +219,9 @@ Result<void> System::create_queue_of(Pid pid, ProgramRunner& process) {
   GPREEMPT_CHECK(queue.has_value());
   listeners_[program.gpu]->own(*queue, process);
   process.add_queue(*queue);
+  if (recorder_ != nullptr) {
+    recorder_->add(program.gpu, *queue, pid, gpus_[program.gpu]->occupancy(*queue));
+  }
   if (!hip || program.hardware_priority == kNormalPriority) {
     return {};
   }

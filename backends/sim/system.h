@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -13,11 +14,13 @@
 #include "backends/sim/host_launcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/kfd_model/personality.h"
+#include "backends/sim/occupancy_recorder.h"
 #include "backends/sim/program_runner.h"
 #include "backends/sim/timeline.h"
 #include "core/error.h"
 #include "core/hints.h"
 #include "core/ids.h"
+#include "core/occupancy.h"
 #include "core/program.h"
 #include "core/testbed.h"
 
@@ -68,6 +71,8 @@ class System {
   [[nodiscard]] Result<void> hang_firmware(GpuId gpu);
   [[nodiscard]] ProgramProgress progress(Pid pid) const;
   [[nodiscard]] const std::vector<RequestRecord>& requests(Pid pid) const;
+  void record_occupancy(std::size_t most);
+  [[nodiscard]] const OccupancyRecord& occupancy() const;
   /// Of the program that it runs; empty if it is no workload.
   [[nodiscard]] std::string_view name_of(Pid pid) const;
   /// What the process' host launches; null if it is no workload.
@@ -97,6 +102,7 @@ class System {
   Timeline& timeline_;
   SystemOptions options_;
   std::vector<std::unique_ptr<Listener>> listeners_;  ///< one per GPU
+  std::unique_ptr<OccupancyRecorder> recorder_;       ///< null: nobody asked
   std::vector<std::unique_ptr<Gpu>> gpus_;
   std::unique_ptr<KfdModel> kfd_;
   std::map<std::uint32_t, std::unique_ptr<Gang>> gangs_;  ///< by their number

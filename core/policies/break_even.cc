@@ -35,17 +35,20 @@ class BreakEvenPolicy final : public Policy {
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
     Instant again = kForever;
-    yield_if(view, now, wants, [&](const MemberView& member, const TenantView& online) {
-      Want want = online_is_busy(online, now);
-      const Duration limit = patience(member);
-      const Instant end = saturating_add(online.busy_since, limit);
-      want.terms.add(TermName::kCostNs, member.cycle_cost());
-      if (!is_off(member) && now < end) {
-        want.verdict = Verdict::kRun;
-        want.reason = Reason::kWaiting;
-        again = std::min(again, end);
-      }
-      return want;
+    yield_if(view, now, wants, [&](const TenantView& online) {
+      return [this, now, &again, &online](const MemberView& member, Want& want) {
+        const Instant end =
+            is_off(member) ? Instant::min() : saturating_add(online.busy_since, patience(member));
+        if (now < end) {
+          want.verdict = Verdict::kRun;
+          want.reason = Reason::kWaiting;
+          again = std::min(again, end);
+        }
+        if (want.has_terms(member)) {
+          want.terms.add(TermName::kBusyNs, now - online.busy_since);
+          want.terms.add(TermName::kCostNs, member.cycle_cost());
+        }
+      };
     });
     return std::min(again, keep_off_after_work(view, now, wants, [this](const MemberView& member) {
                       return patience(member);

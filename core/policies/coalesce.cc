@@ -38,19 +38,22 @@ class CoalescePolicy final : public Policy {
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
     Instant again = kForever;
-    yield_if(view, now, wants, [&](const MemberView& member, const TenantView& online) {
+    yield_if(view, now, wants, [&](const TenantView& online) {
       const Instant since = online.outstanding > 0 ? online.oldest_arrival : online.busy_since;
       const Instant end = saturating_add(since, options_.window);
-      const bool gathers = online.outstanding < options_.count && now < end && !is_off(member);
-      Want want = online_is_busy(online, now);
-      want.terms.add(TermName::kRequestsCount, online.outstanding);
-      want.terms.add(TermName::kLimitNs, options_.window);
-      if (gathers) {
-        want.verdict = Verdict::kRun;
-        want.reason = Reason::kWaiting;
-        again = std::min(again, end);
-      }
-      return want;
+      const bool gathers = online.outstanding < options_.count && now < end;
+      return [=, this, &again, &online](const MemberView& member, Want& want) {
+        if (gathers && !is_off(member)) {
+          want.verdict = Verdict::kRun;
+          want.reason = Reason::kWaiting;
+          again = std::min(again, end);
+        }
+        if (want.has_terms(member)) {
+          want.terms.add(TermName::kBusyNs, now - online.busy_since);
+          want.terms.add(TermName::kRequestsCount, online.outstanding);
+          want.terms.add(TermName::kLimitNs, options_.window);
+        }
+      };
     });
     return again;
   }

@@ -34,26 +34,33 @@ class DeadlinePolicy final : public Policy {
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
     Instant again = kForever;
-    yield_if(view, now, wants, [&](const MemberView& member, const TenantView& online) {
-      Want want = online_is_busy(online, now);
-      want.terms.add(TermName::kRequestsCount, online.outstanding);
+    yield_if(view, now, wants, [&](const TenantView& online) {
       const Instant due = online.deadline();
-      if (due == kForever || !online.alone.known()) {
-        return want;
+      const bool can_wait = due != kForever && online.alone.known();
+      Duration service{};
+      Duration left{};
+      if (can_wait) {
+        // The later ones are taken to be as old as the oldest: their deadlines are no earlier.
+        service = online.alone.high() + (online.outstanding - 1) * online.alone.mean;
+        left = due - now - service - margin_;
       }
-      // The later ones are taken to be as old as the oldest: their deadlines are no earlier.
-      const Duration service = online.alone.high() + (online.outstanding - 1) * online.alone.mean;
-      const Duration lead = service + std::max(member.suspend_cost, Duration{}) + margin_;
-      const Duration slack = due - now - lead;
-      want.reason = Reason::kWouldMiss;
-      want.terms.add(TermName::kSlackNs, slack);
-      want.terms.add(TermName::kServiceNs, service);
-      if (slack > (is_off(member) ? member.cycle_cost() : Duration{})) {
-        want.verdict = Verdict::kRun;
-        want.reason = Reason::kSlack;
-        again = std::min(again, now + slack);
-      }
-      return want;
+      return [=, &again, &online](const MemberView& member, Want& want) {
+        const Duration slack = left - std::max(member.suspend_cost, Duration{});
+        if (can_wait) {
+          const bool fits = slack > (is_off(member) ? member.cycle_cost() : Duration{});
+          want.verdict = fits ? Verdict::kRun : Verdict::kSuspend;
+          want.reason = fits ? Reason::kSlack : Reason::kWouldMiss;
+          again = fits ? std::min(again, now + slack) : again;
+        }
+        if (want.has_terms(member)) {
+          want.terms.add(TermName::kBusyNs, now - online.busy_since);
+          want.terms.add(TermName::kRequestsCount, online.outstanding);
+          if (can_wait) {
+            want.terms.add(TermName::kSlackNs, slack);
+            want.terms.add(TermName::kServiceNs, service);
+          }
+        }
+      };
     });
     return again;
   }

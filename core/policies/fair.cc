@@ -69,8 +69,7 @@ class FairPolicy final : public Policy {
  private:
   [[nodiscard]] Instant schedule(const StateView& view, GpuId id, Instant now,
                                  std::span<MemberNotes> notes, std::span<Want> wants) const {
-    const auto first = std::ranges::find(view.members, id, &MemberView::gpu);
-    const OnlineLoad load = online_load(view, *first);
+    const OnlineLoad load = online_load(view, id);
     FairGpu gpu = count(view, id, now, notes);
     if (load.busy && gpu.online_woke) {
       gpu.online_time = std::max(gpu.online_time, gpu.least - to_ns(slice_) * kVirtualScale);
@@ -84,19 +83,20 @@ class FairPolicy final : public Policy {
     const bool online_next =
         within_slice ? gpu.running == 0 : load.busy && gpu.online_time <= gpu.least;
     const std::size_t member_next = within_slice ? gpu.runner : gpu.least_member;
-    Want others{.verdict = Verdict::kSuspend,
-                .reason = online_next ? Reason::kOnlineBusy : Reason::kOthersTurn,
-                .cause = online_next ? load.first : view.members[member_next].tenant};
-    if (load.busy) {
-      others.terms.add(TermName::kLagNs, (gpu.least - gpu.online_time) / kVirtualScale);
-    }
-    const Want own = wants[member_next];
+    const Reason reason = online_next ? Reason::kOnlineBusy : Reason::kOthersTurn;
+    const TenantId cause = online_next ? load.first : view.members[member_next].tenant;
+    const std::int64_t lag = (gpu.least - gpu.online_time) / kVirtualScale;
     for (std::size_t i = 0; i < wants.size(); ++i) {
-      wants[i] = view.members[i].gpu == id ? others : wants[i];
+      if (view.members[i].gpu != id || (!online_next && i == member_next)) {
+        continue;
+      }
+      wants[i].set(Verdict::kSuspend, reason, cause);
+      if (load.busy) {
+        wants[i].terms.add(TermName::kLagNs, lag);
+      }
     }
-    if (!online_next) {
-      wants[member_next] = own;
-      wants[member_next].reason = load.busy ? Reason::kOwnTurn : own.reason;
+    if (!online_next && load.busy) {
+      wants[member_next].reason = Reason::kOwnTurn;
     }
     return within_slice ? slice_end : saturating_add(now, slice_);
   }

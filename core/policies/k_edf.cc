@@ -17,6 +17,7 @@
 #include "core/decision.h"
 #include "core/error.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/option_reader.h"
 #include "core/policies/entries.h"
 #include "core/policies/yield.h"
@@ -33,19 +34,38 @@ struct KEdfOptions {
   Duration turn = std::chrono::milliseconds(5);
 };
 
-/// Those that go before a member.
-struct Ahead {
-  std::uint32_t count = 0;
-  Instant first = kForever;  ///< the earliest deadline among them
-  TenantId cause{};          ///< whose that is
+/// Somebody who wants a GPU until an instant. Earlier ones go first, equals in the order of the
+/// view with Online first.
+struct Claim {
+  Instant deadline = kForever;
+  std::size_t order = SIZE_MAX;
+  TenantId tenant{};
 
-  void add(Instant deadline, TenantId tenant) {
-    if (count == 0 || deadline < first) {
-      first = deadline;
-      cause = tenant;
+  [[nodiscard]] bool goes_before(const Claim& other) const {
+    if (deadline != other.deadline) {
+      return deadline < other.deadline;
     }
-    ++count;
+    return GPREEMPT_MUTANT("k-edf-ties-reversed") ? order > other.order : order < other.order;
   }
+};
+
+/// Where to look for claims: the busy Online tenants are in a part of the view, and members have
+/// claims if any Offline tenant has a promise.
+struct Claimants {
+  std::size_t begin = SIZE_MAX;
+  std::size_t end = 0;
+  bool promised = false;
+
+  [[nodiscard]] std::span<const TenantView> online(const StateView& view) const {
+    return begin < end ? view.tenants.subspan(begin, end - begin) : std::span<const TenantView>{};
+  }
+};
+
+/// Of the claims on a GPU the first, and the last that has it. What is not there goes after
+/// everybody.
+struct Leaders {
+  Claim first;
+  Claim last;
 };
 
 class KEdfPolicy final : public Policy {
@@ -57,62 +77,118 @@ class KEdfPolicy final : public Policy {
 
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
-    let_all_run(view, now, wants);
+    const Claimants claimants = look(view);
     Instant again = kForever;
-    for (std::size_t i = 0; i < wants.size(); ++i) {
-      const MemberView& member = view.members[i];
-      const Ahead ahead = before(i, view);
-      if (ahead.count < options_.k) {
-        if (is_off(member) && online_load(view, member).busy) {
-          wants[i].reason = Reason::kOwnTurn;
-          // Its next deadline counts from now, so that it may be behind when its turn is over.
-          again = std::min(again, saturating_add(now, options_.turn));
+    each_gpu(view, [&](GpuId gpu) {
+      const bool contended =
+          std::ranges::any_of(claimants.online(view), [gpu](const TenantView& tenant) {
+            return is_busy_online(tenant) && includes(tenant.gpus, gpu);
+          });
+      const Leaders leaders = lead(view, gpu, claimants);
+      Instant first_ask = kForever;
+      for (std::size_t i = 0; i < wants.size(); ++i) {
+        const MemberView& member = view.members[i];
+        if (member.gpu != gpu) {
+          continue;
         }
-        continue;
+        const Instant deadline = claimants.promised ? deadline_of(view, member) : kForever;
+        const Claim own{
+            .deadline = deadline, .order = view.tenants.size() + i, .tenant = member.tenant};
+        const Instant ask = leaders.last.goes_before(own)
+                                ? judge(member, own, leaders.first, now, wants[i])
+                                : let_run_among(member, contended, now, wants[i]);
+        if (ask < first_ask) {  // not min(), whose reference would keep it in memory
+          first_ask = ask;
+        }
       }
-      const Instant turn_end = saturating_add(member.since, options_.turn);
-      const bool in_turn = deadline_of(member, view) != kForever && !is_off(member) &&
-                           member.ran_before > Duration{} && now < turn_end;
-      if (in_turn) {
-        wants[i].reason = Reason::kOwnTurn;
-        again = std::min(again, turn_end);
-        continue;
-      }
-      wants[i] = {
-          .verdict = Verdict::kSuspend, .reason = Reason::kOthersTurn, .cause = ahead.cause};
-      if (ahead.first != kForever) {
-        wants[i].terms.add(TermName::kSlackNs, ahead.first - now);
-      }
-    }
+      again = std::min(again, first_ask);
+    });
     return again;
   }
 
  private:
-  [[nodiscard]] static Instant deadline_of(const MemberView& member, const StateView& view) {
+  [[nodiscard]] static Claimants look(const StateView& view) {
+    Claimants claimants;
+    for (std::size_t i = 0; i < view.tenants.size(); ++i) {
+      const TenantView& tenant = view.tenants[i];
+      if (is_busy_online(tenant)) {
+        claimants.begin = std::min(claimants.begin, i);
+        claimants.end = i + 1;
+      }
+      if (tenant.promise != kNoPromise && tenant.cls == TenantClass::kOffline) {
+        claimants.promised = true;
+      }
+    }
+    return claimants;
+  }
+
+  [[nodiscard]] static Instant deadline_of(const StateView& view, const MemberView& member) {
     return saturating_add(member.since, view.tenants[member.tenant_index].promise);
   }
 
-  /// Who has an earlier deadline than member `index`, equals in the order of the view with Online
-  /// first. Members without a deadline do not compete with one another.
-  [[nodiscard]] static Ahead before(std::size_t index, const StateView& view) {
-    const MemberView& member = view.members[index];
-    const Instant own = deadline_of(member, view);
-    Ahead ahead;
-    for (const TenantView& tenant : view.tenants) {
-      if (tenant.cls == TenantClass::kOnline && tenant.busy && tenant.deadline() <= own &&
-          shares_gpu(member, tenant)) {
-        ahead.add(tenant.deadline(), tenant.id);
+  [[nodiscard]] Leaders lead(const StateView& view, GpuId gpu, const Claimants& claimants) const {
+    Leaders leaders{.first = next_claim(view, gpu, claimants, nullptr), .last = {}};
+    leaders.last = leaders.first;
+    for (std::uint32_t i = 1; i < options_.k && leaders.last.order != SIZE_MAX; ++i) {
+      leaders.last = next_claim(view, gpu, claimants, &leaders.last);
+    }
+    return leaders;
+  }
+
+  /// The first claim on `gpu` after `before` (nullptr: of all). Members without a deadline have
+  /// none: they do not compete with one another.
+  [[nodiscard]] static Claim next_claim(const StateView& view, GpuId gpu,
+                                        const Claimants& claimants, const Claim* before) {
+    Claim next;
+    const auto consider = [&](const Claim& claim) {
+      if (claim.goes_before(next) && (before == nullptr || before->goes_before(claim))) {
+        next = claim;
+      }
+    };
+    for (std::size_t i = claimants.begin; i < claimants.end; ++i) {
+      const TenantView& tenant = view.tenants[i];
+      if (is_busy_online(tenant) && includes(tenant.gpus, gpu)) {
+        consider({.deadline = tenant.deadline(), .order = i, .tenant = tenant.id});
       }
     }
-    for (std::size_t i = 0; i < view.members.size(); ++i) {
-      const MemberView& other = view.members[i];
-      const Instant deadline = deadline_of(other, view);
-      const bool is_before = deadline < own || (deadline == own && i < index);
-      if (other.gpu == member.gpu && i != index && deadline != kForever && is_before) {
-        ahead.add(deadline, other.tenant);
+    for (std::size_t i = 0; claimants.promised && i < view.members.size(); ++i) {
+      const MemberView& member = view.members[i];
+      const Instant deadline = member.gpu == gpu ? deadline_of(view, member) : kForever;
+      if (deadline != kForever) {
+        consider({.deadline = deadline, .order = view.tenants.size() + i, .tenant = member.tenant});
       }
     }
-    return ahead;
+    return next;
+  }
+
+  /// One of the k. Returns when to ask again.
+  [[nodiscard]] Instant let_run_among(const MemberView& member, bool contended, Instant now,
+                                      Want& want) const {
+    let_run(member, now, want);
+    if (!is_off(member) || !contended) {
+      return kForever;
+    }
+    want.reason = Reason::kOwnTurn;
+    // Its next deadline counts from now, so that it may be behind when its turn is over.
+    return saturating_add(now, options_.turn);
+  }
+
+  /// One that comes after the k. Returns when to ask again.
+  [[nodiscard]] Instant judge(const MemberView& member, const Claim& own, const Claim& first,
+                              Instant now, Want& want) const {
+    if (own.deadline != kForever && !is_off(member) && member.ran_before > Duration{}) {
+      const Instant turn_end = saturating_add(member.since, options_.turn);
+      if (now < turn_end) {
+        let_run(member, now, want);
+        want.reason = Reason::kOwnTurn;
+        return turn_end;
+      }
+    }
+    want.set(Verdict::kSuspend, Reason::kOthersTurn, first.tenant);
+    if (first.deadline != kForever && want.has_terms(member)) {
+      want.terms.add(TermName::kSlackNs, first.deadline - now);
+    }
+    return kForever;
   }
 
   KEdfOptions options_;

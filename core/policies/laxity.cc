@@ -33,24 +33,28 @@ class LaxityPolicy final : public Policy {
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
     Instant again = kForever;
-    yield_if(view, now, wants, [&](const MemberView& member, const TenantView& online) {
-      Want want = online_is_busy(online, now);
+    yield_if(view, now, wants, [&](const TenantView& online) {
       const Instant due = online.deadline();
-      if (due == kForever) {
-        return want;
-      }
+      const bool has_deadline = due != kForever;
       const Duration each = online.alone.known() ? online.alone.mean : online.shared.mean;
-      const Duration laxity = due - now - online.outstanding * each;
-      const Duration limit = is_off(member) ? 2 * below_ : below_;
-      want.reason = Reason::kWouldMiss;
-      want.terms.add(TermName::kSlackNs, laxity);
-      want.terms.add(TermName::kLimitNs, limit);
-      if (laxity >= limit) {
-        want.verdict = Verdict::kRun;
-        want.reason = Reason::kSlack;
-        again = std::min(again, now + (laxity - below_ + Duration{1}));
-      }
-      return want;
+      const Duration laxity =
+          has_deadline ? due - now - online.outstanding * each : Duration::min();
+      return [=, this, &again, &online](const MemberView& member, Want& want) {
+        const Duration limit = is_off(member) ? 2 * below_ : below_;
+        want.reason = has_deadline ? Reason::kWouldMiss : Reason::kOnlineBusy;
+        if (laxity >= limit) {
+          want.verdict = Verdict::kRun;
+          want.reason = Reason::kSlack;
+          again = std::min(again, now + (laxity - below_ + Duration{1}));
+        }
+        if (want.has_terms(member)) {
+          want.terms.add(TermName::kBusyNs, now - online.busy_since);
+          if (has_deadline) {
+            want.terms.add(TermName::kSlackNs, laxity);
+            want.terms.add(TermName::kLimitNs, limit);
+          }
+        }
+      };
     });
     return again;
   }

@@ -58,15 +58,16 @@ class LossBudgetPolicy final : public Policy {
                  std::span<Want> wants) const override {
     yield_to_busy(view, now, wants);
     Instant again = kForever;
+    const Slot present = slot_at(now);
     for (std::size_t i = 0; i < wants.size(); ++i) {
       const MemberView& member = view.members[i];
       Words& words = state.members[i].words;
-      charge(member, now, words);
+      charge(member, now, present, words);
       if (wants[i].verdict == Verdict::kSuspend) {
-        again = std::min(again, afford(member, now, words, wants[i]));
+        again = std::min(again, afford(member, now, present, words, wants[i]));
       }
       if (wants[i].verdict == Verdict::kRun && is_off(member)) {
-        words.at(index_of(to_ns(now) / slot_)) += resume_cost(member);
+        words.at(present.index) += resume_cost(member);
       }
     }
     return again;
@@ -75,28 +76,41 @@ class LossBudgetPolicy final : public Policy {
  private:
   using Words = decltype(MemberNotes::words);
 
+  struct Slot {
+    std::int64_t number = 0;
+    std::size_t index = 0;  ///< of its word
+    std::int64_t begin = 0;
+  };
+
   [[nodiscard]] static std::size_t index_of(std::int64_t slot) {
     return static_cast<std::size_t>(slot % kSlots);
+  }
+  [[nodiscard]] Slot slot_at(Instant now) const {
+    const std::int64_t number = to_ns(now) / slot_;
+    return {.number = number, .index = index_of(number), .begin = number * slot_};
   }
   [[nodiscard]] static std::int64_t resume_cost(const MemberView& member) {
     return to_ns(std::max(member.resume_cost, Duration{}));
   }
 
   /// Brings the slots up to `now`.
-  void charge(const MemberView& member, Instant now, Words& words) const {
+  void charge(const MemberView& member, Instant now, const Slot& present, Words& words) const {
     const std::int64_t end = to_ns(now);
-    const std::int64_t present = end / slot_;
     std::int64_t from = std::max(words.at(kChargedUntil), to_ns(member.since));
-    const std::int64_t fresh = std::max(words.at(kLastSlot) + 1, present - kSlots + 1);
-    for (std::int64_t slot = fresh; slot <= present; ++slot) {
+    const std::int64_t fresh = std::max(words.at(kLastSlot) + 1, present.number - kSlots + 1);
+    for (std::int64_t slot = fresh; slot <= present.number; ++slot) {
       words.at(index_of(slot)) = 0;
     }
-    words.at(kLastSlot) = present;
+    words.at(kLastSlot) = present.number;
     words.at(kChargedUntil) = end;
     if (!is_off(member)) {
       return;
     }
-    from = std::max(from, (present - kSlots + 1) * slot_);
+    if (from >= present.begin) {
+      words.at(present.index) += end - from;
+      return;
+    }
+    from = std::max(from, (present.number - kSlots + 1) * slot_);
     while (from < end) {
       const std::int64_t slot = from / slot_;
       const std::int64_t until = std::min(end, (slot + 1) * slot_);
@@ -106,21 +120,23 @@ class LossBudgetPolicy final : public Policy {
   }
 
   /// Lets the member run if it has lost too much. Returns when that may change.
-  [[nodiscard]] Instant afford(const MemberView& member, Instant now, const Words& words,
-                               Want& want) const {
+  [[nodiscard]] Instant afford(const MemberView& member, Instant now, const Slot& present,
+                               const Words& words, Want& want) const {
     std::int64_t lost = 0;
     for (std::size_t i = 0; i < static_cast<std::size_t>(kSlots); ++i) {
       lost += words.at(i);
     }
     const std::int64_t left = budget_ - lost - resume_cost(member);
-    want.terms.add(TermName::kLossPpm, lost * kMillion / (slot_ * kSlotsInWindow));
-    want.terms.add(TermName::kBudgetPpm, budget_ppm_);
-    if (left > (is_off(member) ? 0 : budget_ / kWorthwhile)) {
-      return now + Duration(left);
+    const bool affordable = left > (is_off(member) ? 0 : budget_ / kWorthwhile);
+    if (!affordable) {
+      want.verdict = Verdict::kRun;
+      want.reason = Reason::kBudgetSpent;
     }
-    want.verdict = Verdict::kRun;
-    want.reason = Reason::kBudgetSpent;
-    return instant_from_ns((to_ns(now) / slot_ + 1) * slot_);
+    if (want.has_terms(member)) {
+      want.terms.add(TermName::kLossPpm, lost * kMillion / (slot_ * kSlotsInWindow));
+      want.terms.add(TermName::kBudgetPpm, budget_ppm_);
+    }
+    return affordable ? now + Duration(left) : instant_from_ns(present.begin + slot_);
   }
 
   std::int64_t budget_ppm_;

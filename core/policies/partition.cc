@@ -48,10 +48,13 @@ class PartitionPolicy final : public Policy {
     Instant again = kForever;
     const std::int64_t phase = to_ns(now) % period_;
     if (phase < online_slot_) {
-      yield_if(view, now, wants, [&](const MemberView& /*member*/, const TenantView& online) {
-        Want want = online_is_busy(online, now);
-        want.terms.add(TermName::kLimitNs, Duration(online_slot_ - phase));
-        return want;
+      yield_if(view, now, wants, [&](const TenantView& online) {
+        return [=, this, &online](const MemberView& member, Want& want) {
+          if (want.has_terms(member)) {
+            want.terms.add(TermName::kBusyNs, now - online.busy_since);
+            want.terms.add(TermName::kLimitNs, Duration(online_slot_ - phase));
+          }
+        };
       });
       again = now + Duration(online_slot_ - phase);
     } else {
@@ -90,27 +93,11 @@ class PartitionPolicy final : public Policy {
       if (member.tenant == owner->id) {
         wants[i].reason = Reason::kOwnTurn;
       } else {
-        wants[i] = {
-            .verdict = Verdict::kSuspend, .reason = Reason::kOthersTurn, .cause = owner->id};
+        wants[i].set(Verdict::kSuspend, Reason::kOthersTurn, owner->id);
         wants[i].terms.add(TermName::kLimitNs, Duration(ends - phase));
       }
     }
     return ends - phase;
-  }
-
-  /// The Offline tenants with a member on `gpu`, once each.
-  template <class Visit>
-  static void each_tenant(const StateView& view, GpuId gpu, Visit visit) {
-    for (std::size_t i = 0; i < view.members.size(); ++i) {
-      const MemberView& member = view.members[i];
-      const auto before = view.members.first(i);
-      const bool is_first = std::none_of(before.begin(), before.end(), [&](const MemberView& each) {
-        return each.gpu == gpu && each.tenant == member.tenant;
-      });
-      if (member.gpu == gpu && is_first) {
-        visit(view.tenants[member.tenant_index]);
-      }
-    }
   }
 
   std::int64_t period_;

@@ -29,10 +29,13 @@ class PriorityPolicy final : public Policy {
 
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
-    yield_if(view, now, wants, [now](const MemberView& /*member*/, const TenantView& online) {
-      Want want = online_is_busy(online, now);
-      want.terms.add(TermName::kPriorityLevel, online.priority);
-      return want;
+    yield_if(view, now, wants, [now](const TenantView& online) {
+      return [now, &online](const MemberView& member, Want& want) {
+        if (want.has_terms(member)) {
+          want.terms.add(TermName::kBusyNs, now - online.busy_since);
+          want.terms.add(TermName::kPriorityLevel, online.priority);
+        }
+      };
     });
     each_gpu(view, [&](GpuId gpu) { rank_offline(view, gpu, wants); });
     return kForever;
@@ -51,8 +54,7 @@ class PriorityPolicy final : public Policy {
       const MemberView& member = view.members[i];
       if (member.gpu == gpu && wants[i].verdict == Verdict::kRun &&
           view.tenants[member.tenant_index].priority < highest->priority) {
-        wants[i] = {
-            .verdict = Verdict::kSuspend, .reason = Reason::kOutranked, .cause = highest->id};
+        wants[i].set(Verdict::kSuspend, Reason::kOutranked, highest->id);
         wants[i].terms.add(TermName::kPriorityLevel, highest->priority);
       }
     }

@@ -1,24 +1,39 @@
 #pragma once
 
 #include <algorithm>
+#include <array>
 #include <cstddef>
 #include <cstdint>
 #include <span>
 
 #include "core/decision.h"
 #include "core/ids.h"
+#include "core/mutant.h"
 #include "core/policy.h"
 #include "core/time.h"
 
 /// What policies have in common.
 namespace gpreempt {
 
-/// Whether `member` uses a GPU of the Online tenant. One whose GPUs are not known counts on every
-/// GPU.
+/// Whether an Online tenant on `gpus` uses the GPU. One whose GPUs are not known counts on all.
+[[nodiscard]] inline bool includes(std::span<const GpuId> gpus, GpuId gpu) {
+  return gpus.empty() || gpus.front() == gpu ||
+         std::find(gpus.begin(), gpus.end(), gpu) != gpus.end();
+}
+
+/// Whether the tenant is an Online one that uses the GPU.
+[[nodiscard]] inline bool serves(const TenantView& online, GpuId gpu) {
+  return online.cls == TenantClass::kOnline && includes(online.gpus, gpu);
+}
+
+/// Whether it is an Online one with work.
+[[nodiscard]] inline bool is_busy_online(const TenantView& tenant) {
+  return tenant.busy && tenant.cls == TenantClass::kOnline;
+}
+
+/// Whether `member` uses a GPU of the Online tenant.
 [[nodiscard]] inline bool shares_gpu(const MemberView& member, const TenantView& online) {
-  return online.cls == TenantClass::kOnline &&
-         (online.gpus.empty() ||
-          std::find(online.gpus.begin(), online.gpus.end(), member.gpu) != online.gpus.end());
+  return serves(online, member.gpu);
 }
 
 /// Whether `member` has to yield to `online` when that has work: it ranks lower and uses the same
@@ -32,47 +47,67 @@ namespace gpreempt {
   return member.current == Verdict::kSuspend;
 }
 
+/// Lets a member run, for want of Online work.
+inline void let_run(const MemberView& member, Instant now, Want& want) {
+  want.set(Verdict::kRun, Reason::kNoOnlineWork, member.tenant);
+  if (want.has_terms(member)) {
+    want.terms.add(TermName::kHeldNs, now - member.since);
+  }
+}
+
 /// Lets every member run, for want of Online work.
 inline void let_all_run(const StateView& view, Instant now, std::span<Want> wants) {
   for (std::size_t i = 0; i < wants.size(); ++i) {
-    wants[i] = {
-        .verdict = Verdict::kRun, .reason = Reason::kNoOnlineWork, .cause = view.members[i].tenant};
-    if (is_off(view.members[i])) {
-      wants[i].terms.add(TermName::kHeldNs, now - view.members[i].since);
-    }
+    let_run(view.members[i], now, wants[i]);
   }
 }
 
-/// Asks `judge(member, online)` for a wish about each member that would have to yield to a busy
-/// Online tenant, until one is to suspend; the others run. The wish's cause is the Online tenant.
-template <class Judge>
-void yield_if(const StateView& view, Instant now, std::span<Want> wants, Judge judge) {
-  let_all_run(view, now, wants);
+/// Asks about each member that would have to yield to a busy Online tenant, until one is to
+/// suspend; the others run. For each such tenant `judge_for(online)` returns who is then called as
+/// `judge(member, want)`, with the wish to suspend, for that tenant, and without terms.
+template <class JudgeFor>
+void yield_if(const StateView& view, Instant now, std::span<Want> wants, JudgeFor judge_for) {
+  bool is_first = true;  // no wish stands yet
   for (const TenantView& tenant : view.tenants) {
-    if (tenant.cls != TenantClass::kOnline || !tenant.busy) {
+    if (!is_busy_online(tenant)) {
       continue;
     }
-    for (std::size_t i = 0; i < wants.size(); ++i) {
-      if (wants[i].verdict == Verdict::kRun && yields_to(view.members[i], tenant, view)) {
-        wants[i] = judge(view.members[i], tenant);
-        wants[i].cause = tenant.id;
+    const std::span<const GpuId> gpus = tenant.gpus;
+    const std::uint32_t priority = tenant.priority;
+    auto judge = judge_for(tenant);
+    const auto ask = [&](const MemberView& member, Want& want) {
+      if (priority <= view.tenants[member.tenant_index].priority || !includes(gpus, member.gpu)) {
+        return false;
+      }
+      want.set(Verdict::kSuspend, Reason::kOnlineBusy, tenant.id);
+      judge(member, want);
+      return true;
+    };
+    for (std::size_t i = 0; is_first && i < wants.size(); ++i) {
+      if (!ask(view.members[i], wants[i])) {
+        let_run(view.members[i], now, wants[i]);
       }
     }
+    for (std::size_t i = 0; !is_first && i < wants.size(); ++i) {
+      if (wants[i].verdict == Verdict::kRun) {
+        ask(view.members[i], wants[i]);
+      }
+    }
+    is_first = false;
   }
-}
-
-/// The wish to suspend because Online has work.
-[[nodiscard]] inline Want online_is_busy(const TenantView& online, Instant now) {
-  Want want{.verdict = Verdict::kSuspend, .reason = Reason::kOnlineBusy, .cause = online.id};
-  want.terms.add(TermName::kBusyNs, now - online.busy_since);
-  return want;
+  if (is_first) {
+    let_all_run(view, now, wants);
+  }
 }
 
 /// Suspends the members that have to yield to a busy Online tenant, the first of which is the
-/// cause; the others run.
+/// cause; the others run. Every wish to suspend says how long Online has been busy, so that a
+/// policy may still turn it into one to run.
 inline void yield_to_busy(const StateView& view, Instant now, std::span<Want> wants) {
-  yield_if(view, now, wants, [now](const MemberView& /*member*/, const TenantView& online) {
-    return online_is_busy(online, now);
+  yield_if(view, now, wants, [now](const TenantView& online) {
+    return [busy = now - online.busy_since](const MemberView& /*member*/, Want& want) {
+      want.terms.add(TermName::kBusyNs, busy);
+    };
   });
 }
 
@@ -88,10 +123,12 @@ Instant keep_off_after_work(const StateView& view, Instant now, std::span<Want> 
     }
     for (std::size_t i = 0; i < wants.size(); ++i) {
       const MemberView& member = view.members[i];
+      if (wants[i].verdict != Verdict::kRun || !is_off(member)) {
+        continue;
+      }
       const Instant end = saturating_add(tenant.idle_since, hold(member));
-      if (wants[i].verdict == Verdict::kRun && is_off(member) && now < end &&
-          yields_to(member, tenant, view)) {
-        wants[i] = {.verdict = Verdict::kSuspend, .reason = Reason::kHold, .cause = tenant.id};
+      if (now < end && yields_to(member, tenant, view)) {
+        wants[i].set(Verdict::kSuspend, Reason::kHold, tenant.id);
         again = std::min(again, end);
       }
     }
@@ -102,12 +139,55 @@ Instant keep_off_after_work(const StateView& view, Instant now, std::span<Want> 
 /// Calls `visit(gpu)` once for each GPU on which there is a member, in the members' order.
 template <class Visit>
 void each_gpu(const StateView& view, Visit visit) {
-  for (std::size_t i = 0; i < view.members.size(); ++i) {
-    const auto before = view.members.first(i);
-    const GpuId gpu = view.members[i].gpu;
-    if (std::find_if(before.begin(), before.end(),
-                     [gpu](const MemberView& each) { return each.gpu == gpu; }) == before.end()) {
+  const std::span<const MemberView> members = view.members;
+  for (std::size_t i = 0; i < members.size();) {
+    const GpuId gpu = members[i].gpu;
+    const auto is_there = [gpu](const MemberView& each) { return each.gpu == gpu; };
+    if (std::ranges::none_of(members.first(i), is_there)) {
       visit(gpu);
+    }
+    do {
+      ++i;
+    } while (i < members.size() && members[i].gpu == gpu);
+  }
+}
+
+/// A set of small indices, which does not allocate: those of the first so many are bits, and
+/// the rest is not kept.
+class SmallSet {
+ public:
+  static constexpr std::size_t kMost = 1024;
+  /// Whether `index`, which is under `kMost`, was not in it.
+  bool insert(std::size_t index) {
+    std::uint64_t& word = words_.at(index / kBits);
+    const std::uint64_t bit = std::uint64_t{1} << index % kBits;
+    const bool is_new = (word & bit) == 0 || GPREEMPT_MUTANT("small-set-forgets");
+    word |= bit;
+    return is_new;
+  }
+
+ private:
+  static constexpr std::size_t kBits = 64;
+  std::array<std::uint64_t, kMost / kBits> words_{};
+};
+
+/// Calls `visit(tenant)` once for each tenant with a member on `gpu`, in the members' order.
+template <class Visit>
+void each_tenant(const StateView& view, GpuId gpu, Visit visit) {
+  SmallSet seen;
+  for (std::size_t i = 0; i < view.members.size(); ++i) {
+    const MemberView& member = view.members[i];
+    if (member.gpu != gpu) {
+      continue;
+    }
+    const auto is_same = [&](const MemberView& each) {
+      return each.gpu == gpu && each.tenant == member.tenant;
+    };
+    const bool is_first = member.tenant_index < SmallSet::kMost
+                              ? seen.insert(member.tenant_index)
+                              : std::ranges::none_of(view.members.first(i), is_same);
+    if (is_first) {
+      visit(view.tenants[member.tenant_index]);
     }
   }
 }
@@ -121,10 +201,10 @@ struct OnlineLoad {
   TenantId first{};                     ///< of the busy
 };
 
-[[nodiscard]] inline OnlineLoad online_load(const StateView& view, const MemberView& member) {
+[[nodiscard]] inline OnlineLoad online_load(const StateView& view, GpuId gpu) {
   OnlineLoad load;
   for (const TenantView& tenant : view.tenants) {
-    if (!shares_gpu(member, tenant)) {
+    if (!serves(tenant, gpu)) {
       continue;
     }
     if (tenant.busy) {

@@ -26,14 +26,14 @@ TEST(Interval, IsTheFifthAndNinetyFifthOfAHundred) {
   for (int i = 100; i >= 1; --i) {
     values.push_back(i);
   }
-  const std::optional<Interval> interval = interval_of(values);
+  const std::optional<BandInterval> interval = interval_of(values);
   ASSERT_TRUE(interval.has_value());
   EXPECT_EQ(interval->lo, 5);
   EXPECT_EQ(interval->hi, 95);
 }
 
 TEST(Interval, OfFewValuesIsTheirExtent) {
-  const std::optional<Interval> interval = interval_of({3, 1, 2});
+  const std::optional<BandInterval> interval = interval_of({3, 1, 2});
   ASSERT_TRUE(interval.has_value());
   EXPECT_EQ(interval->lo, 1);
   EXPECT_EQ(interval->hi, 3);
@@ -60,7 +60,7 @@ TEST_P(BandTest, HoldsThePointOfEveryQuantity) {
   for (std::size_t i = 0; i < band_quantities().size(); ++i) {
     const BandQuantity& quantity = band_quantities()[i];
     const std::optional<double> value = quantity.of(point.at(0));
-    const std::optional<Interval>& interval = band->policies.at(0).intervals.at(i);
+    const std::optional<BandInterval>& interval = band->policies.at(0).intervals.at(i);
     ASSERT_EQ(value.has_value(), interval.has_value()) << quantity.title;
     if (value && interval) {
       EXPECT_GE(*value, interval->lo) << quantity.title;

@@ -2,15 +2,20 @@
 // Method: an Online service that nobody controls runs beside an Offline job that is controlled.
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <cstdint>
+#include <map>
 #include <numeric>
 #include <vector>
 
 #include "core/backend.h"
+#include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/occupancy.h"
 #include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
@@ -126,6 +131,41 @@ TEST_P(BystanderTest, TargetIsNoBystanderOfItsOwnSuspension) {
   resume(training.target);
   wait(milliseconds(5));
   EXPECT_EQ(progress(training.pid).bystander, before);
+}
+
+TEST_P(BystanderTest, RecordedOccupancyAccountsForAllOfItsTime) {
+  const Pair pair = start_pair();
+  wait(milliseconds(5));  // attaching maps the queues anew
+  if (const Result<void> recording = testbed().record_occupancy(10'000); !recording) {
+    GTEST_SKIP() << recording.error().what;
+  }
+  const Duration before = progress(pair.online).bystander;
+  suspend(pair.offline.target);
+  wait(milliseconds(5));
+  resume(pair.offline.target);
+  wait(milliseconds(5));
+  Duration shown{};
+  std::map<std::uint32_t, Instant> off;  // of the service's queues
+  std::vector<Occupancy> target;
+  for (const OccupancyChange& change : testbed().occupancy().changes) {
+    if (change.pid == pair.offline.pid && change.queue == 0) {
+      target.push_back(change.state);
+    } else if (change.pid == pair.online && change.state == Occupancy::kBystander) {
+      off.emplace(change.queue, change.at);
+    } else if (const auto since = off.find(change.queue);
+               change.pid == pair.online && since != off.end()) {
+      shown += change.at - since->second;
+      off.erase(since);
+    }
+  }
+  EXPECT_TRUE(off.empty());
+  EXPECT_GT(shown, Duration::zero());
+  EXPECT_EQ(shown, progress(pair.online).bystander - before);
+  ASSERT_FALSE(target.empty());
+  EXPECT_EQ(target.front(), Occupancy::kRunning);
+  EXPECT_EQ(std::ranges::count(target, Occupancy::kBystander), 0);
+  EXPECT_GE(std::ranges::count(target, Occupancy::kSuspended), 1);
+  EXPECT_EQ(target.back(), Occupancy::kRunning);
 }
 
 TEST_P(BystanderTest, ProcessOnAnotherGpuIsLeftAlone) {

@@ -88,6 +88,15 @@ TEST_F(ControlTest, QueueWithAnErrorIsResumedByItsLease) {
   EXPECT_EQ(take<LeaseExpired>().queues, queues);
 }
 
+TEST_F(ControlTest, WhatAnInterruptedSuspendMayHaveDoneEndsWithItsLease) {
+  const auto queues = attach({0});
+  // EBUSY answers the second attempt; nobody knows what became of the first one.
+  driver_.fail_next(TrapOp::kSuspendQueues, {EINTR, EBUSY});
+  EXPECT_EQ(outcomes(suspend(queues, Duration(1))), std::vector{Outcome::kError});
+  EXPECT_EQ(take<LeaseExpired>().queues, queues);
+  EXPECT_EQ(driver_.log(), (Log{"snapshot", "suspend 0", "suspend 0", "resume 0"}));
+}
+
 TEST_F(ControlTest, QueueThatCouldNotBeResumedIsTriedAgain) {
   const auto queues = attach({0});
   (void)suspend(queues);

@@ -106,6 +106,13 @@ TEST(TomlValue, WhatIsNoTomlIsAString) {
   EXPECT_EQ(TomlValue::from_text("1\nx = 2", "").label(), "1\nx = 2");  // not a second key
 }
 
+TEST(TomlValue, HasTheFewestDigitsThatReadBackTheSame) {
+  EXPECT_EQ(TomlValue::from_text("0.1", "").text(), "0.1");  // not 0.10000000000000001
+  EXPECT_EQ(TomlValue::from_text("5.0", "").text(), "5.0");  // not the integer
+  EXPECT_EQ(TomlValue::from_text("1e300", "").text(), "1e+300");
+  EXPECT_EQ(TomlValue::from_text("[0.3, -2.0]", "").text(), "[0.3, -2.0]");
+}
+
 TEST(TomlValue, ItsArgumentReadsBackAsItself) {
   for (const char* text : {"2ms", "7", "'7'", "true", "'true'", "0.5", "[ { count = 2 } ]", "''"}) {
     const TomlValue value = TomlValue::from_text(text, "");

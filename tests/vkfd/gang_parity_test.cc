@@ -99,7 +99,7 @@ Played play(Testbed& testbed, const Style& style) {
   };
   // Attaching takes the client a little longer; what is compared begins at the same instant.
   constexpr Instant kBegin{std::chrono::seconds(1)};
-  EXPECT_TRUE(drive(backend, scheduler, log, kBegin));
+  EXPECT_TRUE(testbed.wait(kBegin - backend.now()));
   testbed.start();
   go_on(milliseconds(300));
   EXPECT_TRUE(drive_to_rest(backend, scheduler, log, kForever));

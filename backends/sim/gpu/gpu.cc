@@ -4,7 +4,6 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
-#include <optional>
 #include <span>
 #include <utility>
 #include <vector>
@@ -16,6 +15,7 @@
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
 #include "core/mutant.h"
+#include "core/occupancy.h"
 #include "core/testbed.h"
 #include "core/time.h"
 
@@ -40,7 +40,9 @@ void Gpu::remove_queue(QueueIndex queue) {
   queues_[queue].present = false;
   queues_[queue].mapped = false;
   queues_[queue].stuck = false;
+  charge_bystander(queues_[queue]);
   waves_.remove_queue(queue);
+  tell(queue, Occupancy::kGone);
 }
 
 void Gpu::set_priority(QueueIndex queue, std::uint32_t priority) {
@@ -98,7 +100,9 @@ Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
   for (const QueueIndex index : request.only) {
     queues_[index].mapped = false;
   }
+  std::vector<QueueIndex> told = occupancy_ != nullptr ? request.only : std::vector<QueueIndex>{};
   co_await save(std::move(request.only), request.grace, request.drop, report);
+  tell_unless_bystander(told, Occupancy::kSuspended);
   report.unmap = timeline_.now() - begin - report.save;
   if (all) {
     phase(DriverPhase::kUnmap);
@@ -110,6 +114,7 @@ Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
 /// firmware gives up.
 Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapReport& report) {
   waves_.disable(queues);
+  tell_of_leaving(queues);
   const Duration drain = waves_.drained_at(queues) - timeline_.now();
   co_await Delay(timeline_, GPREEMPT_MUTANT("grace-waited-out") ? grace : std::min(grace, drain));
   const auto is_stuck = [this](QueueIndex index) { return queues_[index].stuck; };
@@ -129,6 +134,7 @@ Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapR
   }
   if (load.total() > 0 && !drop) {
     report.saved_bytes += load.total();
+    tell_of_saving(frozen);
     const bool marks = phases_.in_firmware();
     if (marks) {
       phase(DriverPhase::kSave);
@@ -222,6 +228,7 @@ Task Gpu::switch_in(const Runlist& list) {
       }
     }
   }
+  tell_unless_bystander(queues, Occupancy::kRestoring);
   const auto processes = static_cast<std::int64_t>(list.size());
   const auto count = static_cast<std::int64_t>(queues.size());
   co_await Delay(timeline_, parameters_.t_map + processes * parameters_.t_map_process +
@@ -260,7 +267,9 @@ Task Gpu::switch_out() {
     queues_[index].mapped = false;
   }
   UnmapReport report;
+  std::vector<QueueIndex> told = occupancy_ != nullptr ? queues : std::vector<QueueIndex>{};
   co_await save(std::move(queues), Duration::zero(), false, report);
+  tell_unless_bystander(told, Occupancy::kWaiting);
   for (const QueueIndex index : report.stuck) {
     queues_[index].mapped = queues_[index].present;  // it stays: the driver's next unmap finds it
   }
@@ -272,6 +281,7 @@ void Gpu::map_more(std::vector<QueueIndex> queues) { tasks_.start(map_beside(std
 Task Gpu::map_beside(std::vector<QueueIndex> queues) {
   co_await firmware_.acquire();
   if (!firmware_hung_) {
+    tell_unless_bystander(queues, Occupancy::kRestoring);
     const auto count = static_cast<std::int64_t>(queues.size());
     co_await Delay(timeline_, parameters_.t_hiq + count * parameters_.t_map_queue);
     co_await Delay(timeline_, restore_time(parameters_, restore_load(queues)));
@@ -280,6 +290,8 @@ Task Gpu::map_beside(std::vector<QueueIndex> queues) {
       if (queues_[index].present && !is_oversubscribed()) {  // else its next turn maps it
         queues_[index].mapped = true;
         turn_on(index);
+      } else if (queues_[index].present) {
+        tell(index, Occupancy::kWaiting);
       }
     }
   }
@@ -287,12 +299,8 @@ Task Gpu::map_beside(std::vector<QueueIndex> queues) {
 }
 
 void Gpu::turn_on(QueueIndex index) {
-  Queue& queue = queues_[index];
-  const std::optional<std::int32_t> cause = std::exchange(queue.off_for, std::nullopt);
-  if (cause && (*cause != queue.process || GPREEMPT_MUTANT("target-is-bystander")) &&
-      !GPREEMPT_MUTANT("bystander-not-charged")) {
-    queue.bystander += timeline_.now() - queue.off_since;
-  }
+  charge_bystander(queues_[index]);
+  tell_of_return(index);
   waves_.enable(index);
 }
 
@@ -321,10 +329,11 @@ void Gpu::reset() {
   firmware_hung_ = false;
   for (QueueIndex index = 0; index < queues_.size(); ++index) {
     queues_[index].mapped = false;
-    queues_[index].off_for.reset();
+    charge_bystander(queues_[index]);
     if (queues_[index].present) {
       waves_.disable(std::span(&index, 1));
       reset_queue(index);
+      tell(index, Occupancy::kGone);
     }
   }
   phase(DriverPhase::kNone);

@@ -12,6 +12,7 @@
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/task.h"
 #include "backends/sim/timeline.h"
+#include "core/occupancy.h"
 #include "core/time.h"
 
 namespace gpreempt::sim {
@@ -34,6 +35,17 @@ struct UnmapReport {
   std::uint64_t saved_bytes = 0;
   std::vector<QueueIndex> stuck;  ///< ignored preemption until the firmware gave up
   bool timed_out = false;         ///< the firmware did not answer: the fence's time ran out
+};
+
+/// Told of what becomes of each queue, at the instant it happens.
+class OccupancyListener {
+ public:
+  OccupancyListener() = default;
+  OccupancyListener(const OccupancyListener&) = delete;
+  OccupancyListener& operator=(const OccupancyListener&) = delete;
+  virtual ~OccupancyListener() = default;
+  /// `waves`: as `OccupancyChange::waves`.
+  virtual void turned(QueueIndex queue, Occupancy state, std::uint32_t waves) = 0;
 };
 
 /// One GPU (or partition): its CUs and the scheduler firmware that maps and unmaps queues. The
@@ -60,6 +72,11 @@ class Gpu {
   [[nodiscard]] WaveDispatcher& waves() { return waves_; }
   [[nodiscard]] const WaveDispatcher& waves() const { return waves_; }
   [[nodiscard]] PhaseClock& phases() { return phases_; }
+
+  /// Null for nobody, which costs nothing. It must outlive the GPU or be replaced.
+  void listen(OccupancyListener* listener) { occupancy_ = listener; }
+  /// What the queue is now.
+  [[nodiscard]] Occupancy occupancy(QueueIndex queue) const;
 
   /// Adds a queue, unmapped.
   QueueIndex add_queue(const QueueSpec& spec);
@@ -102,8 +119,8 @@ class Gpu {
   [[nodiscard]] Instant ring_empty_since(QueueIndex queue) const {
     return parameters_.read_index_early != 0 ? waves_.last_begun(queue) : timeline_.now();
   }
-  /// Time this queue was off for calls of other processes.
-  [[nodiscard]] Duration bystander(QueueIndex queue) const { return queues_[queue].bystander; }
+  /// Time this queue was off for calls of other processes, until now.
+  [[nodiscard]] Duration bystander(QueueIndex queue) const;
   [[nodiscard]] bool is_mapped(QueueIndex queue) const { return queues_[queue].mapped; }
   /// Whether the runlist is chained.
   [[nodiscard]] bool is_oversubscribed() const { return groups_.count() > 1; }
@@ -134,6 +151,14 @@ class Gpu {
   Task map_beside(std::vector<QueueIndex> queues);
   Task save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapReport& report);
   void turn_on(QueueIndex queue);
+  /// Ends the time that the queue was off for the call of another process.
+  void charge_bystander(Queue& queue);
+  [[nodiscard]] static bool is_bystander(const Queue& queue);
+  void tell(QueueIndex queue, Occupancy state, std::uint32_t waves = 0);
+  void tell_unless_bystander(const std::vector<QueueIndex>& queues, Occupancy state);
+  void tell_of_leaving(const std::vector<QueueIndex>& queues);
+  void tell_of_saving(const WaveDispatcher::Freeze& frozen);
+  void tell_of_return(QueueIndex queue);
   [[nodiscard]] std::vector<QueueIndex> mapped_queues() const;
   [[nodiscard]] SaveLoad restore_load(const std::vector<QueueIndex>& queues) const;
   void phase(DriverPhase which) { phases_.firmware(which, timeline_.now()); }
@@ -146,6 +171,7 @@ class Gpu {
   RunlistGroups groups_;
   std::uint64_t generation_ = 0;  ///< of the runlist: older turns end
   bool firmware_hung_ = false;
+  OccupancyListener* occupancy_ = nullptr;
   FifoLock firmware_;
   TaskScope tasks_;
 };

@@ -129,6 +129,7 @@ class WaveDispatcher {
   struct Frozen {
     QueueIndex queue = 0;
     std::uint64_t bytes = 0;
+    std::uint32_t waves = 0;
   };
   struct Freeze {
     std::vector<Frozen> queues;   ///< those that had resident workgroups
@@ -152,6 +153,8 @@ class WaveDispatcher {
   };
   void add_saved(QueueIndex queue, SavedByXcc& sum) const;
   [[nodiscard]] Progress progress(QueueIndex queue) const;
+  /// Waves of the queue on the GPU. Only between `disable` and the next `enable` of any queue.
+  [[nodiscard]] std::uint32_t resident_waves(QueueIndex queue) const;
   /// Workgroups resident on a CU, over all queues. For tests of placement.
   [[nodiscard]] std::uint32_t resident_on(std::uint32_t cu) const;
   /// Whether the next workgroup of the queue on `xcc` waits though it fits there.

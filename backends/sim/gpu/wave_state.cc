@@ -50,7 +50,8 @@ WaveDispatcher::Freeze WaveDispatcher::freeze(std::span<const QueueIndex> queues
       continue;
     }
     const std::uint64_t workgroup_bytes = wave_state_bytes(gpu_, queue.run().shape, 1);
-    result.queues.push_back(Frozen{.queue = index, .bytes = workgroup_bytes * queue.resident});
+    result.queues.push_back(Frozen{
+        .queue = index, .bytes = workgroup_bytes * queue.resident, .waves = resident_waves(index)});
     for (const Cohort& cohort : queue.cohorts) {
       Saved saved{.counts = {}, .left = cohort.end - timeline_.now(), .length = cohort.length};
       for (std::uint32_t cu = 0; cu < cu_bytes.size(); ++cu) {
@@ -125,6 +126,11 @@ void WaveDispatcher::abandon(QueueIndex index) {
   queue.begun = false;
   std::erase(busy_, index);
   ask_dispatch();
+}
+
+std::uint32_t WaveDispatcher::resident_waves(QueueIndex index) const {
+  const Queue& queue = queues_[index];
+  return queue.resident == 0 ? 0 : queue.resident * queue.run().shape.waves;
 }
 
 std::uint64_t WaveDispatcher::saved_bytes(QueueIndex index) const {

@@ -13,6 +13,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -271,6 +272,39 @@ TEST_F(DriveTest, PassesOnTheErrorOfNextEventOnTheWayToRest) {
   const auto result = drive_to_rest(backend_, scheduler_, notes_, instant_from_ns(100));
   ASSERT_FALSE(result.has_value());
   EXPECT_EQ(result.error().code, Errc::kInternal);
+}
+
+/// Lists the steps that no event began.
+class OwnSteps final : public EventSink {
+ public:
+  void began(Instant at) override { note("drive", at); }
+  void deadline(Instant at) override { note("deadline", at); }
+  void shut_down(Instant at) override { note("shut-down", at); }
+  std::vector<std::string> lines;
+
+ private:
+  void note(std::string_view what, Instant at) {
+    lines.push_back(std::string(what) + " " + std::to_string(to_ns(at)));
+  }
+};
+
+TEST_F(DriveTest, TellsTheSinkOfEveryStepThatNoEventBegan) {
+  scheduler_ = Scheduler(make_policy("linger:hold=100ns").value(), {.lease = 2s});
+  add_tenants();
+  busy_world();
+  at(30, done(ControlKind::kSuspend, 30));
+  at(40, ActivityEdge{kOnline, false});
+  at(150, done(ControlKind::kResume, 150));
+  EXPECT_CALL(backend_, control(_, _, _)).Times(2).WillRepeatedly(Invoke([](auto&&...) {
+    return Result<RequestId>(RequestId(1));
+  }));
+  OwnSteps steps;
+  EXPECT_TRUE(drive(backend_, scheduler_, steps, instant_from_ns(200)).has_value());
+  EXPECT_TRUE(drive_to_rest(backend_, scheduler_, steps, instant_from_ns(300)).has_value());
+  // Once because tenants were added, and when the hold is over, 100 ns after 40. That the time was
+  // up at 200 is no step of the scheduler's.
+  EXPECT_THAT(steps.lines,
+              ElementsAre("drive 0", "deadline 0", "deadline 140", "drive 200", "shut-down 200"));
 }
 
 TEST_F(DriveTest, DropsEverythingIntoThePlainSink) {

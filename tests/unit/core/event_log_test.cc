@@ -19,7 +19,9 @@
 #include "core/drive.h"
 #include "core/error.h"
 #include "core/event.h"
+#include "core/gang_options.h"
 #include "core/ids.h"
+#include "core/policy.h"
 #include "core/scheduler.h"
 #include "core/time.h"
 
@@ -212,6 +214,44 @@ TEST(EventLogTest, WritesRefusals) {
                   {"control", "percentage"},
                   {"queues", 2},
                   {"error", {{"code", "busy"}, {"errno", 0}, {"what", "later"}}}}));
+}
+
+TEST(EventLogTest, SaysHowTheSchedulerWasMade) {
+  std::string text;
+  EventLog log(text, kHeader);
+  text.clear();
+  log.configured({.grace = Duration(7),
+                  .lease = Duration(9),
+                  .mechanism = {},
+                  .gang = {.order = GangOrder::kSlowestFirst,
+                           .split = GangSplit::kOneByOne,
+                           .gap = {},
+                           .on_failure = GangFailure::kRelease}});
+  log.tenant(TenantId(2), {.name = "a\"b",
+                           .cls = TenantClass::kOnline,
+                           .priority = 15,
+                           .targets = {TargetId(4), TargetId(5)},
+                           .weight = 3,
+                           .promise = Duration(50)});
+  EXPECT_EQ(text,
+            "{\"kind\":\"scheduler\",\"mechanism\":\"suspend-queues\",\"grace\":7,\"lease\":9,"
+            "\"gang\":{\"order\":\"slowest-first\",\"split\":\"one-by-one\",\"gap\":0,"
+            "\"on_failure\":\"release\"}}\n"
+            "{\"kind\":\"tenant\",\"tenant\":2,\"name\":\"a\\\"b\",\"class\":\"online\","
+            "\"priority\":15,\"weight\":3,\"promise\":50,\"stall_limit\":null,"
+            "\"targets\":[4,5]}\n");
+}
+
+TEST(EventLogTest, MarksStepsThatNoEventBegan) {
+  std::string text;
+  EventLog log(text, kHeader);
+  text.clear();
+  log.began(instant_from_ns(1));
+  log.deadline(instant_from_ns(2));
+  log.shut_down(instant_from_ns(3));
+  EXPECT_EQ(text,
+            "{\"at\":1,\"kind\":\"drive\"}\n{\"at\":2,\"kind\":\"deadline\"}\n"
+            "{\"at\":3,\"kind\":\"shut-down\"}\n");
 }
 
 TEST(EventLogTest, WritesOnlyDecisionsWhenAskedTo) {

@@ -1,0 +1,144 @@
+#include "cli/experiment_run.h"
+
+#include <algorithm>
+#include <iterator>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "backends/sim/system.h"
+#include "cli/exit_code.h"
+#include "cli/experiment_options.h"
+#include "cli/experiment_report.h"
+#include "cli/machine_choice.h"
+#include "cli/option_values.h"
+#include "cli/output.h"
+#include "cli/progress.h"
+#include "cli/run_options.h"
+#include "cli/verdict_folder.h"
+#include "cli/worlds.h"
+#include "config/document.h"
+#include "core/error.h"
+#include "core/testbed.h"
+#include "experiments/experiment.h"
+#include "experiments/saved_dumps.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::cli {
+namespace {
+
+using experiments::Experiment;
+using experiments::Verdict;
+
+Result<std::vector<const Experiment*>> chosen(const std::vector<std::string>& names) {
+  std::vector<const Experiment*> found;
+  const auto add = [&](const Experiment& each) {
+    if (std::ranges::find(found, &each) == found.end()) {
+      found.push_back(&each);
+    }
+  };
+  for (const std::string& name : names) {
+    if (name == "all") {
+      for (const Experiment& each : experiments::experiments()) {
+        add(each);
+      }
+      continue;
+    }
+    const Experiment* experiment = nullptr;
+    GPREEMPT_TRY(store(experiment, experiments::find_experiment(name)));
+    add(*experiment);
+  }
+  return found;
+}
+
+Result<std::vector<Verdict>> run_all(const std::vector<const Experiment*>& wanted,
+                                     const experiments::Setting& setting, Progress& progress) {
+  std::vector<Verdict> verdicts;
+  for (const Experiment* experiment : wanted) {
+    progress.phase(std::string(experiment->name));
+    std::vector<Verdict> more;
+    GPREEMPT_TRY(store(more, run_experiment(*experiment, setting)));
+    std::ranges::move(more, std::back_inserter(verdicts));
+  }
+  return verdicts;
+}
+
+Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
+                                    const std::vector<const Experiment*>& wanted) {
+  Progress progress(options.quiet);
+  experiments::Setting setting{.open = {},
+                               .quick = options.quick,
+                               .seed = options.seed,
+                               .backend = to_string(options.backend.kind),
+                               .basis = options.backend.kind == BackendKind::kKfd
+                                            ? experiments::Basis::kMeasured
+                                            : experiments::Basis::kSimulated,
+                               .progress = [&](double done) { progress.update(done); }};
+  const Result<void> usable = check_backend(options.backend.kind);
+  if (!usable) {
+    setting.open =
+        [&](const experiments::WorldRequest& /*request*/) -> Result<std::unique_ptr<Testbed>> {
+      return tl::unexpected<Error>(usable.error());
+    };
+    return run_all(wanted, setting, progress);
+  }
+  sim::SystemOptions machine;
+  GPREEMPT_TRY(store(machine, machine_of(options.backend)));
+  std::vector<Verdict> verdicts;
+  GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
+    setting.open = [&](const experiments::WorldRequest& request) {
+      sim::SystemOptions one = machine;
+      one.gpus = request.gpus;
+      one.seed = request.seed;
+      if (request.read_index_early) {
+        one.gpu.read_index_early = *request.read_index_early ? 1 : 0;
+      }
+      return open(one);
+    };
+    return store(verdicts, run_all(wanted, setting, progress));
+  }));
+  progress.finish();
+  return verdicts;
+}
+
+ExitCode exit_code_of(const std::vector<Verdict>& verdicts) {
+  const auto answered = [](experiments::Answer answer) {
+    return [answer](const Verdict& verdict) { return verdict.answer == answer; };
+  };
+  if (std::ranges::any_of(verdicts, answered(experiments::Answer::kMissed))) {
+    return ExitCode::kGateFailed;
+  }
+  return std::ranges::all_of(verdicts, answered(experiments::Answer::kUnavailable))
+             ? ExitCode::kEnvironment
+             : ExitCode::kOk;
+}
+
+}  // namespace
+
+Result<ExitCode> run_experiments(const ExperimentOptions& options) {
+  if (options.names.front() == "list") {
+    GPREEMPT_TRY(
+        print(options.format == OutputFormat::kJson ? experiments_json() : experiments_text()));
+    return ExitCode::kOk;
+  }
+  std::vector<const Experiment*> wanted;
+  GPREEMPT_TRY(store(wanted, chosen(options.names)));
+  const bool is_saved = !options.mqds_dir.empty();
+  if (is_saved && (wanted.size() != 1 || wanted.front()->name != "queue-ids")) {
+    return fail(Errc::kInvalidArgument,
+                "reading --mqds-dir: only queue-ids is answered by saved dumps; name it alone");
+  }
+  std::vector<Verdict> verdicts;
+  GPREEMPT_TRY(store(verdicts, is_saved ? experiments::judge_saved_runs(options.mqds_dir)
+                                        : run_on(options, wanted)));
+  const std::string document = experiments::verdicts_document(
+      "experiment", is_saved ? "files" : to_string(options.backend.kind), verdicts);
+  if (!options.out.empty()) {
+    GPREEMPT_TRY(write_verdicts(options.out, document));
+  }
+  GPREEMPT_TRY(print(options.format == OutputFormat::kJson ? document : verdicts_text(verdicts)));
+  return exit_code_of(verdicts);
+}
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,179 @@
+#include "cli/hardware_check.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <iterator>
+#include <span>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "cli/hardware_checks.h"
+#include "cli/run_options.h"
+#include "config/document.h"
+#include "core/error.h"
+#include "core/nearest.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::cli {
+namespace {
+
+constexpr auto kChecks = std::to_array<HardwareCheck>({
+    {.id = "T-1",
+     .plan = "Offline runs, one Online request comes: Offline goes off and on again, Online is in "
+             "time",
+     .also = "SuspendTest, ResumeTest",
+     .run = hardware::basic},
+    {.id = "T-2",
+     .plan = "Online every 100 ms for 10 minutes: all served, little lost, nothing left over",
+     .also = "SchedulerTest",
+     .run = hardware::frequent},
+    {.id = "T-3",
+     .plan = "Unknown ids, double suspend, double resume, several queues in one call",
+     .also = "IdempotenceTest, QueueTest",
+     .run = hardware::edges},
+    {.id = "T-4",
+     .plan = "100 suspends and resumes: mean, deviation, quantiles; Online end to end",
+     .also = "LatencyTest",
+     .run = hardware::latency},
+    {.id = "T-5",
+     .plan = "Five minutes of two requests a second against five minutes alone",
+     .also = "",
+     .run = hardware::throughput},
+    {.id = "T-6",
+     .plan = "An hour with a request every 1 to 10 s",
+     .also = "ControllerTest, LifetimeTest",
+     .run = hardware::stability},
+    {.id = "T-7",
+     .plan = "Online every 10 ms for 10 minutes, ten Offline queues",
+     .tag = SafetyTag::kExclusiveHive,
+     .also = "OversubscriptionTest",
+     .run = hardware::stress},
+    {.id = "T-8",
+     .plan = "The script of twelve steps: B stops, A runs, B goes on",
+     .also = "SuspendTest, ResumeTest",
+     .run = hardware::twelve_steps},
+    {.id = "T-9",
+     .plan = "One call for ten queues against ten calls, and a batch unmap, 100 times each",
+     .also = "RestrictionTest",
+     .run = hardware::batches},
+    {.id = "T-10",
+     .plan = "10, 50, 100, 500 and 1000 iterations, 500 ms and 10 ms apart",
+     .also = "ResumeTest",
+     .run = hardware::iterations},
+    {.id = "T-11",
+     .plan = "Effect of priorities, table of latencies, throughput together and one by one",
+     .also = "PriorityTest",
+     .run = hardware::priorities},
+    {.id = "T-12",
+     .plan = "Case A and case B alone, together, and with A first",
+     .also = "",
+     .run = hardware::two_cases},
+    {.id = "T-13",
+     .plan = "A DeepSeek-like engine over eight GPUs: how many queues, and what follows",
+     .tag = SafetyTag::kExclusiveHive,
+     .also = "GangTest, GangTenantTest",
+     .run = hardware::eight_gpus},
+    {.id = "T-14",
+     .plan = "Online p99 under 1.5 times that alone, Offline above 0.3 of its throughput",
+     .also = "",
+     .run = hardware::service_kept},
+    {.id = "T-15",
+     .plan = "Latency alone < with the scheduler < without",
+     .also = "",
+     .run = hardware::ordering},
+    {.id = "T-16",
+     .plan = "20 preemptions, 1000 operations, utilisation of hardware queues",
+     .also = "IdempotenceTest",
+     .run = hardware::days},
+    {.id = "T-17",
+     .plan = "A queue is made in under 1 ms",
+     .also = "QueueTest",
+     .run = hardware::queue_creation},
+    {.id = "T-18",
+     .plan = "Long kernels on two queues are complete and done once whatever interrupts them",
+     .also = "ResumeTest",
+     .run = hardware::integrity},
+    {.id = "SCN-9-tenants",
+     .plan = "Three tenants: A p99 under 100 ms, B under 500 ms, C above 20 % of alone",
+     .also = "",
+     .run = hardware::three_tenants},
+    {.id = "SCN-9-video",
+     .plan = "Video at 30 frames a second beside a transcription every 3 s",
+     .also = "",
+     .run = hardware::video},
+});
+
+bool is_about_the_world(Errc code) {
+  return code == Errc::kUnsupported || code == Errc::kNoSuchDevice || code == Errc::kNotPermitted;
+}
+
+std::vector<experiments::Verdict> one_unavailable(std::string reason) {
+  return {experiments::unavailable("all", std::move(reason))};
+}
+
+Result<std::vector<experiments::Verdict>> attempt(const HardwareCheck& check, Campaign& campaign) {
+  if (check.tag == SafetyTag::kExclusiveHive && !campaign.exclusive_hive) {
+    return one_unavailable(
+        fmt::format("{}it takes more of the machine than a shared one can give; if nobody else "
+                    "uses these GPUs or their hive, add --exclusive-hive",
+                    kSkipped));
+  }
+  Result<std::vector<experiments::Verdict>> verdicts = check.run(campaign);
+  if (!verdicts && is_about_the_world(verdicts.error().code)) {
+    return one_unavailable(verdicts.error().what);
+  }
+  return verdicts;
+}
+
+}  // namespace
+
+std::string_view to_string(SafetyTag tag) {
+  return tag == SafetyTag::kSharedSafe ? "shared-safe" : "exclusive-hive";
+}
+
+std::span<const HardwareCheck> hardware_checks() { return kChecks; }
+
+Result<std::vector<const HardwareCheck*>> choose_checks(std::span<const std::string> ids) {
+  std::vector<std::string_view> known;
+  std::ranges::transform(kChecks, std::back_inserter(known), &HardwareCheck::id);
+  for (const std::string& id : ids) {
+    if (std::ranges::find(known, id) == known.end()) {
+      return fail(Errc::kInvalidArgument, fmt::format("reading --only '{}': the plan has no such "
+                                                      "check{}",
+                                                      id, suggestion(id, known)));
+    }
+  }
+  std::vector<const HardwareCheck*> chosen;
+  for (const HardwareCheck& check : kChecks) {
+    if (ids.empty() || std::ranges::find(ids, check.id) != ids.end()) {
+      chosen.push_back(&check);
+    }
+  }
+  return chosen;
+}
+
+Result<std::vector<experiments::Verdict>> run_check(const HardwareCheck& check,
+                                                    Campaign& campaign) {
+  std::vector<experiments::Verdict> verdicts;
+  GPREEMPT_TRY(store(verdicts, attempt(check, campaign)));
+  for (experiments::Verdict& verdict : verdicts) {
+    verdict.name = fmt::format("{}/{}", check.id, verdict.name);
+    verdict.backend = to_string(campaign.backend.kind);
+    if (verdict.basis != experiments::Basis::kAssumed) {
+      verdict.basis = campaign.backend.kind == BackendKind::kKfd ? experiments::Basis::kMeasured
+                                                                 : experiments::Basis::kSimulated;
+    }
+    verdict.facts.emplace_back("plan", check.plan);
+    verdict.facts.emplace_back("tag", to_string(check.tag));
+    if (!check.also.empty()) {
+      verdict.facts.emplace_back("contract_tests", check.also);
+    }
+  }
+  return verdicts;
+}
+
+}  // namespace gpreempt::cli

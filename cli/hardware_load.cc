@@ -1,0 +1,242 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/hardware_check.h"
+#include "cli/hardware_checks.h"
+#include "cli/hardware_gates.h"
+#include "cli/hardware_rig.h"
+#include "cli/hardware_runs.h"
+#include "cli/hardware_verdicts.h"
+#include "cli/metrics.h"
+#include "cli/run_setup.h"
+#include "config/document.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
+#include "core/program.h"
+#include "core/time.h"
+#include "experiments/session.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::cli::hardware {
+namespace {
+
+using experiments::Answer;
+using experiments::Session;
+using experiments::Verdict;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+constexpr double kNobody = 0;
+
+/// Every request that was to arrive was served.
+Verdict all_served(const PolicyMetrics& run, double expected) {
+  const OnlineMetrics& online = run.online;
+  Verdict verdict = exactly("requests", static_cast<double>(online.completed), expected,
+                            fmt::format("{} arrived, {} were completed, {} not", online.requests,
+                                        online.completed, online.unfinished));
+  verdict.answer = online.unfinished == 0 ? verdict.answer : Answer::kMissed;
+  return verdict;
+}
+
+Verdict in_time(const PolicyMetrics& run, const Gates& gates) {
+  const std::optional<Quantile>& p99 = run.online.latency.p99;
+  const double goal = gates.get("online-goal").value;
+  Verdict verdict =
+      at_most("online-p99", p99 ? static_cast<double>(p99->value) : INFINITY, gates.get("online"),
+              fmt::format("of {} requests, end to end; the goal of {} is {}", run.online.completed,
+                          quantity_text(GateUnit::kTime, goal),
+                          p99 && static_cast<double>(p99->value) <= goal ? "met" : "missed"));
+  add_spread(verdict.numbers, "", run.online.latency);
+  return verdict;
+}
+
+Verdict work_kept(const PolicyMetrics& run, const Gates& gates) {
+  const OfflineMetrics& offline = *run.offline;
+  if (!offline.loss) {
+    return experiments::unavailable("offline-loss", "Offline did no work alone");
+  }
+  const double floor = offline.loss_floor.value_or(0);
+  const auto grade = [&](const char* gate) {
+    return *offline.loss <= gates.get(gate).value ? "met" : "missed";
+  };
+  Verdict verdict = at_most(
+      "offline-loss", *offline.loss, gates.get("loss"),
+      fmt::format("against alone; Online's own work takes {} of it. Goal {} {}, stretch {} {}",
+                  quantity_text(GateUnit::kShare, floor),
+                  quantity_text(GateUnit::kShare, gates.get("loss-goal").value), grade("loss-goal"),
+                  quantity_text(GateUnit::kShare, gates.get("loss-stretch").value),
+                  grade("loss-stretch")));
+  verdict.numbers.emplace_back("floor", floor);
+  verdict.numbers.emplace_back("overhead", offline.overhead.value_or(0));
+  verdict.numbers.emplace_back("work_ns", static_cast<double>(to_ns(offline.work)));
+  verdict.numbers.emplace_back("alone_ns", static_cast<double>(to_ns(offline.baseline_work)));
+  return verdict;
+}
+
+/// Nothing that a run leaves behind when it goes wrong.
+Verdict no_trouble(const PolicyMetrics& run) {
+  const PreemptionMetrics& calls = run.preemptions;
+  Verdict verdict = exactly(
+      "trouble", static_cast<double>(run.refusals + run.leases_expired), kNobody,
+      fmt::format("refused calls and suspensions that their lease ended, of {} suspends and {} "
+                  "resumes; on hardware look at the kernel's log and the process's memory, too",
+                  calls.suspends, calls.resumes));
+  verdict.answer = calls.suspends == calls.resumes ? verdict.answer : Answer::kMissed;
+  verdict.numbers = {{"suspends", static_cast<double>(calls.suspends)},
+                     {"resumes", static_cast<double>(calls.resumes)},
+                     {"refusals", static_cast<double>(run.refusals)},
+                     {"leases_expired", static_cast<double>(run.leases_expired)},
+                     {"simulated_s", run.simulated_s},
+                     {"engine_events", static_cast<double>(run.engine_events)}};
+  return verdict;
+}
+
+double seconds_of(const Campaign& campaign, const PlannedRun& run) {
+  const Duration length = *(campaign.full ? run.full : run.quick);
+  return static_cast<double>(to_ns(length)) / kNsPerSecond;
+}
+
+/// The run's only policy.
+Result<PolicyMetrics> run_one(Campaign& campaign, const PlannedRun& run) {
+  return run_planned(campaign, run).map([](const std::vector<PolicyMetrics>& results) {
+    return results.front();
+  });
+}
+
+using QueueCounts = std::map<std::pair<Pid, GpuId>, std::uint32_t>;
+
+Result<QueueCounts> count_in(Session& session, const std::vector<Program>& programs) {
+  QueueCounts counts;
+  for (const Program& program : programs) {
+    if (!program.offline) {
+      continue;
+    }
+    Pid pid;
+    experiments::Followed rank;
+    GPREEMPT_TRY(store(pid, session.testbed().launch(program)));
+    GPREEMPT_TRY(store(rank, session.follow(pid, AttachMode::kControl)));
+    for (const QueueInfo& queue : session.backend().queues(rank.id)) {
+      counts[{pid, queue.gpu}] += queue.type == QueueType::kCompute ? 1U : 0U;
+    }
+  }
+  return counts;
+}
+
+/// Queues per (process, GPU) of the scenario's Offline tenants, as a controller sees them.
+Result<QueueCounts> count_queues(Campaign& campaign, const RunSetup& setup) {
+  experiments::Setting setting = setting_of(campaign);
+  setting.open = [&](const experiments::WorldRequest& /*request*/) {
+    return campaign.open(setup.system);
+  };
+  return experiments::in_world(
+      setting, {.gpus = setup.system.gpus, .seed = campaign.seed},
+      [&](Session& session) { return count_in(session, setup.workload.programs); });
+}
+
+/// The plan's rule: 1 queue, the design holds; up to 8, batches; more, a selective strategy.
+Verdict judge_queue_count(const QueueCounts& counts) {
+  std::uint32_t most = 0;
+  double total = 0;
+  for (const auto& [place, count] : counts) {
+    most = std::max(most, count);
+    total += count;
+  }
+  constexpr std::uint32_t kBatch = 8;
+  const std::string rule = most <= 1        ? "the design holds as it is"
+                           : most <= kBatch ? "batches are needed"
+                                            : "a selective strategy is needed";
+  Verdict verdict = reported(
+      "queues-of-a-rank", fmt::format("{}", most),
+      fmt::format("by the plan's rule {}. One call suspends all queues of a process on a GPU, "
+                  "however many, so that their number decides nothing here",
+                  rule));
+  verdict.numbers = {{"most", static_cast<double>(most)},
+                     {"places", static_cast<double>(counts.size())},
+                     {"total", total}};
+  return verdict;
+}
+
+}  // namespace
+
+Verdicts frequent(Campaign& campaign) {
+  const PlannedRun run{
+      .scenario = "gemm-2048", .set = {}, .full = minutes(10), .quick = seconds(60)};
+  constexpr double kPerSecond = 10;
+  PolicyMetrics done;
+  GPREEMPT_TRY(store(done, run_one(campaign, run)));
+  return std::vector<Verdict>{all_served(done, kPerSecond * seconds_of(campaign, run)),
+                              in_time(done, campaign.gates), work_kept(done, campaign.gates),
+                              no_trouble(done)};
+}
+
+Verdicts throughput(Campaign& campaign) {
+  const PlannedRun run{.scenario = "poc-load", .set = {}, .full = minutes(5), .quick = seconds(60)};
+  constexpr double kPerSecond = 2;
+  PolicyMetrics done;
+  GPREEMPT_TRY(store(done, run_one(campaign, run)));
+  return std::vector<Verdict>{all_served(done, kPerSecond * seconds_of(campaign, run)),
+                              in_time(done, campaign.gates), work_kept(done, campaign.gates)};
+}
+
+Verdicts stability(Campaign& campaign) {
+  // Gaps of 1 to 10 s, evenly distributed: mean 5.5 s, variance 81/12, so cv2 is 0.2231. Drawn from
+  // a gamma distribution of the same mean and variance.
+  const PlannedRun run{
+      .scenario = "gemm-2048",
+      .set = {"online.ask.arrivals.kind=bursty", "online.ask.arrivals.rate=0.181818/s",
+              "online.ask.arrivals.cv2=0.2231"},
+      .full = std::chrono::hours(1),
+      .quick = minutes(5)};
+  PolicyMetrics done;
+  GPREEMPT_TRY(store(done, run_one(campaign, run)));
+  return std::vector<Verdict>{all_served(done, static_cast<double>(done.online.requests)),
+                              in_time(done, campaign.gates), no_trouble(done)};
+}
+
+Verdicts stress(Campaign& campaign) {
+  const PlannedRun run{
+      .scenario = "ten-queues", .set = {}, .full = minutes(10), .quick = seconds(30)};
+  constexpr double kPerSecond = 100;
+  PolicyMetrics done;
+  GPREEMPT_TRY(store(done, run_one(campaign, run)));
+  return std::vector<Verdict>{all_served(done, kPerSecond * seconds_of(campaign, run)),
+                              in_time(done, campaign.gates), no_trouble(done)};
+}
+
+Verdicts eight_gpus(Campaign& campaign) {
+  const PlannedRun run{
+      .scenario = "dsv3-tp8", .set = {}, .full = seconds(60), .quick = seconds(10)};
+  RunSetup setup;
+  GPREEMPT_TRY(store(setup, set_up(campaign, run)));
+  QueueCounts counts;
+  GPREEMPT_TRY(store(counts, count_queues(campaign, setup)));
+  PolicyMetrics done;
+  GPREEMPT_TRY(store(done, run_one(campaign, run)));
+  std::vector<Verdict> verdicts = {judge_queue_count(counts), in_time(done, campaign.gates),
+                                   work_kept(done, campaign.gates), no_trouble(done)};
+  for (const GangMetrics& gang : done.gangs) {
+    if (gang.off.count != 0) {
+      verdicts.push_back(reported(
+          fmt::format("{}-off", gang.name),
+          quantity_text(GateUnit::kTime, static_cast<double>(gang.off.p50->value)),
+          fmt::format("from the decision to the last of {} ranks off, p50; {} times not all went",
+                      gang.ranks, gang.incomplete)));
+      add_spread(verdicts.back().numbers, "", gang.off);
+    }
+  }
+  return verdicts;
+}
+
+}  // namespace gpreempt::cli::hardware

@@ -1,0 +1,230 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <chrono>
+#include <cmath>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "cli/hardware_check.h"
+#include "cli/hardware_checks.h"
+#include "cli/hardware_gates.h"
+#include "cli/hardware_runs.h"
+#include "cli/hardware_verdicts.h"
+#include "cli/metrics.h"
+#include "config/document.h"
+#include "core/error.h"
+#include "core/policy.h"
+#include "core/stats.h"
+#include "core/time.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::cli::hardware {
+namespace {
+
+using experiments::Verdict;
+using std::chrono::minutes;
+using std::chrono::seconds;
+
+/// Infinite without a sample, which misses every limit.
+double p99_of(const OnlineMetrics& online) {
+  return online.latency.p99 ? static_cast<double>(online.latency.p99->value) : INFINITY;
+}
+
+std::string time_text(double ns) { return quantity_text(GateUnit::kTime, ns); }
+
+/// Offline's throughput over that alone; 0 where nothing is known.
+double kept_of(const PolicyMetrics& run) {
+  return run.offline && run.offline->loss ? 1 - *run.offline->loss : 0;
+}
+
+/// A run of a mix, beside Online alone.
+struct Mix {
+  PolicyMetrics alone;
+  PolicyMetrics unscheduled;
+  PolicyMetrics scheduled;
+};
+
+Result<Mix> run_mix(Campaign& campaign, PlannedRun run) {
+  run.policies = {"none", "suspend"};
+  Mix mix;
+  GPREEMPT_TRY(store(mix.alone, run_alone(campaign, run, TenantClass::kOnline)));
+  std::vector<PolicyMetrics> both;
+  GPREEMPT_TRY(store(both, run_planned(campaign, run)));
+  mix.unscheduled = both.front();
+  mix.scheduled = both.back();
+  return mix;
+}
+
+PlannedRun default_mix() {
+  return {.scenario = "default", .set = {}, .full = minutes(5), .quick = seconds(60)};
+}
+
+Verdict table_row(std::string name, const PolicyMetrics& run, std::string reason) {
+  Verdict row = reported(std::move(name), time_text(p99_of(run.online)), std::move(reason));
+  add_spread(row.numbers, "", run.online.latency);
+  row.numbers.emplace_back("mean_ns", static_cast<double>(run.online.decomposition.mean_ns));
+  if (run.offline && run.offline->loss) {
+    row.numbers.emplace_back("offline_throughput", kept_of(run));
+  }
+  return row;
+}
+
+/// One tenant after the other instead of both at once: how long the same work takes.
+Verdict compare_throughput(const PolicyMetrics& run, double run_s) {
+  const double online_s = run.offline ? run.offline->loss_floor.value_or(0) * run_s : 0;
+  const double offline_s = kept_of(run) * run_s;
+  const double ratio = (online_s + offline_s) / run_s;
+  Verdict verdict = reported(
+      "total-throughput", fmt::format("{:.4g}", ratio),
+      fmt::format("what both did in {:.4g} s would take {:.4g} s one after the other; Online needs "
+                  "{} of the time",
+                  run_s, online_s + offline_s, quantity_text(GateUnit::kShare, online_s / run_s)));
+  verdict.numbers = {{"ratio", ratio}};
+  return verdict;
+}
+
+/// Kernels that a case completes alone, against those that were counted in the same time.
+Verdict counted(const char* name, double kernels, double measured, std::string reason) {
+  Verdict verdict = exactly(name, kernels, measured, std::move(reason));
+  // The last kernel may be under way when the time is over.
+  verdict.answer = std::abs(kernels - measured) <= 1 ? experiments::Answer::kMet : verdict.answer;
+  return verdict;
+}
+
+const TenantMetrics* tenant(const PolicyMetrics& run, const std::string& name) {
+  const auto found = std::ranges::find(run.tenants, name, &TenantMetrics::name);
+  return found == run.tenants.end() ? nullptr : &*found;
+}
+
+double p99_of_tenant(const PolicyMetrics& run, const std::string& name) {
+  const TenantMetrics* const found = tenant(run, name);
+  return found == nullptr ? INFINITY : p99_of(found->online);
+}
+
+}  // namespace
+
+Verdicts priorities(Campaign& campaign) {
+  PlannedRun run{.scenario = "gemm-2048", .set = {}, .full = minutes(5), .quick = seconds(30)};
+  Mix mix;
+  GPREEMPT_TRY(store(mix, run_mix(campaign, run)));
+  run.set = {"online.ask.hardware_priority=11", "offline.gemm.hardware_priority=0"};
+  run.policies = {"none"};
+  std::vector<PolicyMetrics> raised;
+  GPREEMPT_TRY(store(raised, run_planned(campaign, run)));
+  const double effect = p99_of(mix.unscheduled.online) / p99_of(raised.front().online);
+  const double run_s = static_cast<double>(to_ns(*(campaign.full ? run.full : run.quick))) / 1e9;
+  std::vector<Verdict> verdicts = {
+      table_row("alone", mix.alone, "Online by itself, p99"),
+      table_row("no-scheduler", mix.unscheduled, "both at normal priority, p99"),
+      table_row(
+          "hardware-priority", raised.front(),
+          fmt::format("Online at HIP's high priority and Offline at its low one: p99 is {:.3g} "
+                      "times shorter than at equal ones",
+                      effect)),
+      table_row("suspend", mix.scheduled, "Offline suspended while Online works, p99"),
+      compare_throughput(mix.scheduled, run_s)};
+  verdicts.at(2).numbers.emplace_back("effect", effect);
+  return verdicts;
+}
+
+Verdicts two_cases(Campaign& campaign) {
+  const PlannedRun run{.scenario = "case-ab", .set = {}, .full = {}, .quick = {}};
+  PlannedRun b_alone = run;
+  b_alone.full = b_alone.quick = std::chrono::milliseconds(245'960);
+  PolicyMetrics b;
+  GPREEMPT_TRY(store(b, run_alone(campaign, b_alone, TenantClass::kOffline)));
+  Mix mix;
+  GPREEMPT_TRY(store(mix, run_mix(campaign, run)));
+  PlannedRun gaps = run;
+  gaps.set = {"online.cnn.arrivals.think=56ms"};
+  std::vector<PolicyMetrics> with_gaps;
+  GPREEMPT_TRY(store(with_gaps, run_planned(campaign, gaps)));
+  constexpr double kKernelsOfA = 67;
+  const auto a_kernels = static_cast<double>(mix.alone.online.completed) * kKernelsOfA;
+  const double b_kernels = b.offline ? static_cast<double>(b.offline->kernels) : 0;
+  return std::vector<Verdict>{
+      counted("case-a-alone", a_kernels, 127'099, "kernels in 107.37 s, as its log has them"),
+      counted("case-b-alone", b_kernels, 261'809, "kernels in 245.96 s, as its log has them"),
+      table_row("a-beside-b", mix.unscheduled,
+                "p99 of A's 67 kernels without a scheduler, both on the GPU together"),
+      table_row(
+          "a-before-b", mix.scheduled,
+          fmt::format("the same with B suspended while A works; A never pauses, and B keeps {} "
+                      "of its throughput",
+                      quantity_text(GateUnit::kShare, kept_of(mix.scheduled)))),
+      table_row(
+          "a-before-b-with-gaps", with_gaps.front(),
+          fmt::format("the same with pauses of 56 ms in A, which leave B {} of its throughput",
+                      quantity_text(GateUnit::kShare, kept_of(with_gaps.front()))))};
+}
+
+Verdicts service_kept(Campaign& campaign) {
+  Mix mix;
+  GPREEMPT_TRY(store(mix, run_mix(campaign, default_mix())));
+  const double alone = p99_of(mix.alone.online);
+  return std::vector<Verdict>{
+      at_most("online-slowdown", p99_of(mix.scheduled.online) / alone,
+              campaign.gates.get("slowdown"),
+              fmt::format("p99 under policy suspend {}, alone {}, without a scheduler {}",
+                          time_text(p99_of(mix.scheduled.online)), time_text(alone),
+                          time_text(p99_of(mix.unscheduled.online)))),
+      at_least("offline-throughput", kept_of(mix.scheduled), campaign.gates.get("throughput"),
+               "against alone")};
+}
+
+Verdicts ordering(Campaign& campaign) {
+  Mix mix;
+  GPREEMPT_TRY(store(mix, run_mix(campaign, default_mix())));
+  const double alone = p99_of(mix.alone.online);
+  const double scheduled = p99_of(mix.scheduled.online);
+  const double unscheduled = p99_of(mix.unscheduled.online);
+  Verdict verdict = holds(
+      "alone-before-scheduled-before-unscheduled", alone < scheduled && scheduled < unscheduled,
+      fmt::format("p99 {} alone, {} with Offline suspended, {} without a "
+                  "scheduler",
+                  time_text(alone), time_text(scheduled), time_text(unscheduled)));
+  verdict.numbers = {
+      {"alone_ns", alone}, {"scheduled_ns", scheduled}, {"unscheduled_ns", unscheduled}};
+  return std::vector<Verdict>{std::move(verdict)};
+}
+
+Verdicts three_tenants(Campaign& campaign) {
+  const PlannedRun run{
+      .scenario = "three-tenants", .set = {}, .full = minutes(10), .quick = seconds(60)};
+  std::vector<PolicyMetrics> done;
+  GPREEMPT_TRY(store(done, run_planned(campaign, run)));
+  const PolicyMetrics& mix = done.front();
+  return std::vector<Verdict>{
+      at_most("a-p99", p99_of_tenant(mix, "a"), campaign.gates.get("tenant-a"),
+              "A: 6.37 ms of work, 15.7 times a second"),
+      at_most("b-p99", p99_of_tenant(mix, "b"), campaign.gates.get("tenant-b"),
+              "B: 80 ms of work, twice a second"),
+      at_least("c-throughput", kept_of(mix), campaign.gates.get("tenant-c"),
+               "C: training, against alone")};
+}
+
+Verdicts video(Campaign& campaign) {
+  const PlannedRun run{
+      .scenario = "video-whisper", .set = {}, .full = minutes(10), .quick = seconds(60)};
+  constexpr double kFramesPerSecond = 30;
+  constexpr double kSecondsPerJob = 3;
+  std::vector<PolicyMetrics> done;
+  GPREEMPT_TRY(store(done, run_planned(campaign, run)));
+  const PolicyMetrics& mix = done.front();
+  const double run_s = static_cast<double>(to_ns(*(campaign.full ? run.full : run.quick))) / 1e9;
+  const double jobs =
+      mix.offline ? static_cast<double>(mix.offline->requests_completed.value_or(0)) : 0;
+  return std::vector<Verdict>{
+      exactly("frames", static_cast<double>(mix.online.completed), kFramesPerSecond * run_s,
+              "frames done, against 30 a second"),
+      at_most("frame-p99", p99_of(mix.online), campaign.gates.get("video"),
+              "2.67 ms of work a frame, beside 1 s of transcription every 3 s"),
+      exactly("transcriptions", jobs, std::floor(run_s / kSecondsPerJob),
+              "done, against one every 3 s")};
+}
+
+}  // namespace gpreempt::cli::hardware

@@ -1,0 +1,42 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "cli/hardware_check.h"
+#include "cli/metrics.h"
+#include "cli/run_setup.h"
+#include "core/error.h"
+#include "core/policy.h"
+#include "core/time.h"
+
+/// Checks that run a scenario.
+namespace gpreempt::cli {
+
+/// A built-in scenario with what the plan changes of it.
+struct PlannedRun {
+  std::string scenario;
+  std::vector<std::string> set;  ///< as in `run --set`
+  std::optional<Duration> full;  ///< how long it lasts in the full profile; nullopt: as it is
+  std::optional<Duration> quick;
+  std::vector<std::string> policies = {"suspend"};
+};
+
+/// Errors: those of `set_up`.
+[[nodiscard]] Result<RunSetup> set_up(const Campaign& campaign, const PlannedRun& run);
+
+/// The scenario under each of its policies, on this campaign's world. Blocks: until done.
+/// Errors: those of `set_up` and `run_policies`.
+[[nodiscard]] Result<std::vector<PolicyMetrics>> run_planned(Campaign& campaign,
+                                                             const PlannedRun& run);
+
+/// The same of a setup. `what` is said while it runs.
+[[nodiscard]] Result<std::vector<PolicyMetrics>> run_planned(Campaign& campaign,
+                                                             const RunSetup& setup);
+
+/// Its tenants of one class by themselves, under no policy.
+[[nodiscard]] Result<PolicyMetrics> run_alone(Campaign& campaign, const PlannedRun& run,
+                                              TenantClass cls);
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,74 @@
+// Goal: `experiment` as a user runs it.
+#include "experiments/experiment.h"
+
+#include <gtest/gtest.h>
+
+#include <filesystem>
+#include <nlohmann/json.hpp>
+#include <string>
+
+#include "tests/cli/executable.h"
+
+namespace gpreempt::cli {
+namespace {
+
+using testing::Finished;
+using testing::fresh_folder;
+using testing::gpreempt;
+
+TEST(ExperimentVerb, ListsEveryExperimentAndSoDoesItsHelp) {
+  const Finished list = gpreempt("experiment list");
+  const Finished help = gpreempt("experiment --help");
+  const Finished json = gpreempt("experiment list --format json");
+  ASSERT_EQ(list.exit_code, 0) << list.err;
+  EXPECT_EQ(nlohmann::json::parse(json.out)["experiments"].size(),
+            experiments::experiments().size());
+  for (const experiments::Experiment& each : experiments::experiments()) {
+    EXPECT_NE(list.out.find(each.question), std::string::npos) << each.name;
+    EXPECT_NE(help.out.find(each.question), std::string::npos) << each.name;
+  }
+}
+
+TEST(ExperimentVerb, WritesTheVerdictsThatItPrintsAsJson) {
+  const std::filesystem::path out = fresh_folder() / "results";
+  const Finished finished = gpreempt(
+      "experiment doorbell queue-ids --quick --quiet --backend vkfd "
+      "--format json --out " +
+      out.string());
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(testing::read_file(out / "verdicts.json"), finished.out);
+  const auto document = nlohmann::json::parse(finished.out);
+  EXPECT_EQ(document["schema"], 1);
+  EXPECT_EQ(document["command"], "experiment");
+  EXPECT_EQ(document["backend"], "vkfd");
+  EXPECT_EQ(document["evidence"], "simulated");
+  EXPECT_EQ(document["results"].front()["name"], "doorbell/submits-while-unmapped");
+  EXPECT_EQ(document["results"].back()["value"], "discover by pid");
+}
+
+TEST(ExperimentVerb, SaysWhyThereIsNoAnswer) {
+  const Finished finished = gpreempt("experiment queue-ids --backend kfd --quiet");
+  EXPECT_EQ(finished.exit_code, 3);
+  EXPECT_TRUE(finished.out.starts_with("backend kfd, evidence measured\nunavailable "))
+      << finished.out;
+}
+
+TEST(ExperimentVerb, RefusesWhatMakesNoSense) {
+  EXPECT_EQ(gpreempt("experiment").exit_code, 2);
+  EXPECT_EQ(gpreempt("experiment queue-id").exit_code, 2);
+  EXPECT_EQ(gpreempt("experiment queue-ids --backend sim:none").exit_code, 2);
+  EXPECT_EQ(gpreempt("experiment doorbell --mqds-dir .").exit_code, 2);
+  EXPECT_EQ(gpreempt("experiment queue-ids --mqds-dir does-not-exist").exit_code, 2);
+}
+
+TEST(ExperimentVerb, RefusesAFolderOfSomebodyElse) {
+  const std::filesystem::path folder = fresh_folder();
+  testing::write_file(folder / "thesis.txt", "years of work");
+  const Finished finished =
+      gpreempt("experiment doorbell --quick --quiet --out " + folder.string());
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_NE(finished.err.find("no verdicts.json"), std::string::npos) << finished.err;
+}
+
+}  // namespace
+}  // namespace gpreempt::cli

@@ -1,0 +1,221 @@
+// Goal: `gpreempt validate-hardware` runs the plan's counts, judges by its limits and says what it
+// did not run. Method: checks on the models without an engine; counts from closed forms.
+#include <gtest/gtest.h>
+
+#include <algorithm>
+#include <cmath>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <variant>
+#include <vector>
+
+#include "backends/sim/sim_testbed.h"
+#include "backends/sim/system.h"
+#include "backends/sim/timeline.h"
+#include "cli/hardware_check.h"
+#include "cli/hardware_gates.h"
+#include "cli/hardware_verdicts.h"
+#include "cli/machine_choice.h"
+#include "core/error.h"
+#include "core/testbed.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::cli {
+namespace {
+
+using experiments::Answer;
+using experiments::Verdict;
+
+/// Runs one check, on a model unless the campaign opens something else.
+std::vector<Verdict> verdicts_of(const std::string& id, Campaign campaign = {}) {
+  sim::PlainTimeline timeline;
+  campaign.machine = machine_of(campaign.backend).value();
+  if (!campaign.open) {
+    campaign.open = [&](const sim::SystemOptions& options) -> Result<std::unique_ptr<Testbed>> {
+      return sim::open_sim_testbed(timeline, options);
+    };
+  }
+  const auto checks = choose_checks(std::vector<std::string>{id});
+  if (!checks) {
+    ADD_FAILURE() << checks.error().what;
+    return {};
+  }
+  const auto verdicts = run_check(*checks->front(), campaign);
+  if (!verdicts) {
+    ADD_FAILURE() << verdicts.error().what;
+    return {};
+  }
+  return *verdicts;
+}
+
+Campaign full_campaign() {
+  Campaign campaign;
+  campaign.full = true;
+  campaign.exclusive_hive = true;
+  return campaign;
+}
+
+Verdict verdict_of(const std::vector<Verdict>& verdicts, std::string_view name) {
+  const auto found = std::ranges::find(verdicts, name, &Verdict::name);
+  if (found == verdicts.end()) {
+    ADD_FAILURE() << "no verdict " << name;
+    return {};
+  }
+  return *found;
+}
+
+double value_of(const Verdict& verdict) {
+  const double* const value = std::get_if<double>(&verdict.value);
+  EXPECT_NE(value, nullptr) << verdict.name;
+  return value == nullptr ? NAN : *value;
+}
+
+double number_of(const Verdict& verdict, std::string_view key) {
+  for (const auto& [name, value] : verdict.numbers) {
+    if (name == key) {
+      return value;
+    }
+  }
+  ADD_FAILURE() << verdict.name << " has no number " << key;
+  return NAN;
+}
+
+TEST(HardwareCounts, TenMinutesOfOneRequestEvery100MsAre6000) {
+  const auto verdicts = verdicts_of("T-2", full_campaign());
+  const Verdict requests = verdict_of(verdicts, "T-2/requests");
+  EXPECT_EQ(value_of(requests), 600 / 0.1);
+  EXPECT_EQ(requests.answer, Answer::kMet);
+  EXPECT_EQ(number_of(verdict_of(verdicts, "T-2/trouble"), "suspends"), 6000);
+}
+
+TEST(HardwareCounts, AnHourOfGapsOf1To10SHasAsManyRequestsAsTheirMeanSays) {
+  const Verdict requests = verdict_of(verdicts_of("T-6", full_campaign()), "T-6/requests");
+  // Renewal process: 3600/5.5 = 654.5 requests, variance 654.5 x 0.2231, so 4 deviations are 48.3.
+  EXPECT_NEAR(value_of(requests), 654.5, 48.3);
+  EXPECT_EQ(requests.answer, Answer::kMet);
+}
+
+TEST(HardwareCounts, StressHasARequestEvery10Ms) {
+  Campaign campaign;
+  campaign.exclusive_hive = true;
+  EXPECT_EQ(value_of(verdict_of(verdicts_of("T-7", std::move(campaign)), "T-7/requests")),
+            30 / 0.01);
+}
+
+TEST(HardwareCounts, CasesAloneHaveTheKernelsThatTheirLogsHad) {
+  const auto verdicts = verdicts_of("T-12");
+  EXPECT_NEAR(value_of(verdict_of(verdicts, "T-12/case-a-alone")), 127'099, 1);
+  EXPECT_NEAR(value_of(verdict_of(verdicts, "T-12/case-b-alone")), 261'809, 1);
+}
+
+TEST(HardwareCounts, RankOfTheEightGpuEngineHasTenQueues) {
+  Campaign campaign;
+  campaign.exclusive_hive = true;
+  const Verdict queues =
+      verdict_of(verdicts_of("T-13", std::move(campaign)), "T-13/queues-of-a-rank");
+  EXPECT_EQ(number_of(queues, "places"), 8);
+  EXPECT_EQ(number_of(queues, "total"), 80);  // as counted on the author's machine
+}
+
+TEST(HardwareChecks, CoverThePlan) {
+  for (int number = 1; number <= 18; ++number) {
+    const std::string id = "T-" + std::to_string(number);
+    EXPECT_TRUE(choose_checks(std::vector<std::string>{id})) << id;
+  }
+}
+
+TEST(HardwareChecks, EveryOtherOneMeetsItsLimitsOnTheModel) {
+  for (const char* id : {"T-1", "T-3", "T-5", "T-8", "T-10", "T-14", "T-15", "T-17", "T-18",
+                         "SCN-9-tenants", "SCN-9-video"}) {
+    for (const Verdict& verdict : verdicts_of(id)) {
+      EXPECT_NE(verdict.answer, Answer::kMissed) << verdict.name << ": " << verdict.reason;
+    }
+  }
+}
+
+TEST(HardwareChecks, OneThatNeedsTheHiveIsSkippedWithoutItAndSaysSo) {
+  const auto verdicts = verdicts_of("T-13");
+  ASSERT_EQ(verdicts.size(), 1U);
+  EXPECT_EQ(verdicts.front().answer, Answer::kUnavailable);
+  EXPECT_TRUE(verdicts.front().reason.starts_with(kSkipped)) << verdicts.front().reason;
+  EXPECT_NE(verdicts.front().reason.find("--exclusive-hive"), std::string::npos);
+}
+
+TEST(HardwareChecks, WorldThatCannotBeHadIsUnavailableWithItsReason) {
+  Campaign campaign;
+  campaign.open = [](const sim::SystemOptions& /*options*/) -> Result<std::unique_ptr<Testbed>> {
+    return fail(Errc::kNoSuchDevice, "open a GPU: there is none");
+  };
+  const auto verdicts = verdicts_of("T-1", std::move(campaign));
+  ASSERT_EQ(verdicts.size(), 1U);
+  EXPECT_EQ(verdicts.front().answer, Answer::kUnavailable);
+  EXPECT_EQ(verdicts.front().reason, "open a GPU: there is none");
+}
+
+TEST(HardwareChecks, SuspendThatIsSlowerThanItsLimitIsMissed) {
+  Campaign campaign;
+  EXPECT_TRUE(campaign.gates.set("suspend-p99=1us"));
+  const auto verdicts = verdicts_of("T-4", std::move(campaign));
+  EXPECT_EQ(verdict_of(verdicts, "T-4/suspend").answer, Answer::kMissed);
+  EXPECT_EQ(verdict_of(verdicts, "T-4/resume").answer, Answer::kMet);
+}
+
+TEST(HardwareChecks, UnknownOneIsRefusedWithTheNearest) {
+  const auto checks = choose_checks(std::vector<std::string>{"T-19"});
+  ASSERT_FALSE(checks);
+  EXPECT_NE(checks.error().what.find("did you mean 'T-"), std::string::npos) << checks.error().what;
+}
+
+TEST(HardwareGates, DefaultsAreTheReconciledNumbers) {
+  const Gates gates;
+  EXPECT_EQ(gates.get("online").value, 50e6);
+  EXPECT_EQ(gates.get("online-goal").value, 10e6);
+  EXPECT_EQ(gates.get("suspend-p99").value, 5e6);
+  EXPECT_EQ(gates.get("resume-p99").value, 5e6);
+  EXPECT_EQ(gates.get("loss").value, 0.2);
+  EXPECT_EQ(gates.get("loss-goal").value, 0.1);
+  EXPECT_EQ(gates.get("loss-stretch").value, 0.05);
+}
+
+TEST(HardwareGates, IsSetInItsOwnUnit) {
+  Gates gates;
+  EXPECT_TRUE(gates.set("suspend-p99=3ms"));
+  EXPECT_TRUE(gates.set("loss=15%"));
+  EXPECT_TRUE(gates.set("slowdown=1.1"));
+  EXPECT_EQ(gates.get("suspend-p99").value, 3e6);
+  EXPECT_DOUBLE_EQ(gates.get("loss").value, 0.15);
+  EXPECT_DOUBLE_EQ(gates.get("slowdown").value, 1.1);
+}
+
+TEST(HardwareGates, WhatIsNoLimitIsRefused) {
+  for (const char* text :
+       {"suspend-p99", "suspend-p99=", "suspend-p99=5", "suspend-p99=0s", "loss=20", "loss=120%",
+        "slowdown=fast", "slowdown=-1", "slowdown=nan", "suspend=5ms", "=5ms", ""}) {
+    const auto set = Gates().set(text);
+    ASSERT_FALSE(set) << text;
+    EXPECT_EQ(set.error().code, Errc::kInvalidArgument);
+    EXPECT_TRUE(set.error().what.starts_with("reading --gate '")) << set.error().what;
+  }
+}
+
+TEST(HardwareVerdict, LimitItselfIsStillMet) {
+  const Gate gate{.name = "g", .unit = GateUnit::kTime, .value = 5e6, .meaning = ""};
+  EXPECT_EQ(at_most("a", 5e6, gate, "").answer, Answer::kMet);
+  EXPECT_EQ(at_most("a", 5e6 + 1, gate, "").answer, Answer::kMissed);
+  EXPECT_EQ(at_least("a", 5e6, gate, "").answer, Answer::kMet);
+  EXPECT_EQ(at_least("a", 5e6 - 1, gate, "").answer, Answer::kMissed);
+  EXPECT_EQ(at_most("a", INFINITY, gate, "").answer, Answer::kMissed);
+}
+
+TEST(HardwareVerdict, DeviationIsThatOfASample) {
+  std::vector<std::pair<std::string, double>> numbers;
+  add_moments(numbers, "", {2, 4, 4, 4, 5, 5, 7, 9});  // squares of the deviations sum to 32
+  ASSERT_EQ(numbers.size(), 2U);
+  EXPECT_DOUBLE_EQ(numbers[0].second, 5);
+  EXPECT_DOUBLE_EQ(numbers[1].second, std::sqrt(32.0 / 7));
+}
+
+}  // namespace
+}  // namespace gpreempt::cli
