@@ -33,7 +33,7 @@ using Evidence = IdentificationEvidence;
 constexpr std::array<Side, 2> kSides = {Side::kOffline, Side::kOnline};
 
 /// Who is meant by a side's selectors. Errors: those of a selector that cannot be followed.
-Result<std::vector<Pid>> processes_of(const KnownSide& side, const Evidence& evidence) {
+Result<std::vector<Pid>> meant_by(const KnownSide& side, const Evidence& evidence) {
   std::vector<Pid> pids;
   for (const std::string& text : side.selectors) {
     kfd::TargetSelector selector;
@@ -54,7 +54,7 @@ Result<void> for_each_meant(const Known& known, const Evidence& evidence,
                             const std::function<Result<void>(Side, Pid)>& body) {
   for (const Side side : kSides) {
     std::vector<Pid> pids;
-    GPREEMPT_TRY(store(pids, processes_of(known.of(side), evidence)));
+    GPREEMPT_TRY(store(pids, meant_by(known.of(side), evidence)));
     for (const Pid pid : pids) {
       GPREEMPT_TRY(body(side, pid));
     }

@@ -112,6 +112,7 @@ Result<Verdict> verdict_in(const WrittenJson& json, const std::string& source) {
       }
     }
   }
+  verdict.unit = words_at(json, "unit").value_or("");
   return verdict;
 }
 

@@ -26,12 +26,17 @@ constexpr std::string_view kMissingLabel = "missing";
 std::string basis_words(Basis basis) { return std::string(to_string(basis)); }
 
 struct QuantityText {
+  bool is_time = false;
   std::string operator()(std::monostate /*nothing*/) const { return "-"; }
-  std::string operator()(double value) const { return fmt::format("{:.6g}", value); }
+  std::string operator()(double value) const {
+    return is_time ? time_text(value) : fmt::format("{:.6g}", value);
+  }
   std::string operator()(const std::string& value) const { return value; }
 };
 
-std::string words_of(const Quantity& quantity) { return std::visit(QuantityText{}, quantity); }
+std::string words_of(const Quantity& quantity, const std::string& unit) {
+  return std::visit(QuantityText{.is_time = unit == "ns"}, quantity);
+}
 
 std::string optional_time(const std::optional<double>& ns) { return ns ? time_text(*ns) : "-"; }
 
@@ -73,8 +78,9 @@ PocSection functional(const PocEvidence& evidence) {
     const Verdict& verdict = each.verdict;
     if (verdict.answer != Answer::kReported) {
       table.rows.push_back({verdict.name, std::string(to_string(verdict.answer)),
-                            words_of(verdict.value), words_of(verdict.expected),
-                            basis_words(verdict.basis), verdict.backend, verdict.reason});
+                            words_of(verdict.value, verdict.unit),
+                            words_of(verdict.expected, verdict.unit), basis_words(verdict.basis),
+                            verdict.backend, verdict.reason});
     }
   }
   section.blocks.emplace_back(std::move(table));
@@ -178,7 +184,8 @@ PocSection bottlenecks(const PocEvidence& evidence) {
   for (const Distance& distance : distances(evidence)) {
     const Verdict& verdict = distance.of->verdict;
     table.rows.push_back({verdict.name, fmt::format("{:.0f} %", distance.share * 100),
-                          words_of(verdict.value), words_of(verdict.expected),
+                          words_of(verdict.value, verdict.unit),
+                          words_of(verdict.expected, verdict.unit),
                           std::string(to_string(verdict.answer)), basis_words(verdict.basis)});
   }
   if (table.rows.empty()) {
