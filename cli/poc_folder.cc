@@ -60,10 +60,11 @@ void add_latencies(const report::RunFiles& run, const std::string& source, exper
     }
   }
   for (auto& [policy, ns] : latencies) {
-    evidence.latencies.push_back({.source = source,
-                                  .what = fmt::format("Requests under policy {}", policy),
-                                  .basis = basis,
-                                  .ns = std::move(ns)});
+    evidence.latencies.push_back(
+        {.source = source,
+         .what = fmt::format("Requests under policy {}, warm-up included", policy),
+         .basis = basis,
+         .ns = std::move(ns)});
   }
 }
 

@@ -1,5 +1,3 @@
-#include "experiments/identification.h"
-
 #include <cstddef>
 #include <cstdint>
 #include <set>
@@ -7,6 +5,7 @@
 #include <utility>
 
 #include "core/ids.h"
+#include "experiments/identification.h"
 
 namespace gpreempt::experiments {
 

@@ -1,3 +1,5 @@
+#include "experiments/identification.h"
+
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -16,7 +18,6 @@
 #include "core/testbed.h"
 #include "experiments/catalogue.h"
 #include "experiments/experiment.h"
-#include "experiments/identification.h"
 #include "experiments/session.h"
 #include "experiments/truth_set.h"
 #include "experiments/verdict.h"

@@ -6,14 +6,12 @@
 #include <functional>
 #include <map>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/abi.h"
-#include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/discovery/queue_join.h"
 #include "backends/kfd/os.h"

@@ -3,8 +3,6 @@
 #include <cstdint>
 #include <memory>
 #include <set>
-#include <span>
-#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
