@@ -64,8 +64,7 @@ constexpr auto kExperiments = std::to_array<Experiment>({
      .needs = "the number of slots; as many queues",
      .run = run_oversubscription},
     {.name = "identification",
-     .question =
-         "Which way to tell Offline's queues from Online's is right, and where do others fail?",
+     .question = "Which way to tell which queues are whose is right, and where do others fail?",
      .needs = "ids of queues (sysfs, and the driver's own list); eight GPUs for one of the worlds",
      .run = run_identification},
 });
