@@ -102,6 +102,7 @@ Result<std::vector<RuntimeQueue>> parse_runtime_log(std::string_view text,
     ++queues.try_emplace(queue->id, *queue).first->second.dispatches;
   }
   std::vector<RuntimeQueue> found;
+  found.reserve(queues.size());
   for (const auto& [id, queue] : queues) {
     found.push_back(queue);
   }

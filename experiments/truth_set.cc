@@ -107,6 +107,7 @@ Result<void> let_live(Session& session, const Launched& process) {
 
 Result<std::vector<Launched>> launch_all(Session& session, const TruthWorld& world) {
   std::vector<Launched> launched;
+  launched.reserve(world.processes.size());
   for (const TruthProcess& process : world.processes) {
     Launched one{.what = &process, .pid = {}, .true_ids = {}, .listed = {}};
     GPREEMPT_TRY(store(one.pid, session.testbed().launch(program_of(process))));
