@@ -5,7 +5,7 @@
 
 namespace gpreempt::cli {
 
-enum class ReportKind { kRun, kStudy };
+enum class ReportKind { kRun, kStudy, kPoc };
 enum class ReportFormat { kHtml, kMarkdown };
 
 /// `gpreempt report` as written.

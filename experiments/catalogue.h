@@ -19,5 +19,6 @@ namespace gpreempt::experiments {
 [[nodiscard]] Result<std::vector<Verdict>> run_attach_tax(const Setting& setting);
 [[nodiscard]] Result<std::vector<Verdict>> run_mechanisms(const Setting& setting);
 [[nodiscard]] Result<std::vector<Verdict>> run_oversubscription(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_identification(const Setting& setting);
 
 }  // namespace gpreempt::experiments

@@ -63,6 +63,10 @@ constexpr auto kExperiments = std::to_array<Experiment>({
      .question = "What happens when there are more busy queues than hardware slots?",
      .needs = "the number of slots; as many queues",
      .run = run_oversubscription},
+    {.name = "identification",
+     .question = "Which way to tell which queues are whose is right, and where do others fail?",
+     .needs = "ids of queues (sysfs, and the driver's own list); eight GPUs for one of the worlds",
+     .run = run_identification},
 });
 
 }  // namespace

@@ -1,0 +1,29 @@
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "experiments/poc_evidence.h"
+#include "experiments/poc_report.h"
+#include "experiments/verdict.h"
+
+/// The pictures of a report of the proof of concept. No I/O.
+namespace gpreempt::experiments {
+
+/// The number of that key; nullopt without it.
+[[nodiscard]] std::optional<double> number_in(const Verdict& verdict, std::string_view key);
+
+/// A bin for each factor of 2 between the least and the most. Shape: the sample is not empty.
+[[nodiscard]] PocBars histogram_of(const LatencySample& sample);
+
+/// The p50, p95, p99 and max that a verdict has under keys that begin with `prefix`. nullopt: fewer
+/// than two of them.
+[[nodiscard]] std::optional<PocBars> quantiles_of(const SourcedVerdict& each,
+                                                  const std::string& prefix);
+
+/// Where the mean of a suspend goes, of the result whose parts sum to most. nullopt: none has
+/// parts.
+[[nodiscard]] std::optional<PocBars> parts_of_a_suspend(const PocEvidence& evidence);
+
+}  // namespace gpreempt::experiments

@@ -1,0 +1,190 @@
+#include "experiments/poc_decision.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "experiments/poc_bars.h"
+#include "experiments/poc_evidence.h"
+#include "experiments/verdict.h"
+
+namespace gpreempt::experiments {
+namespace {
+
+constexpr double kMsInNs = 1e6;
+
+struct Candidate {
+  double value = 0;
+  Basis basis = Basis::kAssumed;
+  std::string source;
+};
+
+int weakness(Basis basis) {
+  switch (basis) {
+    case Basis::kMeasured: return 0;
+    case Basis::kSimulated: return 1;
+    case Basis::kAssumed: break;
+  }
+  return 2;
+}
+
+/// The parts of a suspend's mean, which sum to it; nullopt: it does not have them.
+std::optional<double> sum_of_parts(const Verdict& verdict) {
+  if (!number_in(verdict, "mean_outside_driver_ns")) {
+    return std::nullopt;
+  }
+  double sum = 0;
+  for (const auto& [key, value] : verdict.numbers) {
+    if (key.starts_with("mean_") && key.ends_with("_ns")) {
+      sum += value;
+    }
+  }
+  return sum;
+}
+
+std::string source_of(const SourcedVerdict& each) {
+  return fmt::format("{} in {}", each.verdict.name, each.source);
+}
+
+std::string source_of(const RunResult& run) {
+  return fmt::format("policy {} of {} in {}", run.policy, run.scenario, run.source);
+}
+
+/// Runs speak of stage 1 where it was at work.
+bool is_stage_one(const RunResult& run) { return run.policy.starts_with("suspend"); }
+
+std::vector<Candidate> suspend_means(const PocEvidence& evidence) {
+  std::vector<Candidate> found;
+  for (const SourcedVerdict& each : evidence.verdicts) {
+    const Verdict& verdict = each.verdict;
+    std::optional<double> mean;
+    if (verdict.name.ends_with("/suspend")) {
+      mean = number_in(verdict, "mean_ns");
+    } else if (verdict.name.starts_with("suspend-latency/") &&
+               verdict.name.ends_with("/grace-default")) {
+      mean = sum_of_parts(verdict);
+    }
+    if (mean) {
+      found.push_back({.value = *mean, .basis = verdict.basis, .source = source_of(each)});
+    }
+  }
+  return found;
+}
+
+/// Of verdicts by the end of their names, and of runs.
+template <class OfRun>
+std::vector<Candidate> held_against(const PocEvidence& evidence,
+                                    const std::vector<std::string_view>& ends, std::string_view key,
+                                    OfRun of_run) {
+  std::vector<Candidate> found;
+  for (const SourcedVerdict& each : evidence.verdicts) {
+    const bool is_it = std::ranges::any_of(
+        ends, [&](std::string_view end) { return each.verdict.name.ends_with(end); });
+    if (const auto value = number_in(each.verdict, key); is_it && value) {
+      found.push_back({.value = *value, .basis = each.verdict.basis, .source = source_of(each)});
+    }
+  }
+  for (const RunResult& run : evidence.runs) {
+    if (const std::optional<double> value = of_run(run); value && is_stage_one(run)) {
+      found.push_back({.value = *value, .basis = run.basis, .source = source_of(run)});
+    }
+  }
+  return found;
+}
+
+struct Limits {
+  double keep = 0;
+  double upgrade = 0;
+};
+
+/// The limits themselves are in the middle.
+Decision decide_one(Decision decision, const std::vector<Candidate>& candidates,
+                    const Limits& limits) {
+  const auto is_less = [](const Candidate& a, const Candidate& b) {
+    return weakness(a.basis) != weakness(b.basis) ? weakness(a.basis) > weakness(b.basis)
+                                                  : a.value < b.value;
+  };
+  const auto best = std::ranges::max_element(candidates, is_less);
+  if (best == candidates.end()) {
+    return decision;
+  }
+  decision.value = best->value;
+  decision.basis = best->basis;
+  decision.source = best->source;
+  if (best->value < limits.keep) {
+    decision.step = Step::kKeep;
+  } else {
+    decision.step = best->value > limits.upgrade ? Step::kUpgrade : Step::kConsider;
+  }
+  return decision;
+}
+
+}  // namespace
+
+std::string_view to_string(Step step) {
+  switch (step) {
+    case Step::kKeep: return "keep stage 1";
+    case Step::kConsider: return "consider stage 2";
+    case Step::kUpgrade: return "go to stage 2";
+    case Step::kMissing: break;
+  }
+  return "missing";
+}
+
+std::string time_text(double ns) {
+  constexpr double kUsInNs = 1e3;
+  if (ns >= kMsInNs) {
+    return fmt::format("{:.3f} ms", ns / kMsInNs);
+  }
+  return ns >= kUsInNs ? fmt::format("{:.1f} us", ns / kUsInNs) : fmt::format("{:.0f} ns", ns);
+}
+
+std::vector<Decision> decide(const PocEvidence& evidence) {
+  std::vector<Decision> all;
+  all.push_back(decide_one(
+      {.quantity = "mean of a steady suspend",
+       .limits = "below 3 ms keep, 3 to 10 ms consider, above 10 ms upgrade",
+       .text = {},
+       .value = {},
+       .source = "`gpreempt validate-hardware` (T-4) or `gpreempt experiment suspend-latency`"},
+      suspend_means(evidence), {.keep = 3 * kMsInNs, .upgrade = 10 * kMsInNs}));
+  all.push_back(decide_one({.quantity = "Online end to end, p99",
+                            .limits = "below 30 ms keep, 30 to 50 ms consider, above 50 ms upgrade",
+                            .text = {},
+                            .value = {},
+                            .source = "`gpreempt validate-hardware` (T-1, T-5) or `gpreempt run`"},
+                           held_against(evidence, {"/online-p99", "/online-end-to-end"}, "value_ns",
+                                        [](const RunResult& run) { return run.online_p99; }),
+                           {.keep = 30 * kMsInNs, .upgrade = 50 * kMsInNs}));
+  all.push_back(decide_one({.quantity = "Offline's loss of work",
+                            .limits = "below 10 % keep, 10 to 20 % consider, above 20 % upgrade",
+                            .text = {},
+                            .value = {},
+                            .source = "`gpreempt validate-hardware` (T-5) or `gpreempt run`"},
+                           held_against(evidence, {"/offline-loss"}, "value",
+                                        [](const RunResult& run) { return run.offline_loss; }),
+                           {.keep = 0.1, .upgrade = 0.2}));
+  for (Decision& each : all) {
+    if (each.value) {
+      each.text = &each == &all.back() ? fmt::format("{:.1f} %", *each.value * 100)
+                                       : time_text(*each.value);
+    }
+  }
+  return all;
+}
+
+Step recommend(const std::vector<Decision>& decisions) {
+  Step strictest = Step::kMissing;
+  for (const Decision& each : decisions) {
+    if (each.step != Step::kMissing && (strictest == Step::kMissing || each.step > strictest)) {
+      strictest = each.step;
+    }
+  }
+  return strictest;
+}
+
+}  // namespace gpreempt::experiments
