@@ -73,7 +73,9 @@ class ReportLine final : public VerbLine {
     report->footer(std::string(kReportFooter));
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
-    ReportOptions options{.folder = folder_, .out = out_};
+    ReportOptions options;
+    options.folder = folder_;
+    options.out = out_;
     if (format_ == "md") {
       options.format = ReportFormat::kMarkdown;
     } else if (format_ != "html") {

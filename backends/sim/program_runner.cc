@@ -73,6 +73,7 @@ void ProgramRunner::start() {
   started_ = true;
   zero_ = timeline_.now();
   if (engine_ != nullptr) {
+    GPREEMPT_CHECK(program_.serving.has_value());
     iterations_ = pool_->iterations(gpu_.parameters(), *program_.serving);
   }
   if (program_.endless) {

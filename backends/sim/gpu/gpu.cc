@@ -100,7 +100,8 @@ Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
   for (const QueueIndex index : request.only) {
     queues_[index].mapped = false;
   }
-  std::vector<QueueIndex> told = occupancy_ != nullptr ? request.only : std::vector<QueueIndex>{};
+  const std::vector<QueueIndex> told =
+      occupancy_ != nullptr ? request.only : std::vector<QueueIndex>{};
   co_await save(std::move(request.only), request.grace, request.drop, report);
   tell_unless_bystander(told, Occupancy::kSuspended);
   report.unmap = timeline_.now() - begin - report.save;
@@ -267,7 +268,7 @@ Task Gpu::switch_out() {
     queues_[index].mapped = false;
   }
   UnmapReport report;
-  std::vector<QueueIndex> told = occupancy_ != nullptr ? queues : std::vector<QueueIndex>{};
+  const std::vector<QueueIndex> told = occupancy_ != nullptr ? queues : std::vector<QueueIndex>{};
   co_await save(std::move(queues), Duration::zero(), false, report);
   tell_unless_bystander(told, Occupancy::kWaiting);
   for (const QueueIndex index : report.stuck) {
