@@ -78,7 +78,8 @@ std::string text_of(const Verdict& verdict) {
     } else if (key.ends_with("_hi_ns")) {
       numbers += " to " + experiments::words_of_ns(number) + ")";
     } else {
-      numbers += (numbers.empty() ? "" : ", ") + text_of(key, number);
+      numbers += numbers.empty() ? "" : ", ";
+      numbers += text_of(key, number);
     }
   }
   text += numbers.empty() ? "" : wrapped(numbers, kIndent);

@@ -64,6 +64,16 @@ Result<std::vector<Verdict>> run_all(const std::vector<const Experiment*>& wante
   return verdicts;
 }
 
+/// That machine, with what an experiment asks of it.
+sim::SystemOptions as_asked(sim::SystemOptions machine, const experiments::WorldRequest& request) {
+  machine.gpus = request.gpus;
+  machine.seed = request.seed;
+  if (request.read_index_early) {
+    machine.gpu.read_index_early = *request.read_index_early ? 1 : 0;
+  }
+  return machine;
+}
+
 Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
                                     const std::vector<const Experiment*>& wanted) {
   Progress progress(options.quiet);
@@ -88,13 +98,7 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   std::vector<Verdict> verdicts;
   GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
     setting.open = [&](const experiments::WorldRequest& request) {
-      sim::SystemOptions one = machine;
-      one.gpus = request.gpus;
-      one.seed = request.seed;
-      if (request.read_index_early) {
-        one.gpu.read_index_early = *request.read_index_early ? 1 : 0;
-      }
-      return open(one);
+      return open(as_asked(machine, request));
     };
     return store(verdicts, run_all(wanted, setting, progress));
   }));

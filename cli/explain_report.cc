@@ -19,6 +19,7 @@
 #include "cli/request_verdict.h"
 #include "cli/table.h"
 #include "core/decision.h"
+#include "core/error.h"
 #include "core/ids.h"
 #include "core/policy.h"
 #include "core/testbed.h"
@@ -59,11 +60,13 @@ std::string_view verdict_sentence(RequestVerdict verdict) {
 }
 
 std::string told_sentence(const Explanation& explanation) {
+  const auto when = [&] {
+    GPREEMPT_CHECK(explanation.told_at.has_value());
+    return after(*explanation.told_at, explanation);
+  };
   switch (explanation.told) {
-    case Told::kHint: return fmt::format("by a hint, {}", after(*explanation.told_at, explanation));
-    case Told::kEdge:
-      return fmt::format("its tenant was seen to turn busy, {}",
-                         after(*explanation.told_at, explanation));
+    case Told::kHint: return "by a hint, " + when();
+    case Told::kEdge: return "its tenant was seen to turn busy, " + when();
     case Told::kAlready: return "its tenant was known to be busy already";
     case Told::kNever: return "the scheduler did not learn of it before its end";
   }

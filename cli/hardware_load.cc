@@ -63,6 +63,7 @@ Verdict in_time(const PolicyMetrics& run, const Gates& gates) {
 }
 
 Verdict work_kept(const PolicyMetrics& run, const Gates& gates) {
+  GPREEMPT_CHECK(run.offline.has_value());
   const OfflineMetrics& offline = *run.offline;
   if (!offline.loss) {
     return experiments::unavailable("offline-loss", "Offline did no work alone");
@@ -104,8 +105,7 @@ Verdict no_trouble(const PolicyMetrics& run) {
 }
 
 double seconds_of(const Campaign& campaign, const PlannedRun& run) {
-  const Duration length = *(campaign.full ? run.full : run.quick);
-  return static_cast<double>(to_ns(length)) / kNsPerSecond;
+  return static_cast<double>(to_ns(length_of(campaign, run))) / kNsPerSecond;
 }
 
 /// The run's only policy.
@@ -227,7 +227,7 @@ Verdicts eight_gpus(Campaign& campaign) {
   std::vector<Verdict> verdicts = {judge_queue_count(counts), in_time(done, campaign.gates),
                                    work_kept(done, campaign.gates), no_trouble(done)};
   for (const GangMetrics& gang : done.gangs) {
-    if (gang.off.count != 0) {
+    if (gang.off.count != 0 && gang.off.p50) {
       verdicts.push_back(reported(
           fmt::format("{}-off", gang.name),
           quantity_text(GateUnit::kTime, static_cast<double>(gang.off.p50->value)),

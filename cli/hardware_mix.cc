@@ -116,7 +116,7 @@ Verdicts priorities(Campaign& campaign) {
   std::vector<PolicyMetrics> raised;
   GPREEMPT_TRY(store(raised, run_planned(campaign, run)));
   const double effect = p99_of(mix.unscheduled.online) / p99_of(raised.front().online);
-  const double run_s = static_cast<double>(to_ns(*(campaign.full ? run.full : run.quick))) / 1e9;
+  const double run_s = static_cast<double>(to_ns(length_of(campaign, run))) / 1e9;
   std::vector<Verdict> verdicts = {
       table_row("alone", mix.alone, "Online by itself, p99"),
       table_row("no-scheduler", mix.unscheduled, "both at normal priority, p99"),
@@ -215,7 +215,7 @@ Verdicts video(Campaign& campaign) {
   std::vector<PolicyMetrics> done;
   GPREEMPT_TRY(store(done, run_planned(campaign, run)));
   const PolicyMetrics& mix = done.front();
-  const double run_s = static_cast<double>(to_ns(*(campaign.full ? run.full : run.quick))) / 1e9;
+  const double run_s = static_cast<double>(to_ns(length_of(campaign, run))) / 1e9;
   const double jobs =
       mix.offline ? static_cast<double>(mix.offline->requests_completed.value_or(0)) : 0;
   return std::vector<Verdict>{

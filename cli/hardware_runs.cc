@@ -19,6 +19,12 @@
 
 namespace gpreempt::cli {
 
+Duration length_of(const Campaign& campaign, const PlannedRun& run) {
+  const std::optional<Duration>& length = campaign.full ? run.full : run.quick;
+  GPREEMPT_CHECK(length.has_value());
+  return *length;
+}
+
 Result<RunSetup> set_up(const Campaign& campaign, const PlannedRun& run) {
   RunOptions options;
   options.scenario = run.scenario;
@@ -29,6 +35,7 @@ Result<RunSetup> set_up(const Campaign& campaign, const PlannedRun& run) {
   for (const std::string& text : run.set) {
     std::optional<Override> one;
     GPREEMPT_TRY(store(one, read_override(text)));
+    GPREEMPT_CHECK(one.has_value());
     options.set.push_back(*std::move(one));
   }
   return set_up(options);

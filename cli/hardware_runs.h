@@ -23,6 +23,9 @@ struct PlannedRun {
   std::vector<std::string> policies = {"suspend"};
 };
 
+/// How long it lasts in the campaign's profile. It must say.
+[[nodiscard]] Duration length_of(const Campaign& campaign, const PlannedRun& run);
+
 /// Errors: those of `set_up`.
 [[nodiscard]] Result<RunSetup> set_up(const Campaign& campaign, const PlannedRun& run);
 

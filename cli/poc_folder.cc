@@ -81,6 +81,16 @@ Result<void> add_run(const fs::path& place, const fs::path& folder, PocEvidence&
   return {};
 }
 
+/// Errors: those of the file.
+Result<void> add_verdicts(const fs::path& file, const fs::path& folder, PocEvidence& evidence) {
+  std::string text;
+  GPREEMPT_TRY(store(text, read_text_file(file)));
+  std::vector<experiments::SourcedVerdict> verdicts;
+  GPREEMPT_TRY(store(verdicts, experiments::read_verdicts(text, name_of(file, folder))));
+  std::ranges::move(verdicts, std::back_inserter(evidence.verdicts));
+  return {};
+}
+
 }  // namespace
 
 Result<PocEvidence> read_poc_folder(const fs::path& folder) {
@@ -92,11 +102,7 @@ Result<PocEvidence> read_poc_folder(const fs::path& folder) {
   for (const fs::path& place : places) {
     if (const fs::path file = place / "verdicts.json"; fs::exists(file, ignored)) {
       is_any = true;
-      std::string text;
-      GPREEMPT_TRY(store(text, read_text_file(file)));
-      std::vector<experiments::SourcedVerdict> verdicts;
-      GPREEMPT_TRY(store(verdicts, experiments::read_verdicts(text, name_of(file, folder))));
-      std::ranges::move(verdicts, std::back_inserter(evidence.verdicts));
+      GPREEMPT_TRY(add_verdicts(file, folder, evidence));
     }
     if (fs::exists(place / "summary.json", ignored)) {
       is_any = true;

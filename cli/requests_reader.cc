@@ -60,24 +60,26 @@ std::optional<SavedRequest> read_row(std::string_view line) {
   }
   const std::size_t quote = line.find("\",", 1);
   constexpr std::size_t kArrival = 1;
-  if (quote == std::string_view::npos || !numbers.front() || !numbers.at(kArrival) ||
-      !numbers.back()) {
+  const std::optional<std::int64_t> request = numbers.front();
+  const std::optional<std::int64_t> arrival = numbers.at(kArrival);
+  const std::optional<std::int64_t> tokens = numbers.back();
+  if (quote == std::string_view::npos || !request || !arrival || !tokens) {
     return std::nullopt;
   }
-  std::size_t column = 0;
+  std::size_t column = kArrival + 1;
   SavedRequest row{.policy = std::string(line.substr(1, quote - 1)),
                    .tenant = std::string(line.substr(quote + 2)),
                    .record = {}};
   RequestRecord& record = row.record;
-  record.request = static_cast<std::uint64_t>(*numbers.at(column++));
-  record.arrival = instant_from_ns(*numbers.at(column++));
+  record.request = static_cast<std::uint64_t>(*request);
+  record.arrival = instant_from_ns(*arrival);
   record.first_wave = instant_or_never(numbers.at(column++));
   record.end = instant_or_never(numbers.at(column++));
   for (Duration& phase : record.phases) {
     phase = Duration(numbers.at(column++).value_or(0));
   }
   record.first_token = instant_or_never(numbers.at(column++));
-  record.tokens = static_cast<std::uint32_t>(*numbers.at(column));
+  record.tokens = static_cast<std::uint32_t>(*tokens);
   return row;
 }
 

@@ -96,21 +96,23 @@ class RunWriter {
     }
   }
 
+  static void count_running(const TenantLine& line, Deltas& deltas) {
+    for (const Interval& interval : line.intervals) {
+      if (interval.state == Occupancy::kRunning) {
+        deltas.emplace_back(interval.from, 1);
+        deltas.emplace_back(interval.to, -1);
+      }
+    }
+  }
+
   /// Queues that may run, on each GPU.
   void write_mapped() {
     std::map<std::uint32_t, Deltas> deltas;
-    const auto add = [&](const std::vector<TenantLine>& lines) {
-      for (const TenantLine& line : lines) {
-        for (const Interval& interval : line.intervals) {
-          if (interval.state == Occupancy::kRunning) {
-            deltas[line.gpu].emplace_back(interval.from, 1);
-            deltas[line.gpu].emplace_back(interval.to, -1);
-          }
-        }
+    for (const std::vector<TenantLine>* lines : {&timeline_.lines, &timeline_.more_queues}) {
+      for (const TenantLine& line : *lines) {
+        count_running(line, deltas[line.gpu]);
       }
-    };
-    add(timeline_.lines);
-    add(timeline_.more_queues);
+    }
     for (auto& [gpu, each] : deltas) {
       write_counter(processes_.at(gpu), "mapped queues", each);
     }

@@ -64,8 +64,8 @@ class Recorder final : public EventSink {
     if (onlookers_.log != nullptr) {
       onlookers_.log->event(event);
     }
-    if (after_event) {
-      after_event();
+    if (after_event_) {
+      after_event_();
     }
     report_progress(event.at);
   }
@@ -82,8 +82,7 @@ class Recorder final : public EventSink {
       onlookers_.log->realisation(realisation);
     }
   }
-  /// Called after each event; may be empty.
-  std::function<void()> after_event;
+  void call_after_events(std::function<void()> what) { after_event_ = std::move(what); }
 
   void issued(const Action& action, Instant /*at*/) override {
     ++(action.kind == ControlKind::kSuspend ? record_.take_offs : record_.give_backs);
@@ -132,6 +131,7 @@ class Recorder final : public EventSink {
 
   RunRecord& record_;
   const Onlookers& onlookers_;
+  std::function<void()> after_event_;
   GangWatch gangs_;
   std::size_t attaching_ = 0;
   std::optional<Error> failed_attach_;
@@ -201,7 +201,7 @@ class Run {
     record_.start = testbed_.start();
     sample_work();
     if (settings_.sample_every > Duration::zero()) {
-      recorder_.after_event = [this] { sample_work_now_and_then(); };
+      recorder_.call_after_events([this] { sample_work_now_and_then(); });
     }
     GPREEMPT_TRY(drive_until(record_.start + record_.warmup));
     sample(&TenantRecord::at_warmup);

@@ -109,12 +109,12 @@ class CallsWriter {
                   args);
   }
 
-  std::string_view name_of(TenantId id) const {
+  [[nodiscard]] std::string_view name_of(TenantId id) const {
     const auto tenant = std::ranges::find(run_.tenants, id, &TenantRecord::id);
     return tenant == run_.tenants.end() ? std::string_view("?") : std::string_view(tenant->name);
   }
 
-  std::vector<DecidedCall> calls_of(const RankRecord& rank) const {
+  [[nodiscard]] std::vector<DecidedCall> calls_of(const RankRecord& rank) const {
     std::vector<DecidedCall> calls;
     for (const DriverCall& call : run_.calls) {
       if (call.target == rank.pid && call.called < calls_.until) {
@@ -242,7 +242,8 @@ class CallsWriter {
   }
 
   /// The first wave, after the decision, of a request that was there when it was taken.
-  std::optional<Point> dispatch_after(const Decision& decision, const RankRecord& rank) const {
+  [[nodiscard]] std::optional<Point> dispatch_after(const Decision& decision,
+                                                    const RankRecord& rank) const {
     const auto tenant = std::ranges::find(run_.tenants, decision.cause, &TenantRecord::id);
     if (tenant == run_.tenants.end() || tenant->requests.empty()) {
       return std::nullopt;
@@ -269,7 +270,8 @@ class CallsWriter {
   }
 
   /// Where the queue that was resumed runs again.
-  std::optional<Point> running_after(const DriverCall& call, const RankRecord& rank) const {
+  [[nodiscard]] std::optional<Point> running_after(const DriverCall& call,
+                                                   const RankRecord& rank) const {
     const auto row = calls_.rows.find({rank.pid, rank.gpu});
     const auto line = std::ranges::find_if(calls_.lines, [&](const TenantLine& each) {
       return each.pid == rank.pid && each.gpu == rank.gpu;

@@ -211,6 +211,7 @@ class Crew {
 
   Result<void> listen() {
     std::vector<pollfd> fds;
+    fds.reserve(running_.size() + 1);
     for (const auto& worker : running_) {
       fds.push_back({.fd = worker->fd(), .events = POLLIN, .revents = 0});
     }

@@ -50,12 +50,16 @@ Result<std::vector<Pid>> meant_by(const KnownSide& side, const Evidence& evidenc
 /// For each process of each side.
 Result<void> for_each_meant(const Known& known, const Evidence& evidence,
                             const std::function<Result<void>(Side, Pid)>& body) {
+  std::vector<std::pair<Side, Pid>> meant;
   for (const Side side : kSides) {
     std::vector<Pid> pids;
     GPREEMPT_TRY(store(pids, meant_by(known.of(side), evidence)));
     for (const Pid pid : pids) {
-      GPREEMPT_TRY(body(side, pid));
+      meant.emplace_back(side, pid);
     }
+  }
+  for (const auto& [side, pid] : meant) {
+    GPREEMPT_TRY(body(side, pid));
   }
   return {};
 }

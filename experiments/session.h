@@ -89,11 +89,11 @@ class Session {
 /// Opens a world, lets `body` (Result<T>(Session&)) use it and closes it, whatever became of that.
 /// Errors: those of `Session::open`, of `body` and of `Backend::close`.
 template <class Body>
-[[nodiscard]] auto in_world(const Setting& setting, const WorldRequest& request, Body body)
+[[nodiscard]] auto in_world(const Setting& setting, const WorldRequest& request, Body&& body)
     -> std::invoke_result_t<Body, Session&> {
   std::unique_ptr<Session> session;
   GPREEMPT_TRY(store(session, Session::open(setting, request)));
-  auto result = body(*session);
+  auto result = std::forward<Body>(body)(*session);
   const Result<void> closed = session->close();
   if (result && !closed) {
     return tl::unexpected<Error>(closed.error());

@@ -13,6 +13,8 @@ namespace gpreempt::study {
 class Journal {
  public:
   Journal() = default;
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
   Journal(Journal&& other) noexcept;
   Journal& operator=(Journal&& other) noexcept;
   ~Journal();

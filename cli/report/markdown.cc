@@ -41,6 +41,7 @@ class MarkdownTable {
  public:
   explicit MarkdownTable(const DataTable& table) : table_(table) {
     std::vector<std::string> titles;
+    titles.reserve(table.columns.size());
     for (const Column& column : table.columns) {
       titles.push_back(plain(column.title));
     }

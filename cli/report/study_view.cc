@@ -92,9 +92,9 @@ std::vector<std::string> StudyView::metrics_of(const Json& list) const {
 }
 
 AxisUnit axis_unit(std::string_view metric) {
-  constexpr double kNsPerMs = 1e6;
+  constexpr double kNsOfAxis = 1e6;
   if (metric.find("_ns") != std::string_view::npos) {
-    return {.name = "ms", .per_unit = kNsPerMs};
+    return {.name = "ms", .per_unit = kNsOfAxis};
   }
   if (metric.find("loss") != std::string_view::npos ||
       metric.find("overhead") != std::string_view::npos) {

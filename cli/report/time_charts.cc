@@ -142,8 +142,11 @@ Chart throughput_chart(const RunFrame& frame, const Json& summary,
   std::vector<std::map<std::string, WorkCurve>> curves(frame.policies.size());
   for (const ProgressRow& row : progress) {
     const std::optional<std::size_t> policy = frame.policy(row.policy);
-    if (policy && frame.start_ns[*policy]) {
-      curves[*policy][row.tenant].emplace_back(row.at_ns - *frame.start_ns[*policy], row.work_ns);
+    if (!policy) {
+      continue;
+    }
+    if (const std::optional<std::int64_t>& start = frame.start_ns[*policy]; start) {
+      curves[*policy][row.tenant].emplace_back(row.at_ns - *start, row.work_ns);
     }
   }
   Json json;
@@ -240,7 +243,7 @@ Chart requests_chart(const RunFrame& frame, const std::vector<RequestRow>& reque
     json[column] = Json::array();
   }
   for (const RequestRow* row : shown) {
-    const std::size_t policy = *frame.policy(row->policy);
+    const std::size_t policy = frame.policy(row->policy).value_or(0);  // all of `shown` have one
     json["policy"].push_back(policy);
     json["tenant"].push_back(std::ranges::find(tenants, row->tenant) - tenants.begin());
     json["request"].push_back(row->request);

@@ -24,6 +24,51 @@ namespace {
 
 constexpr PolicyNeeds kDeadlineNeeds{.activity = true, .requests = true, .deadlines = true};
 
+/// What a member has to do for one Online tenant.
+class DeadlineJudge {
+ public:
+  DeadlineJudge(const TenantView& online, Instant now, Duration margin, Instant& again)
+      : online_(online), now_(now), again_(again) {
+    const Instant due = online.deadline();
+    can_wait_ = due != kForever && online.alone.known();
+    if (can_wait_) {
+      // The later ones are taken to be as old as the oldest: their deadlines are no earlier.
+      service_ = online.alone.high() + (online.outstanding - 1) * online.alone.mean;
+      left_ = due - now - service_ - margin;
+    }
+  }
+
+  void operator()(const MemberView& member, Want& want) const {
+    const Duration slack = left_ - std::max(member.suspend_cost, Duration{});
+    if (can_wait_) {
+      const bool fits = slack > (is_off(member) ? member.cycle_cost() : Duration{});
+      want.verdict = fits ? Verdict::kRun : Verdict::kSuspend;
+      want.reason = fits ? Reason::kSlack : Reason::kWouldMiss;
+      again_ = fits ? std::min(again_, now_ + slack) : again_;
+    }
+    if (want.has_terms(member)) {
+      add_terms(slack, want.terms);
+    }
+  }
+
+ private:
+  void add_terms(Duration slack, Terms& terms) const {
+    terms.add(TermName::kBusyNs, now_ - online_.busy_since);
+    terms.add(TermName::kRequestsCount, online_.outstanding);
+    if (can_wait_) {
+      terms.add(TermName::kSlackNs, slack);
+      terms.add(TermName::kServiceNs, service_);
+    }
+  }
+
+  const TenantView& online_;
+  Instant now_;
+  Instant& again_;
+  bool can_wait_ = false;
+  Duration service_{};
+  Duration left_{};
+};
+
 class DeadlinePolicy final : public Policy {
  public:
   explicit DeadlinePolicy(Duration margin) : margin_(margin) {}
@@ -34,34 +79,8 @@ class DeadlinePolicy final : public Policy {
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
     Instant again = kForever;
-    yield_if(view, now, wants, [&](const TenantView& online) {
-      const Instant due = online.deadline();
-      const bool can_wait = due != kForever && online.alone.known();
-      Duration service{};
-      Duration left{};
-      if (can_wait) {
-        // The later ones are taken to be as old as the oldest: their deadlines are no earlier.
-        service = online.alone.high() + (online.outstanding - 1) * online.alone.mean;
-        left = due - now - service - margin_;
-      }
-      return [=, &again, &online](const MemberView& member, Want& want) {
-        const Duration slack = left - std::max(member.suspend_cost, Duration{});
-        if (can_wait) {
-          const bool fits = slack > (is_off(member) ? member.cycle_cost() : Duration{});
-          want.verdict = fits ? Verdict::kRun : Verdict::kSuspend;
-          want.reason = fits ? Reason::kSlack : Reason::kWouldMiss;
-          again = fits ? std::min(again, now + slack) : again;
-        }
-        if (want.has_terms(member)) {
-          want.terms.add(TermName::kBusyNs, now - online.busy_since);
-          want.terms.add(TermName::kRequestsCount, online.outstanding);
-          if (can_wait) {
-            want.terms.add(TermName::kSlackNs, slack);
-            want.terms.add(TermName::kServiceNs, service);
-          }
-        }
-      };
-    });
+    yield_if(view, now, wants,
+             [&](const TenantView& online) { return DeadlineJudge(online, now, margin_, again); });
     return again;
   }
 

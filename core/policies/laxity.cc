@@ -23,6 +23,47 @@ namespace {
 
 constexpr PolicyNeeds kLaxityNeeds{.activity = true, .requests = true, .deadlines = true};
 
+/// What a member has to do for one Online tenant.
+class LaxityJudge {
+ public:
+  LaxityJudge(const TenantView& online, Instant now, Duration below, Instant& again)
+      : online_(online), now_(now), below_(below), again_(again) {
+    const Instant due = online.deadline();
+    has_deadline_ = due != kForever;
+    const Duration each = online.alone.known() ? online.alone.mean : online.shared.mean;
+    laxity_ = has_deadline_ ? due - now - online.outstanding * each : Duration::min();
+  }
+
+  void operator()(const MemberView& member, Want& want) const {
+    const Duration limit = is_off(member) ? 2 * below_ : below_;
+    want.reason = has_deadline_ ? Reason::kWouldMiss : Reason::kOnlineBusy;
+    if (laxity_ >= limit) {
+      want.verdict = Verdict::kRun;
+      want.reason = Reason::kSlack;
+      again_ = std::min(again_, now_ + (laxity_ - below_ + Duration{1}));
+    }
+    if (want.has_terms(member)) {
+      add_terms(limit, want.terms);
+    }
+  }
+
+ private:
+  void add_terms(Duration limit, Terms& terms) const {
+    terms.add(TermName::kBusyNs, now_ - online_.busy_since);
+    if (has_deadline_) {
+      terms.add(TermName::kSlackNs, laxity_);
+      terms.add(TermName::kLimitNs, limit);
+    }
+  }
+
+  const TenantView& online_;
+  Instant now_;
+  Duration below_;
+  Instant& again_;
+  bool has_deadline_ = false;
+  Duration laxity_{};
+};
+
 class LaxityPolicy final : public Policy {
  public:
   explicit LaxityPolicy(Duration below) : below_(below) {}
@@ -33,29 +74,8 @@ class LaxityPolicy final : public Policy {
   Instant decide(const StateView& view, Instant now, PolicyState& /*state*/,
                  std::span<Want> wants) const override {
     Instant again = kForever;
-    yield_if(view, now, wants, [&](const TenantView& online) {
-      const Instant due = online.deadline();
-      const bool has_deadline = due != kForever;
-      const Duration each = online.alone.known() ? online.alone.mean : online.shared.mean;
-      const Duration laxity =
-          has_deadline ? due - now - online.outstanding * each : Duration::min();
-      return [=, this, &again, &online](const MemberView& member, Want& want) {
-        const Duration limit = is_off(member) ? 2 * below_ : below_;
-        want.reason = has_deadline ? Reason::kWouldMiss : Reason::kOnlineBusy;
-        if (laxity >= limit) {
-          want.verdict = Verdict::kRun;
-          want.reason = Reason::kSlack;
-          again = std::min(again, now + (laxity - below_ + Duration{1}));
-        }
-        if (want.has_terms(member)) {
-          want.terms.add(TermName::kBusyNs, now - online.busy_since);
-          if (has_deadline) {
-            want.terms.add(TermName::kSlackNs, laxity);
-            want.terms.add(TermName::kLimitNs, limit);
-          }
-        }
-      };
-    });
+    yield_if(view, now, wants,
+             [&](const TenantView& online) { return LaxityJudge(online, now, below_, again); });
     return again;
   }
 

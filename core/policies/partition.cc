@@ -48,15 +48,9 @@ class PartitionPolicy final : public Policy {
     Instant again = kForever;
     const std::int64_t phase = to_ns(now) % period_;
     if (phase < online_slot_) {
-      yield_if(view, now, wants, [&](const TenantView& online) {
-        return [=, this, &online](const MemberView& member, Want& want) {
-          if (want.has_terms(member)) {
-            want.terms.add(TermName::kBusyNs, now - online.busy_since);
-            want.terms.add(TermName::kLimitNs, Duration(online_slot_ - phase));
-          }
-        };
-      });
-      again = now + Duration(online_slot_ - phase);
+      const Duration left(online_slot_ - phase);
+      yield_in_slot(view, now, left, wants);
+      again = now + left;
     } else {
       let_all_run(view, now, wants);
       each_gpu(view, [&](GpuId gpu) {
@@ -67,6 +61,18 @@ class PartitionPolicy final : public Policy {
   }
 
  private:
+  static void yield_in_slot(const StateView& view, Instant now, Duration left,
+                            std::span<Want> wants) {
+    yield_if(view, now, wants, [&](const TenantView& online) {
+      return [&](const MemberView& member, Want& want) {
+        if (want.has_terms(member)) {
+          want.terms.add(TermName::kBusyNs, now - online.busy_since);
+          want.terms.add(TermName::kLimitNs, left);
+        }
+      };
+    });
+  }
+
   /// Sets the wants of the GPU's members in an Offline slot; returns when the slot ends.
   [[nodiscard]] std::int64_t share_out(const StateView& view, GpuId gpu, std::int64_t phase,
                                        std::span<Want> wants) const {
