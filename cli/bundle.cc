@@ -26,6 +26,7 @@
 #include "config/override.h"
 #include "core/error.h"
 #include "core/mechanism.h"
+#include "core/occupancy.h"
 #include "core/testbed.h"
 #include "core/time.h"
 #include "core/units.h"

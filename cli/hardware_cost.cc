@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/stats.h"
 #include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/session.h"

@@ -13,7 +13,6 @@
 #include <system_error>
 #include <vector>
 
-#include "config/document.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "core/time.h"

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -25,7 +24,9 @@
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/program.h"
+#include "core/stats.h"
 #include "core/time.h"
+#include "experiments/experiment.h"
 #include "experiments/session.h"
 #include "experiments/verdict.h"
 

@@ -13,6 +13,7 @@
 #include "cli/report_text.h"
 #include "cli/request_verdict.h"
 #include "cli/table.h"
+#include "cli/what_if.h"
 #include "core/time.h"
 
 namespace gpreempt::cli {

@@ -23,15 +23,6 @@ struct Candidate {
   std::string source;
 };
 
-int weakness(Basis basis) {
-  switch (basis) {
-    case Basis::kMeasured: return 0;
-    case Basis::kSimulated: return 1;
-    case Basis::kAssumed: break;
-  }
-  return 2;
-}
-
 /// The parts of a suspend's mean, which sum to it; nullopt: it does not have them.
 std::optional<double> sum_of_parts(const Verdict& verdict) {
   if (!number_in(verdict, "mean_outside_driver_ns")) {
@@ -105,8 +96,9 @@ struct Limits {
 Decision decide_one(Decision decision, const std::vector<Candidate>& candidates,
                     const Limits& limits) {
   const auto is_less = [](const Candidate& a, const Candidate& b) {
-    return weakness(a.basis) != weakness(b.basis) ? weakness(a.basis) > weakness(b.basis)
-                                                  : a.value < b.value;
+    return weakness_of(a.basis) != weakness_of(b.basis)
+               ? weakness_of(a.basis) > weakness_of(b.basis)
+               : a.value < b.value;
   };
   const auto best = std::ranges::max_element(candidates, is_less);
   if (best == candidates.end()) {

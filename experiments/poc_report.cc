@@ -87,6 +87,19 @@ PocSection functional(const PocEvidence& evidence) {
   return section;
 }
 
+/// What verdicts tell of latencies, each a set of quantiles.
+std::vector<PocBars> all_quantiles(const PocEvidence& evidence) {
+  std::vector<PocBars> all;
+  for (const SourcedVerdict& each : evidence.verdicts) {
+    for (const char* const prefix : {"", "suspend_", "resume_"}) {
+      if (auto bars = quantiles_of(each, prefix)) {
+        all.push_back(*std::move(bars));
+      }
+    }
+  }
+  return all;
+}
+
 PocSection latencies(const PocEvidence& evidence) {
   constexpr std::size_t kMostPictures = 24;
   PocSection section{.title = "Test report: latencies", .blocks = {}};
@@ -96,15 +109,11 @@ PocSection latencies(const PocEvidence& evidence) {
     }
   }
   std::size_t left_out = 0;
-  for (const SourcedVerdict& each : evidence.verdicts) {
-    for (const char* const prefix : {"", "suspend_", "resume_"}) {
-      if (auto bars = quantiles_of(each, prefix)) {
-        if (section.blocks.size() < kMostPictures) {
-          section.blocks.emplace_back(*std::move(bars));
-        } else {
-          ++left_out;
-        }
-      }
+  for (PocBars& bars : all_quantiles(evidence)) {
+    if (section.blocks.size() < kMostPictures) {
+      section.blocks.emplace_back(std::move(bars));
+    } else {
+      ++left_out;
     }
   }
   if (left_out > 0) {
@@ -227,51 +236,58 @@ PocSection issues(const PocEvidence& evidence) {
   return section;
 }
 
-PocSection recommendation(const PocEvidence& evidence) {
-  PocSection section{.title = "Recommendation for stage 2", .blocks = {}};
-  const std::vector<Decision> decisions = decide(evidence);
-  const Step step = recommend(decisions);
-  std::string open;
-  std::optional<Basis> weakest;
+PocTable table_of(const std::vector<Decision>& decisions) {
   PocTable table{.titles = {"quantity", "value", "limits", "says", "evidence", "from"}, .rows = {}};
   for (const Decision& each : decisions) {
     const bool is_missing = each.step == Step::kMissing;
-    if (is_missing) {
-      open += (open.empty() ? "" : ", ") + each.quantity;
-    } else {
-      weakest = std::max(weakest.value_or(each.basis), each.basis, [](Basis a, Basis b) {
-        const auto rank = [](Basis basis) {
-          return basis == Basis::kMeasured ? 0 : (basis == Basis::kSimulated ? 1 : 2);
-        };
-        return rank(a) < rank(b);
-      });
-    }
     table.rows.push_back({each.quantity, is_missing ? std::string(kMissingLabel) : each.text,
                           each.limits, std::string(to_string(each.step)),
                           is_missing ? std::string(kMissingLabel) : basis_words(each.basis),
                           is_missing ? "to be had from " + each.source : each.source});
   }
-  if (step == Step::kMissing) {
+  return table;
+}
+
+/// What is decided on, and what is not known.
+void add_step(const std::vector<Decision>& decisions, PocSection& section) {
+  std::string open;
+  Basis weakest = Basis::kMeasured;
+  for (const Decision& each : decisions) {
+    if (each.step == Step::kMissing) {
+      open += open.empty() ? "" : ", ";
+      open += each.quantity;
+    } else if (weakness_of(each.basis) > weakness_of(weakest)) {
+      weakest = each.basis;
+    }
+  }
+  section.blocks.emplace_back(
+      PocText{.text = fmt::format("{}: the strictest of what is known decides.",
+                                  to_string(recommend(decisions))),
+              .label = basis_words(weakest)});
+  if (!open.empty()) {
+    section.blocks.emplace_back(
+        missing(fmt::format("Not known, and able to change this: {}.", open)));
+  }
+  if (weakest != Basis::kMeasured) {
+    section.blocks.emplace_back(
+        PocText{.text = "This rests on a model whose costs nobody has measured on an MI300. It "
+                        "says what to expect, and becomes a decision with `gpreempt "
+                        "validate-hardware --backend kfd` on one.",
+                .label = basis_words(weakest)});
+  }
+}
+
+PocSection recommendation(const PocEvidence& evidence) {
+  PocSection section{.title = "Recommendation for stage 2", .blocks = {}};
+  const std::vector<Decision> decisions = decide(evidence);
+  if (recommend(decisions) == Step::kMissing) {
     section.blocks.emplace_back(
         missing("There is no recommendation: none of the three quantities "
                 "that decide is known."));
   } else {
-    section.blocks.emplace_back(
-        PocText{.text = fmt::format("{}: the strictest of what is known decides.", to_string(step)),
-                .label = basis_words(*weakest)});
-    if (!open.empty()) {
-      section.blocks.emplace_back(
-          missing(fmt::format("Not known, and able to change this: {}.", open)));
-    }
-    if (*weakest != Basis::kMeasured) {
-      section.blocks.emplace_back(
-          PocText{.text = "This rests on a model whose costs nobody has measured on an MI300. It "
-                          "says what to expect, and becomes a decision with `gpreempt "
-                          "validate-hardware --backend kfd` on one.",
-                  .label = basis_words(*weakest)});
-    }
+    add_step(decisions, section);
   }
-  section.blocks.emplace_back(std::move(table));
+  section.blocks.emplace_back(table_of(decisions));
   return section;
 }
 

@@ -56,7 +56,8 @@ Json json_of(const Verdict& verdict) {
           {"unit", verdict.unit.empty() ? Json(nullptr) : Json(verdict.unit)}};
 }
 
-/// From the strongest to the weakest.
+}  // namespace
+
 int weakness_of(Basis basis) {
   switch (basis) {
     case Basis::kMeasured: return 0;
@@ -65,8 +66,6 @@ int weakness_of(Basis basis) {
   }
   return 2;
 }
-
-}  // namespace
 
 std::string_view to_string(Answer answer) {
   switch (answer) {

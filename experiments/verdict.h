@@ -31,6 +31,8 @@ enum class Basis {
 };
 /// "simulated", "measured", "assumed".
 [[nodiscard]] std::string_view to_string(Basis basis);
+/// The more, the less a statement is worth: from measured to assumed.
+[[nodiscard]] int weakness_of(Basis basis);
 
 /// Nothing (JSON null), a number or words.
 using Quantity = std::variant<std::monostate, double, std::string>;

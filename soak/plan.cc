@@ -80,6 +80,7 @@ FaultRates draw_rates(Draw& draw) {
     FaultKind kind;
     double rate;
   };
+  // NOLINTBEGIN(modernize-use-designated-initializers): a table
   constexpr std::array<Entry, 13> kAll = {{{FaultKind::kInterrupted, 0.1},
                                            {FaultKind::kBusy, 0.1},
                                            {FaultKind::kLostTracer, 0.01},
@@ -93,6 +94,7 @@ FaultRates draw_rates(Draw& draw) {
                                            {FaultKind::kActivityUnread, 0.1},
                                            {FaultKind::kClockStep, 0.003},
                                            {FaultKind::kFrozen, 0.002}}};
+  // NOLINTEND(modernize-use-designated-initializers)
   constexpr double kShare = 0.3;
   FaultRates rates;
   for (const Entry& entry : kAll) {
@@ -111,6 +113,7 @@ std::vector<WorldFault> draw_faults(Draw& draw, const SoakPlan& plan) {
   constexpr double kHangs = 0.05;
   std::vector<WorldFault> faults;
   const auto count = draw.between(0, 10);
+  faults.reserve(count + 1);
   const auto tenants = static_cast<std::uint32_t>(plan.tenants.size());
   for (std::uint32_t i = 0; i < count; ++i) {
     faults.push_back({.kind = draw.one_of(kCommon),

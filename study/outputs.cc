@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "config/override.h"
+#include "core/error.h"
 #include "study/plan.h"
 #include "study/schedule.h"
 #include "study/table.h"
@@ -67,6 +68,7 @@ std::string shell_word(const std::string& text) {
 std::string redo_command(const Redo& redo, const Plan& plan, const Row& row) {
   std::string command = fmt::format("gpreempt run {}", shell_word(redo.scenario));
   for (const Override& one : plan.overrides_of(row.point)) {
+    GPREEMPT_CHECK(one.value.has_value());
     command += fmt::format(
         " --set {}", shell_word(fmt::format("{}={}", join_path(one.path), one.value->argument())));
   }

@@ -74,6 +74,19 @@ Result<void> read_prior(const FactorSpec& spec, const ParameterOf& parameter_of,
   return {};
 }
 
+/// The levels as the file lists them.
+Result<void> read_levels(const FactorSpec& spec, Axis& axis) {
+  for (const TomlValue& value : spec.levels) {
+    const std::size_t before = axis.values.size();
+    (void)level_of(axis, value);
+    if (axis.values.size() == before) {
+      return fail(Errc::kParse, fmt::format("{}: factor '{}': {} is there twice", value.where(),
+                                            spec.path, value.text()));
+    }
+  }
+  return {};
+}
+
 Result<std::vector<Axis>> axes_of(const StudyFile& file, const ParameterOf& parameter_of) {
   std::vector<Axis> axes;
   for (const FactorSpec& spec : file.factors) {
@@ -82,14 +95,7 @@ Result<std::vector<Axis>> axes_of(const StudyFile& file, const ParameterOf& para
     if (spec.levels.empty() && file.kind != DesignKind::kList) {
       GPREEMPT_TRY(read_prior(spec, parameter_of, axis));
     }
-    for (const TomlValue& value : spec.levels) {
-      const std::size_t before = axis.values.size();
-      (void)level_of(axis, value);
-      if (axis.values.size() == before) {
-        return fail(Errc::kParse, fmt::format("{}: factor '{}': {} is there twice", value.where(),
-                                              spec.path, value.text()));
-      }
-    }
+    GPREEMPT_TRY(read_levels(spec, axis));
     axes.push_back(std::move(axis));
   }
   return axes;

@@ -6,6 +6,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/error.h"
 #include "study/stopping.h"
 #include "study/study_file.h"
 
@@ -109,6 +110,7 @@ bool Schedule::is_enough(const State& state) const {
       values.push_back(row->values.at(options_.metric));
     }
   }
+  GPREEMPT_CHECK(options_.repeat.until.has_value());
   return values.empty() || is_narrow(values, *options_.repeat.until);
 }
 

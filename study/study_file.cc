@@ -132,6 +132,15 @@ Result<std::vector<FactorSpec>> read_factors(const TomlTable& table, DesignKind 
   return factors;
 }
 
+Result<std::vector<TomlValue>> read_row(const TomlTable& point,
+                                        const std::vector<std::string>& paths) {
+  std::vector<TomlValue> row;
+  for (const std::string& path : paths) {
+    GPREEMPT_TRY(point.value(path).map([&](TomlValue value) { row.push_back(std::move(value)); }));
+  }
+  return row;
+}
+
 /// A list: each point a table of the same keys.
 Result<void> read_rows(const TomlTable& design, StudyFile& study) {
   std::vector<TomlTable> points;
@@ -150,12 +159,7 @@ Result<void> read_rows(const TomlTable& design, StudyFile& study) {
       return tl::unexpected<Error>(
           point.error("every point names the same keys, at least one; the first has other ones"));
     }
-    std::vector<TomlValue> row;
-    for (const std::string& path : paths) {
-      GPREEMPT_TRY(
-          point.value(path).map([&](TomlValue value) { row.push_back(std::move(value)); }));
-    }
-    study.rows.push_back(std::move(row));
+    GPREEMPT_TRY(store(study.rows.emplace_back(), read_row(point, paths)));
   }
   return {};
 }

@@ -6,7 +6,6 @@
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/occupancy_recorder.h"
-#include "backends/sim/program_runner.h"
 #include "backends/sim/system.h"
 #include "core/occupancy.h"
 

@@ -168,16 +168,25 @@ ParetoFront pareto_front(const Samples& samples, std::span<const Configuration> 
   return front;
 }
 
+namespace {
+
+std::vector<Setting> settings_of(std::span<const Configuration> configurations) {
+  std::vector<Setting> all;
+  for (const Configuration& one : configurations) {
+    if (std::ranges::find(all, one.given) == all.end()) {
+      all.push_back(one.given);
+    }
+  }
+  return all;
+}
+
+}  // namespace
+
 std::vector<Cheapest> cheapest(const Samples& samples,
                                std::span<const Configuration> configurations,
                                std::span<const Limit> limits, std::span<const Judgement> judgements,
                                Choice choice) {
-  std::vector<Setting> all_given;
-  for (const Configuration& one : configurations) {
-    if (std::ranges::find(all_given, one.given) == all_given.end()) {
-      all_given.push_back(one.given);
-    }
-  }
+  const std::vector<Setting> all_given = settings_of(configurations);
   std::vector<Cheapest> all;
   for (std::size_t limit = 0; limit < limits.size(); ++limit) {
     const std::vector<const Judgement*> judged = of_limit(judgements, limit);
@@ -189,16 +198,17 @@ std::vector<Cheapest> cheapest(const Samples& samples,
       std::vector<Candidate> candidates;
       for (const Judgement* judgement : judged) {
         const Configuration& configuration = configurations[judgement->configuration];
-        if (configuration.given == given) {
-          Contrast cost = mean_of_both(samples, configuration, choice.judged, choice.cost);
-          const Interval price = samples.estimate(cost, choice.cost);
-          admit(*judgement, required_verdict(limits, judgements, judgement->configuration),
-                {.configuration = judgement->configuration,
-                 .value = judgement->value,
-                 .price = price,
-                 .cost = std::move(cost)},
-                candidates, one);
+        if (configuration.given != given) {
+          continue;
         }
+        Contrast cost = mean_of_both(samples, configuration, choice.judged, choice.cost);
+        const Interval price = samples.estimate(cost, choice.cost);
+        admit(*judgement, required_verdict(limits, judgements, judgement->configuration),
+              {.configuration = judgement->configuration,
+               .value = judgement->value,
+               .price = price,
+               .cost = std::move(cost)},
+              candidates, one);
       }
       choose(samples, candidates, one);
       all.push_back(std::move(one));

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <iterator>
 #include <map>
 #include <optional>
 #include <set>
@@ -98,6 +99,7 @@ Comparison compare_two(const Samples& samples, const Configuration& a, const Con
 std::vector<std::pair<std::size_t, std::size_t>> pairs_of(const Row& row) {
   constexpr std::size_t kAllPairs = 6;
   std::vector<std::size_t> levels;
+  levels.reserve(row.levels.size());
   for (const auto& [level, ignored] : row.levels) {
     levels.push_back(level);
   }
@@ -118,6 +120,27 @@ std::optional<std::size_t> index_of(const Table& table, const std::string& metri
     return std::nullopt;
   }
   return static_cast<std::size_t>(found - table.metrics.begin());
+}
+
+/// The levels of a row side by side, in every metric; notes which configurations were compared.
+std::vector<Comparison> compare_row(const Samples& samples, std::span<const Configuration> all,
+                                    std::size_t factor, const Row& row,
+                                    std::set<std::size_t>& compared) {
+  std::vector<Comparison> comparisons;
+  for (const auto& [a, b] : pairs_of(row)) {
+    const std::size_t of_a = row.levels.at(a);
+    const std::size_t of_b = row.levels.at(b);
+    compared.insert({of_a, of_b});
+    for (std::size_t metric = 0; metric < samples.table().metrics.size(); ++metric) {
+      Comparison one = compare_two(samples, all[of_a], all[of_b], metric);
+      one.factor = factor;
+      one.a = a;
+      one.b = b;
+      one.at = row.at;
+      comparisons.push_back(std::move(one));
+    }
+  }
+  return comparisons;
 }
 
 }  // namespace
@@ -150,19 +173,8 @@ std::vector<Comparison> compare(const Samples& samples) {
       continue;
     }
     for (const Row& row : rows_of(all, factor)) {
-      for (const auto& [a, b] : pairs_of(row)) {
-        const std::size_t of_a = row.levels.at(a);
-        const std::size_t of_b = row.levels.at(b);
-        compared.insert({of_a, of_b});
-        for (std::size_t metric = 0; metric < table.metrics.size(); ++metric) {
-          Comparison one = compare_two(samples, all[of_a], all[of_b], metric);
-          one.factor = factor;
-          one.a = a;
-          one.b = b;
-          one.at = row.at;
-          comparisons.push_back(std::move(one));
-        }
-      }
+      std::ranges::move(compare_row(samples, all, factor, row, compared),
+                        std::back_inserter(comparisons));
     }
   }
   for (std::size_t other = 1; other < all.size(); ++other) {

@@ -139,6 +139,43 @@ std::vector<MainEffect> main_effects(const Samples& samples) {
   return effects;
 }
 
+namespace {
+
+/// `levels`: not empty.
+Swing swing_of(const Samples& samples, std::size_t factor, std::size_t metric,
+               const std::map<std::size_t, Points>& levels) {
+  Swing swing{.factor = factor,
+              .metric = metric,
+              .low = 0,
+              .high = 0,
+              .at_first = {},
+              .at_last = {},
+              .swing = {},
+              .range = 0};
+  double least = std::numeric_limits<double>::infinity();
+  double most = -least;
+  for (const auto& [level, points] : levels) {
+    const double mean = samples.estimate(mean_of(points), metric).mean;
+    if (mean < least) {
+      least = mean;
+      swing.low = level;
+    }
+    if (mean > most) {
+      most = mean;
+      swing.high = level;
+    }
+  }
+  const Contrast at_first = mean_of(levels.begin()->second);
+  const Contrast at_last = mean_of(levels.rbegin()->second);
+  swing.range = most - least;
+  swing.at_first = samples.estimate(at_first, metric);
+  swing.at_last = samples.estimate(at_last, metric);
+  swing.swing = samples.estimate(difference(at_first, at_last), metric);
+  return swing;
+}
+
+}  // namespace
+
 std::vector<Swing> tornado(const Samples& samples) {
   const Table& table = samples.table();
   std::vector<Swing> swings;
@@ -151,34 +188,7 @@ std::vector<Swing> tornado(const Samples& samples) {
       if (levels.empty()) {
         continue;
       }
-      Swing swing{.factor = factor,
-                  .metric = metric,
-                  .low = 0,
-                  .high = 0,
-                  .at_first = {},
-                  .at_last = {},
-                  .swing = {},
-                  .range = 0};
-      double least = std::numeric_limits<double>::infinity();
-      double most = -least;
-      for (const auto& [level, points] : levels) {
-        const double mean = samples.estimate(mean_of(points), metric).mean;
-        if (mean < least) {
-          least = mean;
-          swing.low = level;
-        }
-        if (mean > most) {
-          most = mean;
-          swing.high = level;
-        }
-      }
-      const Contrast at_first = mean_of(levels.begin()->second);
-      const Contrast at_last = mean_of(levels.rbegin()->second);
-      swing.range = most - least;
-      swing.at_first = samples.estimate(at_first, metric);
-      swing.at_last = samples.estimate(at_last, metric);
-      swing.swing = samples.estimate(difference(at_first, at_last), metric);
-      swings.push_back(swing);
+      swings.push_back(swing_of(samples, factor, metric, levels));
     }
     std::sort(swings.begin() + static_cast<std::ptrdiff_t>(first), swings.end(),
               [](const Swing& a, const Swing& b) {
