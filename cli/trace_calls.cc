@@ -20,7 +20,6 @@
 #include "core/decision.h"
 #include "core/event.h"
 #include "core/ids.h"
-#include "core/occupancy.h"
 #include "core/testbed.h"
 #include "core/time.h"
 

@@ -87,15 +87,20 @@ Result<void> read_levels(const FactorSpec& spec, Axis& axis) {
   return {};
 }
 
+Result<void> read_axis(const StudyFile& file, const FactorSpec& spec,
+                       const ParameterOf& parameter_of, Axis& axis) {
+  axis.factor.name = spec.path;
+  if (spec.levels.empty() && file.kind != DesignKind::kList) {
+    GPREEMPT_TRY(read_prior(spec, parameter_of, axis));
+  }
+  return read_levels(spec, axis);
+}
+
 Result<std::vector<Axis>> axes_of(const StudyFile& file, const ParameterOf& parameter_of) {
   std::vector<Axis> axes;
   for (const FactorSpec& spec : file.factors) {
     Axis axis;
-    axis.factor.name = spec.path;
-    if (spec.levels.empty() && file.kind != DesignKind::kList) {
-      GPREEMPT_TRY(read_prior(spec, parameter_of, axis));
-    }
-    GPREEMPT_TRY(read_levels(spec, axis));
+    GPREEMPT_TRY(read_axis(file, spec, parameter_of, axis));
     axes.push_back(std::move(axis));
   }
   return axes;

@@ -180,6 +180,15 @@ std::vector<Setting> settings_of(std::span<const Configuration> configurations) 
   return all;
 }
 
+std::vector<const Judgement*> of_setting(std::vector<const Judgement*> judged,
+                                         std::span<const Configuration> configurations,
+                                         const Setting& given) {
+  std::erase_if(judged, [&](const Judgement* one) {
+    return configurations[one->configuration].given != given;
+  });
+  return judged;
+}
+
 }  // namespace
 
 std::vector<Cheapest> cheapest(const Samples& samples,
@@ -196,11 +205,8 @@ std::vector<Cheapest> cheapest(const Samples& samples,
     for (const Setting& given : all_given) {
       Cheapest one{.limit = limit, .given = given, .cost = choice.cost};
       std::vector<Candidate> candidates;
-      for (const Judgement* judgement : judged) {
+      for (const Judgement* judgement : of_setting(judged, configurations, given)) {
         const Configuration& configuration = configurations[judgement->configuration];
-        if (configuration.given != given) {
-          continue;
-        }
         Contrast cost = mean_of_both(samples, configuration, choice.judged, choice.cost);
         const Interval price = samples.estimate(cost, choice.cost);
         admit(*judgement, required_verdict(limits, judgements, judgement->configuration),
