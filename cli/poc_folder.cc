@@ -91,23 +91,32 @@ Result<void> add_verdicts(const fs::path& file, const fs::path& folder, PocEvide
   return {};
 }
 
+/// Whether there was anything.
+Result<bool> add_place(const fs::path& place, const fs::path& folder, PocEvidence& evidence) {
+  std::error_code ignored;
+  const fs::path verdicts = place / "verdicts.json";
+  const bool has_verdicts = fs::exists(verdicts, ignored);
+  const bool has_run = fs::exists(place / "summary.json", ignored);
+  if (has_verdicts) {
+    GPREEMPT_TRY(add_verdicts(verdicts, folder, evidence));
+  }
+  if (has_run) {
+    GPREEMPT_TRY(add_run(place, folder, evidence));
+  }
+  return has_verdicts || has_run;
+}
+
 }  // namespace
 
 Result<PocEvidence> read_poc_folder(const fs::path& folder) {
   std::vector<fs::path> places;
   GPREEMPT_TRY(store(places, folders_of(folder)));
   PocEvidence evidence;
-  std::error_code ignored;
   bool is_any = false;
   for (const fs::path& place : places) {
-    if (const fs::path file = place / "verdicts.json"; fs::exists(file, ignored)) {
-      is_any = true;
-      GPREEMPT_TRY(add_verdicts(file, folder, evidence));
-    }
-    if (fs::exists(place / "summary.json", ignored)) {
-      is_any = true;
-      GPREEMPT_TRY(add_run(place, folder, evidence));
-    }
+    bool is_one = false;
+    GPREEMPT_TRY(store(is_one, add_place(place, folder, evidence)));
+    is_any = is_any || is_one;
   }
   if (!is_any) {
     return fail(Errc::kInvalidArgument,
