@@ -74,9 +74,9 @@ std::string text_of(const Verdict& verdict) {
   std::string numbers;
   for (const auto& [key, number] : verdict.numbers) {
     if (key.ends_with("_lo_ns")) {
-      numbers += " (" + experiments::words_of_ns(number);
+      numbers += fmt::format(" ({}", experiments::words_of_ns(number));
     } else if (key.ends_with("_hi_ns")) {
-      numbers += " to " + experiments::words_of_ns(number) + ")";
+      numbers += fmt::format(" to {})", experiments::words_of_ns(number));
     } else {
       numbers += numbers.empty() ? "" : ", ";
       numbers += text_of(key, number);
@@ -84,7 +84,7 @@ std::string text_of(const Verdict& verdict) {
   }
   text += numbers.empty() ? "" : wrapped(numbers, kIndent);
   for (const auto& [key, words] : verdict.facts) {
-    text += wrapped(key + ": " + words, kIndent);
+    text += wrapped(fmt::format("{}: {}", key, words), kIndent);
   }
   return text;
 }
@@ -96,7 +96,9 @@ std::string verdicts_text(const std::vector<Verdict>& verdicts) {
   std::string_view basis;
   std::string_view backend;
   for (const Verdict& verdict : verdicts) {
-    if (backend != verdict.backend || basis != to_string(verdict.basis)) {
+    const bool has_result = verdict.basis != experiments::Basis::kNothing;
+    if (text.empty() ||
+        (has_result && (backend != verdict.backend || basis != to_string(verdict.basis)))) {
       backend = verdict.backend;
       basis = to_string(verdict.basis);
       text += fmt::format("{}backend {}, evidence {}\n", text.empty() ? "" : "\n", backend, basis);

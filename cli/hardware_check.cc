@@ -162,11 +162,9 @@ Result<std::vector<experiments::Verdict>> run_check(const HardwareCheck& check,
   GPREEMPT_TRY(store(verdicts, attempt(check, campaign)));
   for (experiments::Verdict& verdict : verdicts) {
     verdict.name = fmt::format("{}/{}", check.id, verdict.name);
-    verdict.backend = to_string(campaign.backend.kind);
-    if (verdict.basis != experiments::Basis::kAssumed) {
-      verdict.basis = campaign.backend.kind == BackendKind::kKfd ? experiments::Basis::kMeasured
-                                                                 : experiments::Basis::kSimulated;
-    }
+    stem_from(verdict, to_string(campaign.backend.kind),
+              campaign.backend.kind == BackendKind::kKfd ? experiments::Basis::kMeasured
+                                                         : experiments::Basis::kSimulated);
     verdict.facts.emplace_back("plan", check.plan);
     verdict.facts.emplace_back("tag", to_string(check.tag));
     if (!check.also.empty()) {

@@ -81,7 +81,7 @@ std::string hardware_text(const std::vector<experiments::Verdict>& verdicts, con
       count(verdicts, experiments::Answer::kMissed),
       count(verdicts, experiments::Answer::kReported),
       count(verdicts, experiments::Answer::kUnavailable) - skipped, skipped,
-      verdicts.front().backend, to_string(verdicts.front().basis));
+      verdicts.front().backend, to_string(experiments::weakest_basis(verdicts)));
   return text;
 }
 

@@ -97,8 +97,7 @@ Result<std::vector<Verdict>> run_experiment(const Experiment& experiment, const 
         std::vector<Verdict>{unavailable(std::string(experiment.name), verdicts.error().what)};
   }
   for (Verdict& verdict : *verdicts) {
-    verdict.backend = setting.backend;
-    verdict.basis = verdict.basis == Basis::kAssumed ? Basis::kAssumed : setting.basis;
+    stem_from(verdict, setting.backend, setting.basis);
   }
   return verdicts;
 }

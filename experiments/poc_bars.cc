@@ -12,9 +12,9 @@
 #include <string_view>
 #include <utility>
 
-#include "experiments/poc_decision.h"
 #include "experiments/poc_evidence.h"
 #include "experiments/poc_report.h"
+#include "experiments/sampled.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
@@ -42,10 +42,10 @@ PocBars histogram_of(const LatencySample& sample) {
   }
   for (int bin = bins.begin()->first; bin <= bins.rbegin()->first; ++bin) {
     const auto count = bins.contains(bin) ? bins[bin] : 0;
-    bars.bars.push_back(
-        {.name = fmt::format("{} to {}", time_text(std::exp2(bin)), time_text(std::exp2(bin + 1))),
-         .length = static_cast<double>(count),
-         .text = fmt::format("{}", count)});
+    bars.bars.push_back({.name = fmt::format("{} to {}", words_of_ns(std::exp2(bin)),
+                                             words_of_ns(std::exp2(bin + 1))),
+                         .length = static_cast<double>(count),
+                         .text = fmt::format("{}", count)});
   }
   return bars;
 }
@@ -59,7 +59,7 @@ std::optional<PocBars> quantiles_of(const SourcedVerdict& each, const std::strin
                .bars = {}};
   for (const std::string_view key : kKeys) {
     if (const auto ns = number_in(each.verdict, fmt::format("{}{}_ns", prefix, key))) {
-      bars.bars.push_back({.name = std::string(key), .length = *ns, .text = time_text(*ns)});
+      bars.bars.push_back({.name = std::string(key), .length = *ns, .text = words_of_ns(*ns)});
     }
   }
   return bars.bars.size() < 2 ? std::nullopt : std::optional(std::move(bars));
@@ -85,7 +85,7 @@ std::optional<PocBars> parts_of_a_suspend(const PocEvidence& evidence) {
         bars.bars.push_back(
             {.name = key.substr(kMean.size(), key.size() - kMean.size() - kUnit.size()),
              .length = value,
-             .text = time_text(value)});
+             .text = words_of_ns(value)});
       }
     }
     if (sum > most_sum) {

@@ -10,6 +10,7 @@
 
 #include "experiments/poc_bars.h"
 #include "experiments/poc_evidence.h"
+#include "experiments/sampled.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
@@ -127,14 +128,6 @@ std::string_view to_string(Step step) {
   return "missing";
 }
 
-std::string time_text(double ns) {
-  constexpr double kUsInNs = 1e3;
-  if (ns >= kMsInNs) {
-    return fmt::format("{:.3f} ms", ns / kMsInNs);
-  }
-  return ns >= kUsInNs ? fmt::format("{:.1f} us", ns / kUsInNs) : fmt::format("{:.0f} ns", ns);
-}
-
 std::vector<Decision> decide(const PocEvidence& evidence) {
   std::vector<Decision> all;
   all.push_back(decide_one(
@@ -163,7 +156,7 @@ std::vector<Decision> decide(const PocEvidence& evidence) {
   for (Decision& each : all) {
     if (each.value) {
       each.text = &each == &all.back() ? fmt::format("{:.1f} %", *each.value * 100)
-                                       : time_text(*each.value);
+                                       : words_of_ns(*each.value);
     }
   }
   return all;

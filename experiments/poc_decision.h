@@ -39,7 +39,4 @@ struct Decision {
 /// The strictest step of those that are there; kMissing: none is.
 [[nodiscard]] Step recommend(const std::vector<Decision>& decisions);
 
-/// "1.234 ms". For people.
-[[nodiscard]] std::string time_text(double ns);
-
 }  // namespace gpreempt::experiments

@@ -85,7 +85,9 @@ Result<Verdict> verdict_in(const WrittenJson& json, const std::string& source) {
     return refused(source, "a result has no \"name\"");
   }
   const auto answer = word_among<Answer>(kAnswers, words_at(json, "verdict"));
-  const auto basis = word_among<Basis>(kBases, words_at(json, "evidence"));
+  const auto basis = answer == Answer::kUnavailable
+                         ? std::optional(Basis::kNothing)
+                         : word_among<Basis>(kBases, words_at(json, "evidence"));
   if (!answer || !basis) {
     return refused(source, fmt::format("result '{}' has no \"{}\" that is known", *name,
                                        answer ? "evidence" : "verdict"));

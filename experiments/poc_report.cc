@@ -16,6 +16,7 @@
 #include "experiments/poc_bars.h"
 #include "experiments/poc_decision.h"
 #include "experiments/poc_evidence.h"
+#include "experiments/sampled.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
@@ -29,7 +30,7 @@ struct QuantityText {
   bool is_time = false;
   std::string operator()(std::monostate /*nothing*/) const { return "-"; }
   std::string operator()(double value) const {
-    return is_time ? time_text(value) : fmt::format("{:.6g}", value);
+    return is_time ? words_of_ns(value) : fmt::format("{:.6g}", value);
   }
   std::string operator()(const std::string& value) const { return value; }
 };
@@ -38,7 +39,7 @@ std::string words_of(const Quantity& quantity, const std::string& unit) {
   return std::visit(QuantityText{.is_time = unit == "ns"}, quantity);
 }
 
-std::string optional_time(const std::optional<double>& ns) { return ns ? time_text(*ns) : "-"; }
+std::string optional_time(const std::optional<double>& ns) { return ns ? words_of_ns(*ns) : "-"; }
 
 PocText missing(std::string text) {
   return {.text = std::move(text), .label = std::string(kMissingLabel)};
@@ -324,7 +325,7 @@ PocSection missing_evidence(const PocEvidence& evidence) {
     }
   }
   const bool is_measured = std::ranges::any_of(evidence.verdicts, [](const SourcedVerdict& each) {
-    return each.verdict.basis == Basis::kMeasured && each.verdict.answer != Answer::kUnavailable;
+    return each.verdict.basis == Basis::kMeasured;
   });
   if (!is_measured) {
     table.rows.push_back({"anything measured on a GPU, crashes and kernel errors among it",

@@ -34,6 +34,10 @@ struct QuantityJson {
   Json operator()(const std::string& value) const { return value; }
 };
 
+Json evidence_json(Basis basis) {
+  return basis == Basis::kNothing ? Json(nullptr) : Json(to_string(basis));
+}
+
 Json json_of(const Verdict& verdict) {
   Json numbers = Json::object();
   for (const auto& [key, value] : verdict.numbers) {
@@ -49,7 +53,7 @@ Json json_of(const Verdict& verdict) {
           {"verdict", to_string(verdict.answer)},
           {"reason", verdict.reason},
           {"confidence", verdict.confidence ? number_of(*verdict.confidence) : Json(nullptr)},
-          {"evidence", to_string(verdict.basis)},
+          {"evidence", evidence_json(verdict.basis)},
           {"backend", verdict.backend},
           {"numbers", std::move(numbers)},
           {"facts", std::move(facts)},
@@ -62,9 +66,10 @@ int weakness_of(Basis basis) {
   switch (basis) {
     case Basis::kMeasured: return 0;
     case Basis::kSimulated: return 1;
-    case Basis::kAssumed: break;
+    case Basis::kAssumed: return 2;
+    case Basis::kNothing: break;
   }
-  return 2;
+  return -1;
 }
 
 std::string_view to_string(Answer answer) {
@@ -84,20 +89,17 @@ std::string_view to_string(Basis basis) {
   switch (basis) {
     case Basis::kSimulated: return "simulated";
     case Basis::kMeasured: return "measured";
-    case Basis::kAssumed: break;
+    case Basis::kAssumed: return "assumed";
+    case Basis::kNothing: break;
   }
-  return "assumed";
+  return "none";
 }
 
 std::string to_json(const Verdict& verdict) { return json_of(verdict).dump(); }
 
 std::string verdicts_document(std::string_view command, std::string_view backend,
                               const std::vector<Verdict>& verdicts) {
-  Basis weakest = Basis::kMeasured;
-  for (const Verdict& verdict : verdicts) {
-    weakest = weakness_of(verdict.basis) > weakness_of(weakest) ? verdict.basis : weakest;
-  }
-  const Json evidence = verdicts.empty() ? Json(nullptr) : Json(to_string(weakest));
+  const Json evidence = evidence_json(weakest_basis(verdicts));
   std::string text =
       fmt::format("{{\"schema\":1,\"command\":{},\"backend\":{},\"evidence\":{},\"results\":[",
                   Json(command).dump(), Json(backend).dump(), evidence.dump());
@@ -113,7 +115,25 @@ Verdict unavailable(std::string name, std::string reason) {
           .value = {},
           .expected = {},
           .answer = Answer::kUnavailable,
-          .reason = std::move(reason)};
+          .reason = std::move(reason),
+          .basis = Basis::kNothing};
+}
+
+void stem_from(Verdict& verdict, std::string backend, Basis basis) {
+  verdict.backend = std::move(backend);
+  if (verdict.answer == Answer::kUnavailable) {
+    verdict.basis = Basis::kNothing;
+  } else if (verdict.basis != Basis::kAssumed) {
+    verdict.basis = basis;
+  }
+}
+
+Basis weakest_basis(const std::vector<Verdict>& verdicts) {
+  Basis weakest = Basis::kNothing;
+  for (const Verdict& verdict : verdicts) {
+    weakest = weakness_of(verdict.basis) > weakness_of(weakest) ? verdict.basis : weakest;
+  }
+  return weakest;
 }
 
 }  // namespace gpreempt::experiments

@@ -28,10 +28,12 @@ enum class Basis {
   kSimulated,
   kMeasured,
   kAssumed,  ///< it follows from what was taken for granted; the reason says from what
+  kNothing,  ///< there is no result: it is unavailable
 };
-/// "simulated", "measured", "assumed".
+/// "simulated", "measured", "assumed", "none".
 [[nodiscard]] std::string_view to_string(Basis basis);
-/// The more, the less a statement is worth: from measured to assumed.
+/// The more, the less a statement is worth: from measured to assumed. What says nothing weakens
+/// nothing.
 [[nodiscard]] int weakness_of(Basis basis);
 
 /// Nothing (JSON null), a number or words.
@@ -53,7 +55,8 @@ struct Verdict {
 };
 
 /// One JSON object: name, value, expected, verdict, reason, confidence, evidence, backend, numbers,
-/// facts, unit (null: none). A number that is whole is printed as one.
+/// facts, unit (null: none). The evidence of what is unavailable is null. A number that is whole is
+/// printed as one.
 [[nodiscard]] std::string to_json(const Verdict& verdict);
 
 /// The file verdicts.json: {"schema":1,"command":...,"backend":...,"evidence":...,"results":[...]},
@@ -63,5 +66,12 @@ struct Verdict {
 
 /// A verdict that says why there is none.
 [[nodiscard]] Verdict unavailable(std::string name, std::string reason);
+
+/// Says where it comes from: of that backend, and on that basis unless it rests on an assumption or
+/// is unavailable.
+void stem_from(Verdict& verdict, std::string backend, Basis basis);
+
+/// The weakest basis among them; `kNothing` if none has a result.
+[[nodiscard]] Basis weakest_basis(const std::vector<Verdict>& verdicts);
 
 }  // namespace gpreempt::experiments

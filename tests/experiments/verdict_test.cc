@@ -29,6 +29,19 @@ Verdict sample() {
           .facts = {{"driver", "dkms-6.12.12"}}};
 }
 
+TEST(Verdict, OneThatIsUnavailableHasNoEvidenceWhateverItsWorld) {
+  Verdict nothing = unavailable("queue-ids", "there is no driver");
+  stem_from(nothing, "kfd", Basis::kMeasured);
+  EXPECT_TRUE(nlohmann::json::parse(to_json(nothing))["evidence"].is_null());
+  EXPECT_EQ(weakest_basis({nothing}), Basis::kNothing);
+  Verdict found{.name = "queue-ids", .answer = Answer::kYes, .reason = {}};
+  stem_from(found, "kfd", Basis::kMeasured);
+  EXPECT_EQ(weakest_basis({nothing, found}), Basis::kMeasured);
+  found.basis = Basis::kAssumed;
+  stem_from(found, "kfd", Basis::kMeasured);
+  EXPECT_EQ(weakest_basis({nothing, found}), Basis::kAssumed);
+}
+
 TEST(VerdictJson, HasEveryKeyOfTheFormat) {
   const auto json = nlohmann::json::parse(to_json(sample()));
   EXPECT_EQ(json["name"], "suspend-latency");
