@@ -2,17 +2,16 @@
 
 #include <fmt/format.h>
 
-#include <array>
-#include <charconv>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
-#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "cli/report/csv.h"
+#include "config/document.h"
 #include "core/error.h"
 #include "core/testbed.h"
 #include "core/time.h"
@@ -20,108 +19,105 @@
 namespace gpreempt::cli {
 namespace {
 
-/// request, arrival, first wave, end, the phases, first token, tokens.
-constexpr std::size_t kNumbers = 4 + kDriverPhases + 2;
+using report::CsvRows;
 
-/// The columns that are numbers; nullopt where nothing is written.
-using Numbers = std::array<std::optional<std::int64_t>, kNumbers>;
+/// policy, tenant, request, arrival, first wave, end, the phases, first token, tokens.
+constexpr std::size_t kFirstPhase = 6;
+constexpr std::size_t kColumns = kFirstPhase + kDriverPhases + 2;
 
-/// Takes the last `kNumbers` columns off `line`, because a tenant's name may hold a comma.
-bool take_numbers(std::string_view& line, Numbers& numbers) {
-  for (std::size_t i = kNumbers; i-- > 0;) {
-    const std::size_t comma = line.rfind(',');
-    if (comma == std::string_view::npos) {
-      return false;
-    }
-    const std::string_view text = line.substr(comma + 1);
-    line = line.substr(0, comma);
-    numbers.at(i).reset();
-    if (text.empty()) {
-      continue;
-    }
-    std::int64_t value = 0;
-    const auto [end, status] = std::from_chars(text.data(), text.data() + text.size(), value);
-    if (status != std::errc{} || end != text.data() + text.size()) {
-      return false;
-    }
-    numbers.at(i) = value;
+std::vector<std::string> column_names() {
+  std::vector<std::string> names = {"policy",     "tenant",        "request",
+                                    "arrival_ns", "first_wave_ns", "end_ns"};
+  names.reserve(kColumns);
+  for (std::size_t i = 0; i < kDriverPhases; ++i) {
+    names.push_back(fmt::format("{}_ns", to_string(static_cast<DriverPhase>(i))));
   }
-  return true;
+  names.emplace_back("first_token_ns");
+  names.emplace_back("tokens");
+  return names;
 }
 
-Instant instant_or_never(std::optional<std::int64_t> ns) {
-  return ns ? instant_from_ns(*ns) : kForever;
+/// nullopt: nothing is written. Errors: kParse.
+Result<std::optional<std::int64_t>> written(const CsvRows& csv, std::size_t column) {
+  if (csv.text(column).empty()) {
+    return std::nullopt;
+  }
+  return csv.integer(column);
 }
 
-std::optional<SavedRequest> read_row(std::string_view line) {
-  Numbers numbers;
-  if (!take_numbers(line, numbers) || !line.starts_with('"')) {
-    return std::nullopt;
-  }
-  const std::size_t quote = line.find("\",", 1);
-  constexpr std::size_t kArrival = 1;
-  const std::optional<std::int64_t> request = numbers.front();
-  const std::optional<std::int64_t> arrival = numbers.at(kArrival);
-  const std::optional<std::int64_t> tokens = numbers.back();
-  if (quote == std::string_view::npos || !request || !arrival || !tokens) {
-    return std::nullopt;
-  }
-  std::size_t column = kArrival + 1;
-  SavedRequest row{.policy = std::string(line.substr(1, quote - 1)),
-                   .tenant = std::string(line.substr(quote + 2)),
-                   .record = {}};
-  RequestRecord& record = row.record;
-  record.request = static_cast<std::uint64_t>(*request);
-  record.arrival = instant_from_ns(*arrival);
-  record.first_wave = instant_or_never(numbers.at(column++));
-  record.end = instant_or_never(numbers.at(column++));
+Result<void> read_instant(const CsvRows& csv, std::size_t column, Instant& instant) {
+  std::optional<std::int64_t> ns;
+  GPREEMPT_TRY(store(ns, written(csv, column)));
+  instant = ns ? instant_from_ns(*ns) : kForever;
+  return {};
+}
+
+Result<void> read_phases(const CsvRows& csv, RequestRecord& record) {
+  std::size_t column = kFirstPhase;
   for (Duration& phase : record.phases) {
-    phase = Duration(numbers.at(column++).value_or(0));
+    std::optional<std::int64_t> ns;
+    GPREEMPT_TRY(store(ns, written(csv, column++)));
+    phase = Duration(ns.value_or(0));
   }
-  record.first_token = instant_or_never(numbers.at(column++));
-  record.tokens = static_cast<std::uint32_t>(*tokens);
+  return {};
+}
+
+Result<SavedRequest> read_row(const CsvRows& csv) {
+  SavedRequest row{.policy = csv.text(0), .tenant = csv.text(1), .record = {}};
+  RequestRecord& record = row.record;
+  std::int64_t request = 0;
+  std::int64_t arrival = 0;
+  std::int64_t tokens = 0;
+  GPREEMPT_TRY(store(request, csv.integer(2)));
+  GPREEMPT_TRY(store(arrival, csv.integer(3)));
+  GPREEMPT_TRY(read_instant(csv, 4, record.first_wave));
+  GPREEMPT_TRY(read_instant(csv, 5, record.end));
+  GPREEMPT_TRY(read_phases(csv, record));
+  GPREEMPT_TRY(read_instant(csv, kColumns - 2, record.first_token));
+  GPREEMPT_TRY(store(tokens, csv.integer(kColumns - 1)));
+  record.request = static_cast<std::uint64_t>(request);
+  record.arrival = instant_from_ns(arrival);
+  record.tokens = static_cast<std::uint32_t>(tokens);
   return row;
 }
 
 }  // namespace
 
 Result<std::vector<SavedRequest>> read_requests(std::string_view text, std::string_view name) {
+  if (const std::string header = requests_header(); !text.starts_with(header + "\n")) {
+    return fail(Errc::kParse, fmt::format("{}:1: its columns are not those of this version, {}; "
+                                          "make the bundle again",
+                                          name, header));
+  }
+  if (!text.ends_with('\n')) {
+    return fail(Errc::kParse,
+                fmt::format("{}: the last line does not end: the file was cut off; make the bundle "
+                            "again",
+                            name));
+  }
+  const std::vector<std::string> names = column_names();
+  Result<CsvRows> csv = CsvRows::open(name, text, {names.begin(), names.end()});
+  GPREEMPT_TRY(csv);
   std::vector<SavedRequest> rows;
-  for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::size_t length = text.find('\n');
-    if (length == std::string_view::npos) {
-      return fail(Errc::kParse, fmt::format("{}:{}: the line does not end: the file was cut off; "
-                                            "make the bundle again",
-                                            name, number));
+  while (true) {
+    bool more = false;
+    GPREEMPT_TRY(store(more, csv->next()));
+    if (!more) {
+      return rows;
     }
-    const std::string_view line = text.substr(0, length);
-    text.remove_prefix(length + 1);
-    if (number == 1) {
-      if (const std::string header = requests_header(); line != header) {
-        return fail(Errc::kParse, fmt::format("{}:1: its columns are not those of this version, "
-                                              "{}; make the bundle again",
-                                              name, header));
-      }
-      continue;
-    }
-    std::optional<SavedRequest> row = read_row(line);
-    if (!row) {
-      return fail(Errc::kParse,
-                  fmt::format("{}:{}: this is no row of {} numbers after a quoted policy and a "
-                              "tenant; make the bundle again",
-                              name, number, kNumbers));
-    }
+    Result<SavedRequest> row = read_row(*csv);
+    GPREEMPT_TRY(row);
     rows.push_back(*std::move(row));
   }
-  return rows;
 }
 
 std::string requests_header() {
-  std::string header = "policy,tenant,request,arrival_ns,first_wave_ns,end_ns";
-  for (std::size_t i = 0; i < kDriverPhases; ++i) {
-    header += fmt::format(",{}_ns", to_string(static_cast<DriverPhase>(i)));
+  std::string header;
+  for (const std::string& name : column_names()) {
+    header += header.empty() ? "" : ",";
+    header += name;
   }
-  return header + ",first_token_ns,tokens";
+  return header;
 }
 
 }  // namespace gpreempt::cli

@@ -10,24 +10,19 @@
 #include <vector>
 
 #include "tests/cli/executable.h"
+#include "tests/cli/recorded_bundle.h"
 
 namespace gpreempt::cli {
 namespace {
 
 using nlohmann::json;
 using testing::Finished;
-using testing::fresh_folder;
 using testing::gpreempt;
 using testing::read_file;
-using testing::small_scenario;
 using testing::write_file;
 
-class ExplainVerb : public ::testing::Test {
+class ExplainVerb : public testing::RecordedBundle {
  protected:
-  void record(const std::string& arguments) {
-    const Finished finished = gpreempt("run " + file_ + " --quiet " + arguments + " --out " + out_);
-    ASSERT_EQ(finished.exit_code, 0) << finished.err;
-  }
   Finished explain(const std::string& arguments) const {
     return gpreempt("explain " + out_ + " " + arguments);
   }
@@ -45,10 +40,6 @@ class ExplainVerb : public ::testing::Test {
     }
     return sum;
   }
-
-  std::filesystem::path folder_ = fresh_folder();
-  std::string out_ = (folder_ / "out").string();
-  std::string file_ = write_file(folder_ / "small.toml", small_scenario("5/s"));
 };
 
 TEST_F(ExplainVerb, APreemptionIsToldWithItsReasonAndItsCost) {

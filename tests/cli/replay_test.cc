@@ -11,25 +11,19 @@
 #include <vector>
 
 #include "tests/cli/executable.h"
+#include "tests/cli/recorded_bundle.h"
 
 namespace gpreempt::cli {
 namespace {
 
 using nlohmann::json;
 using testing::Finished;
-using testing::fresh_folder;
 using testing::gpreempt;
 using testing::read_file;
-using testing::small_scenario;
 using testing::write_file;
 
-class ReplayVerb : public ::testing::Test {
+class ReplayVerb : public testing::RecordedBundle {
  protected:
-  /// Runs the small scenario, whose ten requests of 10 ms come every 200 ms, into the bundle.
-  void record(const std::string& arguments) {
-    const Finished finished = gpreempt("run " + file_ + " --quiet " + arguments + " --out " + out_);
-    ASSERT_EQ(finished.exit_code, 0) << finished.err;
-  }
   Finished replay(const std::string& arguments = "") const {
     return gpreempt("replay " + out_ + " " + arguments);
   }
@@ -47,10 +41,6 @@ class ReplayVerb : public ::testing::Test {
     ASSERT_NE(at, std::string::npos) << from;
     write_file(file, text.replace(at, from.size(), to));
   }
-
-  std::filesystem::path folder_ = fresh_folder();
-  std::string out_ = (folder_ / "out").string();
-  std::string file_ = write_file(folder_ / "small.toml", small_scenario("5/s"));
 };
 
 /// Policies that a log of the small scenario, with deadlines from its limits, can be made under.

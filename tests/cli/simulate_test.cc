@@ -9,11 +9,7 @@
 #include <memory>
 #include <string>
 
-#include "backends/sim/kfd_model/personality.h"
-#include "backends/sim/model_file.h"
 #include "backends/sim/sim_testbed.h"
-#include "backends/sim/system.h"
-#include "backends/sim/timeline.h"
 #include "core/decision.h"
 #include "core/error.h"
 #include "core/event.h"
@@ -21,9 +17,8 @@
 #include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
-#include "tests/cli/executable.h"
+#include "tests/cli/small_run.h"
 #include "workloads/compile.h"
-#include "workloads/loader.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::cli {
@@ -32,32 +27,13 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-class Simulate : public ::testing::Test {
+class Simulate : public testing::SmallRun {
  protected:
-  void SetUp() override {
-    const Result<sim::Model> model = sim::find_model("mi308x", 8);
-    ASSERT_TRUE(model) << model.error().what;
-    options_.gpu = model->point;
-    options_.personality = *sim::find_personality("dkms-6.12.12");
-    const Result<Scenario> scenario = parse_scenario(testing::small_scenario("5/s"), "small.toml");
-    ASSERT_TRUE(scenario) << scenario.error().what;
-    const Result<Workload> workload =
-        compile(*scenario, {.flops_fp16 = model->point.flops_fp16}, {});
-    ASSERT_TRUE(workload) << workload.error().what;
-    workload_ = *workload;
-    settings_.detection = scenario->scheduler.detection;
-  }
-
   Result<RunRecord> run(const std::string& policy, const Workload& workload) {
     settings_.policy = policy;
     const std::unique_ptr<Testbed> testbed = sim::open_sim_testbed(timeline_, options_);
     return simulate(*testbed, workload, settings_, {});
   }
-
-  sim::PlainTimeline timeline_;
-  sim::SystemOptions options_;
-  Workload workload_;
-  RunSettings settings_;
 };
 
 TEST_F(Simulate, OnlineAloneTakesItsServiceTimeAndNoMore) {

@@ -19,11 +19,7 @@
 #include <utility>
 #include <vector>
 
-#include "backends/sim/kfd_model/personality.h"
-#include "backends/sim/model_file.h"
 #include "backends/sim/sim_testbed.h"
-#include "backends/sim/system.h"
-#include "backends/sim/timeline.h"
 #include "cli/bundle.h"
 #include "cli/run_trace.h"
 #include "cli/simulate.h"
@@ -34,9 +30,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "tests/cli/executable.h"
-#include "workloads/compile.h"
-#include "workloads/loader.h"
-#include "workloads/scenario.h"
+#include "tests/cli/small_run.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -48,23 +42,12 @@ std::int64_t ns(const json& microseconds) {
   return std::llround(microseconds.get<double>() * 1000);
 }
 
-class RunTrace : public ::testing::Test {
+class RunTrace : public testing::SmallRun {
  protected:
   void SetUp() override {
-    const Result<sim::Model> model = sim::find_model("mi308x", 8);
-    ASSERT_TRUE(model) << model.error().what;
-    options_.gpu = model->point;
-    options_.personality = *sim::find_personality("dkms-6.12.12");
-    const Result<Scenario> scenario = parse_scenario(testing::small_scenario("5/s"), "small.toml");
-    ASSERT_TRUE(scenario) << scenario.error().what;
-    const Result<Workload> workload =
-        compile(*scenario, {.flops_fp16 = model->point.flops_fp16}, {});
-    ASSERT_TRUE(workload) << workload.error().what;
-    workload_ = *workload;
-    settings_.detection = scenario->scheduler.detection;
+    SmallRun::SetUp();
     settings_.policy = "suspend";
   }
-
   RunRecord run(std::size_t occupancy) {
     const std::unique_ptr<Testbed> testbed = sim::open_sim_testbed(timeline_, options_);
     Result<RunRecord> record = simulate(*testbed, workload_, settings_, {.occupancy = occupancy});
@@ -90,11 +73,6 @@ class RunTrace : public ::testing::Test {
     EXPECT_TRUE(trace.is_object());
     return trace.value("traceEvents", std::vector<json>{});
   }
-
-  sim::PlainTimeline timeline_;
-  sim::SystemOptions options_;
-  Workload workload_;
-  RunSettings settings_;
 };
 
 TEST_F(RunTrace, BystanderIntervalsSumUpToTheRunsBystanderTime) {
