@@ -169,6 +169,7 @@ Result<std::vector<RunResult>> read_run_results(std::string_view text, const std
          .suspend_p50 = number_at(steady, "p50"),
          .suspend_p99 = number_at(steady, "p99"),
          .offline_loss = number_at(object_at(each, "offline"), "loss"),
+         .offline_overhead = number_at(object_at(each, "offline"), "overhead"),
          .suspends = static_cast<std::uint64_t>(number_at(preemptions, "suspend").value_or(0))});
   }
   return results;

@@ -31,7 +31,8 @@ struct RunResult {
   std::optional<double> online_max;
   std::optional<double> suspend_p50;  ///< after a process's first one
   std::optional<double> suspend_p99;
-  std::optional<double> offline_loss;  ///< 0 to 1, against alone
+  std::optional<double> offline_loss;      ///< 0 to 1, against alone
+  std::optional<double> offline_overhead;  ///< of that, what preemption costs
   std::uint64_t suspends = 0;
 };
 
