@@ -27,7 +27,7 @@
 namespace gpreempt {
 namespace {
 
-using Kind = Letter::Kind;
+using LetterKind = Letter::Kind;
 using std::chrono::microseconds;
 
 /// Policies with times that a few letters, 10 us apart, get past.
@@ -136,7 +136,7 @@ class Exploration {
     std::string text;
     for (const Letter& letter : word_) {
       text += std::string(" ") + kNames.at(static_cast<std::size_t>(letter.kind)) +
-              (letter.kind < Kind::kCreate ? "" : std::to_string(letter.tenant));
+              (letter.kind < LetterKind::kCreate ? "" : std::to_string(letter.tenant));
     }
     return text;
   }
@@ -180,9 +180,9 @@ INSTANTIATE_TEST_SUITE_P(EveryPolicy, SchedulerExhaustiveTest, testing::ValuesIn
                            return name;
                          });
 
-constexpr Letter kArrived{.kind = Kind::kArrive};
-constexpr Letter kCompleted{.kind = Kind::kComplete};
-constexpr Letter letter(Kind kind, std::uint8_t tenant = 0) {
+constexpr Letter kArrived{.kind = LetterKind::kArrive};
+constexpr Letter kCompleted{.kind = LetterKind::kComplete};
+constexpr Letter letter(LetterKind kind, std::uint8_t tenant = 0) {
   return {.kind = kind, .tenant = tenant};
 }
 
@@ -194,21 +194,23 @@ TEST_P(SchedulerExhaustiveTest, RulesHoldInEveryOrderForOneOnlineAndOneOffline) 
 
 TEST_P(SchedulerExhaustiveTest, RulesHoldInEveryOrderAfterASuspension) {
   constexpr std::uint32_t kLength = 4;
-  run(1, kLength, {kArrived, letter(Kind::kDone)});
-  run(1, kLength, {letter(Kind::kCreate), kArrived, letter(Kind::kPartial)});
-  run(1, kLength, {letter(Kind::kCreate), kArrived, letter(Kind::kFailed)});
-  run(1, kLength, {letter(Kind::kCreate), kArrived, letter(Kind::kDone), kCompleted});
+  run(1, kLength, {kArrived, letter(LetterKind::kDone)});
+  run(1, kLength, {letter(LetterKind::kCreate), kArrived, letter(LetterKind::kPartial)});
+  run(1, kLength, {letter(LetterKind::kCreate), kArrived, letter(LetterKind::kFailed)});
+  run(1, kLength, {letter(LetterKind::kCreate), kArrived, letter(LetterKind::kDone), kCompleted});
   run(1, kLength,
-      {letter(Kind::kCreate), kArrived, letter(Kind::kDone), kCompleted, letter(Kind::kPartial)});
+      {letter(LetterKind::kCreate), kArrived, letter(LetterKind::kDone), kCompleted,
+       letter(LetterKind::kPartial)});
 }
 
 TEST_P(SchedulerExhaustiveTest, RulesHoldInEveryOrderForOneOnlineAndTwoOffline) {
   constexpr std::uint32_t kLength = 3;
-  const std::vector<Letter> suspended{kArrived, letter(Kind::kDone, 0), letter(Kind::kDone, 1)};
+  const std::vector<Letter> suspended{kArrived, letter(LetterKind::kDone, 0),
+                                      letter(LetterKind::kDone, 1)};
   std::vector<Letter> resuming = suspended;
   resuming.push_back(kCompleted);
   run(2, kLength + 1, {});
-  run(2, kLength, {kArrived, letter(Kind::kDone, 0)});
+  run(2, kLength, {kArrived, letter(LetterKind::kDone, 0)});
   // Both have been in every phase, in every combination.
   const std::size_t phases = run(2, kLength + 1, suspended);
   EXPECT_EQ(phases, GetParam() == "none" ? 1U : 16U);
