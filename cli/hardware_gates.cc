@@ -97,9 +97,8 @@ std::string_view unit_text(GateUnit unit) {
 
 Result<double> read_ratio(std::string_view text) {
   double value = 0;
-  const char* const end = text.data() + text.size();
-  const auto [stop, error] = std::from_chars(text.data(), end, value);
-  if (error != std::errc{} || stop != end) {
+  const auto [stop, error] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (error != std::errc{} || stop != text.data() + text.size()) {
     return fail(Errc::kInvalidArgument, fmt::format("'{}' is no number", text));
   }
   return value;
