@@ -67,6 +67,7 @@ class GuardedBackend final : public Backend {
     Instant issued;
   };
   [[nodiscard]] Result<void> check() const;
+  [[nodiscard]] Instant slow_at() const;
   void look();
   void judge(const Event& event);
   void judge(const ControlDone& done);

@@ -56,6 +56,7 @@ class KernelLog {
 
  private:
   KernelLog(Os& os, std::string path, Fd fd);
+  [[nodiscard]] Result<std::vector<KernelRecord>> read_all(bool may_skip);
 
   Os& os_;
   std::string path_;

@@ -1,5 +1,7 @@
 #pragma once
 
+#include <cstddef>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -7,6 +9,7 @@
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/hold/blast_radius.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/safety/trouble_watch.h"
 #include "core/error.h"
 #include "core/ids.h"
 
@@ -23,16 +26,17 @@ struct SafetyRequest {
   bool is_risky = false;
   bool allow_bystanders = false;
   bool exclusive_hive = false;  ///< the user says that nobody else uses these GPUs or their hive
-  std::string kernel_log = "/dev/kmsg";  ///< empty: the user wants it not to be watched
-  DiscoveryRoots roots{};
+  TroubleOptions trouble;       ///< what is watched, and since when all must have been well
+  DiscoveryRoots roots;
 };
 
 /// Whom it would disturb, found out without touching anybody.
 struct SafetyPlan {
   std::vector<KfdProcess> targets;
   BlastRadius radius;
-  std::string blind;                  ///< why others' queues cannot be seen; empty: they can
-  std::string kernel_log;             ///< why the kernel's log cannot be watched; empty: it can
+  std::string blind;             ///< why others' queues cannot be seen; empty: they can
+  std::optional<Error> trouble;  ///< the kernel's log cannot be watched, or there was some lately
+  std::size_t gpus_with_counts = 0;   ///< that show their error counts
   std::vector<std::string> warnings;  ///< whole sentences
 };
 
@@ -42,8 +46,8 @@ struct SafetyPlan {
 
 /// Refuses what is not safe: a bystander that was not named (unless --allow-bystanders); with
 /// --exclusive-hive, anybody else on these GPUs or their hive, whatever else was said; what is
-/// risky without --exclusive-hive; a kernel log that should be watched and cannot be.
-/// Errors: kInvalidArgument, the log's own.
+/// risky without --exclusive-hive; a kernel log that should be watched and cannot be; trouble that
+/// is not long enough ago. Errors: kInvalidArgument, those of `KernelLog::open`, kHardwareFailure.
 [[nodiscard]] Result<void> check_safety(const SafetyPlan& plan, const SafetyRequest& request);
 
 /// "preempts", "disturbs": a line for each GPU and each bystander.

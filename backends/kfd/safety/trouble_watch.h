@@ -3,11 +3,13 @@
 #include <chrono>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/safety/kernel_log.h"
 #include "core/error.h"
 #include "core/time.h"
 
@@ -21,6 +23,14 @@ struct TroubleOptions {
   /// Nothing is preempted for so long after the last line of trouble; 0: at once.
   Duration back_off = std::chrono::minutes(10);
 };
+
+/// Whether a GPU failed so lately that nothing must be preempted yet.
+/// Errors: kHardwareFailure (the last of `history` is not `back_off` ago).
+[[nodiscard]] Result<void> check_back_off(std::span<const KernelRecord> history, Duration back_off,
+                                          Instant now);
+
+/// "3 min ago the kernel's log said ..." of the last of `history`; empty without one.
+[[nodiscard]] std::string last_trouble(std::span<const KernelRecord> history, Instant now);
 
 /// Looks out for signs that a GPU or its driver fails, on a worker of its own: lines in the
 /// kernel's log and error counts that rise.
@@ -37,8 +47,8 @@ class TroubleWatch {
   /// What is not watched and why, and the trouble of long ago: whole sentences.
   [[nodiscard]] const std::vector<std::string>& warnings() const { return warnings_; }
 
-  /// The first sign since the start, a sentence; the same at every later call. Any worker. Never
-  /// blocks.
+  /// The first sign since the start, a sentence; the same at every later call. One worker asks.
+  /// Never blocks.
   [[nodiscard]] std::optional<std::string> sign();
 
   /// Ends the worker. Blocks: until it has. Idempotent.
