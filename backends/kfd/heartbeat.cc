@@ -68,6 +68,19 @@ Result<std::unique_ptr<Heartbeat>> Heartbeat::start(Os& os, std::vector<std::str
   return heartbeat;
 }
 
+Result<std::unique_ptr<Heartbeat>> Heartbeat::adopt(Os& os, PipeEnds pipe, Pid watchdog) {
+  const auto exit = os.open_pidfd(watchdog);
+  if (!exit) {
+    return fail(Errc::kProcessExited,
+                fmt::format("watch watchdog {}: {}", watchdog, std::strerror(exit.error().number)),
+                exit.error().number);
+  }
+  std::unique_ptr<Heartbeat> heartbeat(new Heartbeat(os, pipe));
+  heartbeat->watchdog_ = watchdog;
+  heartbeat->watchdog_exit_ = *exit;
+  return heartbeat;
+}
+
 bool Heartbeat::is_heard() const {
   const auto mine = os_.read_link(fmt::format("/proc/self/fd/{}", pipe_.read));
   const auto folder = fmt::format("/proc/{}/fd", watchdog_);

@@ -46,10 +46,13 @@ class Heartbeat {
   /// nothing is left then.
   [[nodiscard]] static Result<std::unique_ptr<Heartbeat>> start(Os& os,
                                                                 std::vector<std::string> argv);
+  /// With a watchdog that somebody else has started on this pipe, which is its own from here on.
+  /// Errors: kProcessExited.
+  [[nodiscard]] static Result<std::unique_ptr<Heartbeat>> adopt(Os& os, PipeEnds pipe,
+                                                                Pid watchdog);
   /// On a pipe that somebody reads. The caller keeps `pipe` open, and closes it. Without the
   /// reading end it cannot see whether that is so, and has no pulse.
   Heartbeat(Os& os, Fd pipe) : Heartbeat(os, PipeEnds{.read = kNoFd, .write = pipe}) {}
-  Heartbeat(Os& os, PipeEnds pipe) : os_(os), pipe_(pipe), read_until_(to_ns(os.now())) {}
   Heartbeat(const Heartbeat&) = delete;
   Heartbeat& operator=(const Heartbeat&) = delete;
   ~Heartbeat() = default;
@@ -71,6 +74,8 @@ class Heartbeat {
   void close();
 
  private:
+  Heartbeat(Os& os, PipeEnds pipe) : os_(os), pipe_(pipe), read_until_(to_ns(os.now())) {}
+
   void pulse();
   void end_pulse();
   /// Whether the watchdog has the pipe open.

@@ -99,7 +99,9 @@ Result<std::optional<Event>> GuardedBackend::next_event(Instant deadline) {
       judge(event->value());
       return event;
     }
-    if (now() >= deadline) {
+    // Not before: what has ended may be late to be asked for, and was not slow.
+    look_at_suspends();
+    if (!stopped_ && now() >= deadline) {
       return event;
     }
   }
@@ -140,6 +142,9 @@ void GuardedBackend::look() {
                 "the watchdog has ended or is stopped, and nothing is suspended without one: "
                 "everything is given back; start again");
   }
+}
+
+void GuardedBackend::look_at_suspends() {
   for (const auto& [request, suspend] : suspends_) {
     const Duration taken = now() - suspend.issued;
     if (taken > options_.slow) {

@@ -69,6 +69,7 @@ class GuardedBackend final : public Backend {
   [[nodiscard]] Result<void> check() const;
   [[nodiscard]] Instant slow_at() const;
   void look();
+  void look_at_suspends();
   void judge(const Event& event);
   void judge(const ControlDone& done);
   void stop(Errc code, const std::string& sign);

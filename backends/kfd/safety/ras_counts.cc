@@ -21,6 +21,8 @@ namespace gpreempt::kfd {
 namespace {
 
 constexpr std::string_view kCountSuffix = "_err_count";
+/// What such a file says while its GPU is being reset.
+constexpr std::string_view kNotNow = "Query currently inaccessible";
 
 /// What is missing before was zero.
 std::uint64_t rise(std::uint64_t before, std::uint64_t after) {
@@ -92,7 +94,7 @@ Result<RasCounts> read_ras_counts(Os& os, const std::vector<GpuDevice>& devices)
       }
       const std::string path = folder + "/" + name;
       const auto text = os.read_file(path);
-      if (!text) {
+      if (!text || text->starts_with(kNotNow)) {
         continue;
       }
       const auto count = parse_ras_count(path, *text);

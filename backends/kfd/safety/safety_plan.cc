@@ -66,35 +66,6 @@ std::size_t count_gpus_with_counts(Os& os, const std::string& sysfs,
   }));
 }
 
-Result<void> check_bystanders(const SafetyPlan& plan, const SafetyRequest& request) {
-  const bool is_allowed =
-      request.allow_bystanders && (!request.exclusive_hive || GPREEMPT_MUTANT("hive-not-checked"));
-  if (is_allowed || (plan.radius.bystanders.empty() && plan.blind.empty())) {
-    return {};
-  }
-  const std::string_view or_allow = request.exclusive_hive ? "" : "; or add --allow-bystanders";
-  if (!plan.blind.empty()) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("{}: whom it would disturb cannot be seen: {}{}", request.verb,
-                            plan.blind, or_allow));
-  }
-  std::vector<std::string> others;
-  others.reserve(plan.radius.bystanders.size());
-  for (const BlastRadius::Bystander& each : plan.radius.bystanders) {
-    others.push_back(describe(each));
-  }
-  const Pid first = plan.radius.bystanders.front().pid;
-  return fail(
-      Errc::kInvalidArgument,
-      request.exclusive_hive
-          ? fmt::format("{}: --exclusive-hive says that nobody else uses these GPUs or their hive, "
-                        "but {}; end them, or name those of yours as --bystander {}",
-                        request.verb, fmt::join(others, "; "), first)
-          : fmt::format("{}: {}; name those that may be, as --bystander {}, or add "
-                        "--allow-bystanders",
-                        request.verb, fmt::join(others, "; "), first));
-}
-
 std::string watches_text(const SafetyPlan& plan, const SafetyRequest& request) {
   const std::string& log = request.trouble.kernel_log;
   return fmt::format("watches\n  {}\n  {}\n",
@@ -137,6 +108,36 @@ Result<SafetyPlan> plan_safety(Os& os, const SafetyRequest& request) {
   return plan;
 }
 
+Result<void> check_bystanders(const BlastRadius& radius, std::string_view blind,
+                              const SafetyRequest& request) {
+  const bool is_allowed =
+      request.allow_bystanders && (!request.exclusive_hive || GPREEMPT_MUTANT("hive-not-checked"));
+  if (is_allowed || (radius.bystanders.empty() && blind.empty())) {
+    return {};
+  }
+  const std::string_view or_allow = request.exclusive_hive ? "" : "; or add --allow-bystanders";
+  if (!blind.empty()) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("{}: whom it would disturb cannot be seen: {}{}", request.verb, blind,
+                            or_allow));
+  }
+  std::vector<std::string> others;
+  others.reserve(radius.bystanders.size());
+  for (const BlastRadius::Bystander& each : radius.bystanders) {
+    others.push_back(describe(each));
+  }
+  const Pid first = radius.bystanders.front().pid;
+  return fail(
+      Errc::kInvalidArgument,
+      request.exclusive_hive
+          ? fmt::format("{}: --exclusive-hive says that nobody else uses these GPUs or their hive, "
+                        "but {}; end them, or name those of yours as --bystander {}",
+                        request.verb, fmt::join(others, "; "), first)
+          : fmt::format("{}: {}; name those that may be, as --bystander {}, or add "
+                        "--allow-bystanders",
+                        request.verb, fmt::join(others, "; "), first));
+}
+
 Result<void> check_safety(const SafetyPlan& plan, const SafetyRequest& request) {
   if (request.is_risky && !request.exclusive_hive) {
     return fail(Errc::kInvalidArgument,
@@ -145,7 +146,7 @@ Result<void> check_safety(const SafetyPlan& plan, const SafetyRequest& request) 
                             "--exclusive-hive",
                             request.verb));
   }
-  GPREEMPT_TRY(check_bystanders(plan, request));
+  GPREEMPT_TRY(check_bystanders(plan.radius, plan.blind, request));
   return plan.trouble ? Result<void>(tl::unexpected<Error>(*plan.trouble)) : Result<void>();
 }
 

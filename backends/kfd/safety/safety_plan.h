@@ -50,6 +50,10 @@ struct SafetyPlan {
 /// is not long enough ago. Errors: kInvalidArgument, those of `KernelLog::open`, kHardwareFailure.
 [[nodiscard]] Result<void> check_safety(const SafetyPlan& plan, const SafetyRequest& request);
 
+/// The part of `check_safety` that is about others. Errors: kInvalidArgument.
+[[nodiscard]] Result<void> check_bystanders(const BlastRadius& radius, std::string_view blind,
+                                            const SafetyRequest& request);
+
 /// "preempts", "disturbs": a line for each GPU and each bystander.
 [[nodiscard]] std::string radius_text(const BlastRadius& radius, std::string_view blind);
 
