@@ -162,6 +162,10 @@ bool Heartbeat::is_listening() {
   if (pipe_.read == kNoFd) {
     return true;
   }
+  // Nobody asked for long: this process was stopped, and the watchdog perhaps with it.
+  if (Duration(to_ns(now) - asked_at_.exchange(to_ns(now))) > 2 * kPulsePeriod) {
+    read_until_ = to_ns(now);
+  }
   // It has the same pipe: what is readable here it has not read yet.
   std::array<WaitFd, 1> unread{WaitFd{.fd = pipe_.read}};
   const auto is_unread = os_.wait(unread, now);

@@ -61,6 +61,9 @@ class Heartbeat {
   /// Errors: kIo.
   [[nodiscard]] Result<void> begin_pulse();
 
+  /// The process that watches; 0: somebody else looks after it.
+  [[nodiscard]] Pid watchdog() const { return watchdog_; }
+
   /// Whether the watchdog lives and is not stopped: it has read what it was told, but for the last
   /// `kDeafAfter`. Any worker. Never waits.
   [[nodiscard]] bool is_listening();
@@ -74,7 +77,8 @@ class Heartbeat {
   void close();
 
  private:
-  Heartbeat(Os& os, PipeEnds pipe) : os_(os), pipe_(pipe), read_until_(to_ns(os.now())) {}
+  Heartbeat(Os& os, PipeEnds pipe)
+      : os_(os), pipe_(pipe), read_until_(to_ns(os.now())), asked_at_(to_ns(os.now())) {}
 
   void pulse();
   void end_pulse();
@@ -88,6 +92,7 @@ class Heartbeat {
   Pid watchdog_;
   Fd watchdog_exit_ = kNoFd;              ///< a pidfd; `kNoFd`: somebody else looks after it
   std::atomic<std::int64_t> read_until_;  ///< when the pipe was last seen without anything unread
+  std::atomic<std::int64_t> asked_at_;    ///< when that was last looked at
   Fd stop_pulse_ = kNoFd;                 ///< a waker; `kNoFd`: there is no pulse
   WorkerId pulse_;
 };
