@@ -5,6 +5,7 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <csignal>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -73,6 +74,10 @@ class SupervisedRig {
   [[nodiscard]] const std::string& stopped() const { return stopped_; }
 
   [[nodiscard]] std::uint32_t active_queues() { return rig_.system().kfd().active_queues(0); }
+  void end_target() {
+    const auto pidfd = looker_->open_pidfd(target_).value();
+    EXPECT_TRUE(looker_->signal(pidfd, SIGKILL));
+  }
   void let_pass(Duration duration) { EXPECT_TRUE(looker_->wait({}, looker_->now() + duration)); }
   [[nodiscard]] std::string tracer() {
     const auto status =
@@ -199,6 +204,18 @@ TEST(Supervisor, BothStoppedAndGoneOnWithTogetherAreLeftAlone) {
       EXPECT_FALSE(rig.controller().is_dead());
       EXPECT_FALSE(rig.report());
     }
+  }));
+}
+
+TEST(Supervisor, StoppedControllerThatHoldsNobodyIsLeftAlone) {
+  ASSERT_TRUE(run([] {
+    SupervisedRig rig;
+    ASSERT_NO_FATAL_FAILURE(rig.begin({}));
+    rig.end_target();
+    rig.let_pass(milliseconds(500));
+    rig.controller().freeze();
+    rig.let_pass(seconds(60));
+    EXPECT_FALSE(rig.controller().is_dead());
   }));
 }
 
