@@ -62,6 +62,11 @@ class ExperimentLine final : public VerbLine {
                      "sim, vkfd or kfd; sim:MODEL,personality=NAME for other hardware")
         ->capture_default_str();
     experiment->add_flag("--quick", options_.quick, "Fewer repetitions and combinations");
+    experiment->add_flag("--exclusive-hive", options_.exclusive_hive,
+                         "Nobody else uses these GPUs or their hive: on kfd, ask what needs that, "
+                         "too");
+    experiment->add_flag("--dry-run", options_.dry_run,
+                         "Print whom it would disturb, and do nothing");
     experiment->add_option("--seed", seed_, "Of every random draw")->capture_default_str();
     experiment->add_option("--mqds-dir", mqds_dir_,
                            "queue-ids: judge saved mqds dumps in this folder instead of running");

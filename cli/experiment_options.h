@@ -15,6 +15,8 @@ struct ExperimentOptions {
   std::vector<std::string> names;  ///< without duplicates; "list" or "all" may be among them
   BackendChoice backend;
   bool quick = false;
+  bool exclusive_hive = false;  ///< nobody else uses these GPUs or their hive
+  bool dry_run = false;
   std::uint64_t seed = 1;
   OutputFormat format = OutputFormat::kText;
   std::filesystem::path out;       ///< empty: no verdicts.json

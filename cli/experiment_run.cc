@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "backends/sim/system.h"
+#include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/experiment_options.h"
 #include "cli/experiment_report.h"
@@ -51,11 +52,39 @@ Result<std::vector<const Experiment*>> chosen(const std::vector<std::string>& na
   return found;
 }
 
-Result<std::vector<Verdict>> run_all(const std::vector<const Experiment*>& wanted,
+Verdict skipped(const Experiment& experiment, const experiments::Setting& setting) {
+  Verdict verdict = experiments::unavailable(
+      std::string(experiment.name),
+      "skipped: it takes all that a GPU can do; if nobody else uses these GPUs or their hive, add "
+      "--exclusive-hive");
+  experiments::stem_from(verdict, setting.backend, setting.basis);
+  return verdict;
+}
+
+Result<std::string> dry_run_of(const ExperimentOptions& options,
+                               const std::vector<const Experiment*>& wanted) {
+  DryRun dry_run{.verb = "experiment",
+                 .backend = options.backend.kind,
+                 .steps = {},
+                 .exclusive_hive = options.exclusive_hive};
+  for (const Experiment* experiment : wanted) {
+    dry_run.steps.push_back(
+        {.name = std::string(experiment->name), .needs_hive = experiment->needs_hive});
+  }
+  return dry_run_text(dry_run);
+}
+
+Result<std::vector<Verdict>> run_all(const ExperimentOptions& options,
+                                     const std::vector<const Experiment*>& wanted,
                                      const experiments::Setting& setting, Progress& progress) {
   std::vector<Verdict> verdicts;
   for (const Experiment* experiment : wanted) {
     progress.phase(std::string(experiment->name));
+    if (experiment->needs_hive && options.backend.kind == BackendKind::kKfd &&
+        !options.exclusive_hive) {
+      verdicts.push_back(skipped(*experiment, setting));
+      continue;
+    }
     std::vector<Verdict> more;
     GPREEMPT_TRY(store(more, run_experiment(*experiment, setting)));
     std::ranges::move(more, std::back_inserter(verdicts));
@@ -90,7 +119,7 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
         [&](const experiments::WorldRequest& /*request*/) -> Result<std::unique_ptr<Testbed>> {
       return tl::unexpected<Error>(usable.error());
     };
-    return run_all(wanted, setting, progress);
+    return run_all(options, wanted, setting, progress);
   }
   sim::SystemOptions machine;
   GPREEMPT_TRY(store(machine, machine_of(options.backend)));
@@ -99,7 +128,7 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
     setting.open = [&](const experiments::WorldRequest& request) {
       return open(as_asked(machine, request));
     };
-    return store(verdicts, run_all(wanted, setting, progress));
+    return store(verdicts, run_all(options, wanted, setting, progress));
   }));
   progress.finish();
   return verdicts;
@@ -131,6 +160,12 @@ Result<ExitCode> run_experiments(const ExperimentOptions& options) {
   if (is_saved && (wanted.size() != 1 || wanted.front()->name != "queue-ids")) {
     return fail(Errc::kInvalidArgument,
                 "reading --mqds-dir: only queue-ids is answered by saved dumps; name it alone");
+  }
+  if (options.dry_run) {
+    std::string text;
+    GPREEMPT_TRY(store(text, dry_run_of(options, wanted)));
+    GPREEMPT_TRY(print(text));
+    return ExitCode::kOk;
   }
   std::vector<Verdict> verdicts;
   GPREEMPT_TRY(store(verdicts, is_saved ? experiments::judge_saved_runs(options.mqds_dir)

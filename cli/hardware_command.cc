@@ -29,6 +29,7 @@
 #include "core/nearest.h"
 #include "core/testbed.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
+#include "cli/dry_run.h"
 #include "cli/hardware_check.h"
 #include "cli/hardware_report.h"
 #include "cli/verdict_folder.h"
@@ -94,6 +95,7 @@ class HardwareLine final : public VerbLine {
         ->allow_extra_args(false);
     verb->add_flag("--exclusive-hive", options_.exclusive_hive,
                    "Nobody else uses these GPUs or their hive: run what needs that, too");
+    verb->add_flag("--dry-run", options_.dry_run, "Print whom it would disturb, and do nothing");
     verb->add_option("--seed", seed_, "Of every random draw")->capture_default_str();
     verb->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     verb->add_option("--out", out_, "Writes verdicts.json into this folder");
@@ -134,6 +136,19 @@ Result<std::vector<experiments::Verdict>> run_checks(
     std::ranges::move(more, std::back_inserter(verdicts));
   }
   return verdicts;
+}
+
+Result<std::string> dry_run_of(const HardwareOptions& options,
+                               const std::vector<const HardwareCheck*>& checks) {
+  DryRun dry_run{.verb = "validate-hardware",
+                 .backend = options.backend.kind,
+                 .steps = {},
+                 .exclusive_hive = options.exclusive_hive};
+  for (const HardwareCheck* check : checks) {
+    dry_run.steps.push_back(
+        {.name = std::string(check->id), .needs_hive = check->tag == SafetyTag::kExclusiveHive});
+  }
+  return dry_run_text(dry_run);
 }
 
 Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
@@ -188,6 +203,12 @@ Result<ExitCode> hardware_command(const HardwareOptions& options) {
   GPREEMPT_TRY(store(checks, choose_checks(options.only)));
   if (options.list) {
     GPREEMPT_TRY(print(hardware_list(options.gates)));
+    return ExitCode::kOk;
+  }
+  if (options.dry_run) {
+    std::string text;
+    GPREEMPT_TRY(store(text, dry_run_of(options, checks)));
+    GPREEMPT_TRY(print(text));
     return ExitCode::kOk;
   }
   std::vector<experiments::Verdict> verdicts;

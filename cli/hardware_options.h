@@ -17,6 +17,7 @@ struct HardwareOptions {
   Gates gates;
   bool full = false;
   bool exclusive_hive = false;
+  bool dry_run = false;
   bool list = false;
   std::vector<std::string> only;  ///< ids of the plan; empty: all
   std::uint64_t seed = 1;

@@ -47,6 +47,8 @@ struct Experiment {
   std::string_view needs;     ///< of a backend, besides control of one process
   /// The answers. Errors: what keeps a world from being had or used.
   Result<std::vector<Verdict>> (*run)(const Setting& setting);
+  /// It takes all that a GPU can do: on hardware only where nobody else uses its hive.
+  bool needs_hive = false;
 };
 
 /// All of them, in the order of the help and of docs/experiments.md.

@@ -52,6 +52,32 @@ TEST(ExperimentVerb, SaysWhyThereIsNoAnswer) {
   EXPECT_TRUE(finished.out.starts_with("backend kfd, evidence none\nunavailable ")) << finished.out;
 }
 
+TEST(ExperimentVerb, DryRunSaysWhatItWouldDoAndDoesNothing) {
+  const Finished finished = gpreempt("experiment doorbell oversubscription --dry-run");
+  EXPECT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_EQ(finished.out,
+            "would run                    tag\n"
+            "doorbell             shared-safe\n"
+            "oversubscription  exclusive-hive  skipped without --exclusive-hive\n"
+            "controls\n"
+            "  nothing real: sim is a model\n");
+  const Finished plan = gpreempt("validate-hardware --only T-1 --only T-7 --dry-run");
+  EXPECT_EQ(plan.exit_code, 0) << plan.err;
+  EXPECT_NE(plan.out.find("T-7        exclusive-hive  skipped without"), std::string::npos)
+      << plan.out;
+  const Finished exclusive =
+      gpreempt("validate-hardware --only T-7 --dry-run --exclusive-hive --backend vkfd");
+  EXPECT_EQ(exclusive.out.find("skipped"), std::string::npos) << exclusive.out;
+}
+
+TEST(ExperimentVerb, WhatTakesAllThatAGpuCanDoIsSkippedOnSharedHardware) {
+  const Finished finished = gpreempt("experiment oversubscription --backend kfd --quiet");
+  EXPECT_EQ(finished.exit_code, 3);
+  EXPECT_NE(finished.out.find("add --exclusive-hive"), std::string::npos) << finished.out;
+  const Finished dry = gpreempt("experiment oversubscription --backend kfd --dry-run");
+  EXPECT_EQ(dry.exit_code, 3) << "there is a GPU here: " << dry.out;
+}
+
 TEST(ExperimentVerb, RefusesWhatMakesNoSense) {
   EXPECT_EQ(gpreempt("experiment").exit_code, 2);
   EXPECT_EQ(gpreempt("experiment queue-id").exit_code, 2);

@@ -116,6 +116,12 @@ TEST_F(SuspendVerb, ActingOnAnUnnamedBystanderIsRefused) {
   EXPECT_FALSE(check_bystanders({.blind = "it sees nothing"}, {}));
 }
 
+TEST_F(SuspendVerb, WatchOptionsThatMakeNoSenseAreRefused) {
+  EXPECT_EQ(run("suspend", "4711 --kernel-log dmesg").exit_code, 2);
+  EXPECT_EQ(run("suspend", "4711 --back-off soon").exit_code, 2);
+  EXPECT_EQ(run("suspend", "4711 --kernel-log none --back-off 0s --exclusive-hive").exit_code, 0);
+}
+
 TEST_F(SuspendVerb, QueueThatIsNotThereIsNamedWithThoseThatAre) {
   const Finished finished = run("suspend", "4711 --queue 9");
   EXPECT_EQ(finished.exit_code, 3);

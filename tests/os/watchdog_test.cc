@@ -149,6 +149,20 @@ TEST_F(WatchdogTest, KillsAControllerThatIsStopped) {
   EXPECT_TRUE(is_killed());
 }
 
+TEST_F(WatchdogTest, KillsAStoppedControllerOfATargetThatIsNotSuspended) {
+  controller_->send(SIGSTOP);
+  EXPECT_TRUE(await_state(controller_->pid(), "T"));
+  tell(Beat::Kind::kAlive);
+  tell(Beat::Kind::kAttached);
+  const auto report = watch_controller(
+      driver_, pipe_.read, {.controller = controller_->pid(), .silence = milliseconds(1)});
+  ASSERT_TRUE(report) << report.error().what;
+  EXPECT_TRUE(report->killed);
+  EXPECT_TRUE(report->was_silent);
+  EXPECT_TRUE(is_killed());
+  EXPECT_EQ(status_of(target_->pid(), target_->pid().value(), "TracerPid"), "0");
+}
+
 TEST_F(WatchdogTest, FreesWhatADeadControllerHeld) {
   tell(Beat::Kind::kAttached);
   controller_->send(SIGKILL);
