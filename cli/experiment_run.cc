@@ -1,11 +1,12 @@
 #include "cli/experiment_run.h"
 
 #include <algorithm>
-#include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/system.h"
 #include "cli/exit_code.h"
 #include "cli/experiment_options.h"
@@ -53,14 +54,13 @@ Result<std::vector<const Experiment*>> chosen(const std::vector<std::string>& na
 
 Result<std::vector<Verdict>> run_all(const std::vector<const Experiment*>& wanted,
                                      const experiments::Setting& setting, Progress& progress) {
-  std::vector<Verdict> verdicts;
-  for (const Experiment* experiment : wanted) {
-    progress.phase(std::string(experiment->name));
-    std::vector<Verdict> more;
-    GPREEMPT_TRY(store(more, run_experiment(*experiment, setting)));
-    std::ranges::move(more, std::back_inserter(verdicts));
-  }
-  return verdicts;
+  return experiments::run_experiments(
+      wanted, setting, [&](std::string_view name) { progress.phase(std::string(name)); });
+}
+
+/// Whether a request is for something that a model can be made to be.
+bool takes_a_model(const experiments::WorldRequest& request) {
+  return request.read_index_early.has_value() || request.ids_from_pid;
 }
 
 /// That machine, with what an experiment asks of it.
@@ -69,6 +69,9 @@ sim::SystemOptions as_asked(sim::SystemOptions machine, const experiments::World
   machine.seed = request.seed;
   if (request.read_index_early) {
     machine.gpu.read_index_early = *request.read_index_early ? 1 : 0;
+  }
+  if (request.ids_from_pid) {
+    machine.personality = sim::patched_personality();
   }
   return machine;
 }
@@ -96,7 +99,13 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   GPREEMPT_TRY(store(machine, machine_of(options.backend)));
   std::vector<Verdict> verdicts;
   GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
-    setting.open = [&](const experiments::WorldRequest& request) {
+    setting.open =
+        [&](const experiments::WorldRequest& request) -> Result<std::unique_ptr<Testbed>> {
+      if (options.backend.kind == BackendKind::kKfd && takes_a_model(request)) {
+        return fail(Errc::kUnsupported,
+                    "open a world: firmware and driver of this machine are what they are; sim and "
+                    "vkfd have others");
+      }
       return open(as_asked(machine, request));
     };
     return store(verdicts, run_all(wanted, setting, progress));
