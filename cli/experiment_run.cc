@@ -4,8 +4,10 @@
 #include <iterator>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/system.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
@@ -77,19 +79,28 @@ Result<std::string> dry_run_of(const ExperimentOptions& options,
 Result<std::vector<Verdict>> run_all(const ExperimentOptions& options,
                                      const std::vector<const Experiment*>& wanted,
                                      const experiments::Setting& setting, Progress& progress) {
-  std::vector<Verdict> verdicts;
+  std::vector<const Experiment*> allowed;
+  std::vector<Verdict> left_out;
   for (const Experiment* experiment : wanted) {
-    progress.phase(std::string(experiment->name));
     if (experiment->needs_hive && options.backend.kind == BackendKind::kKfd &&
         !options.exclusive_hive) {
-      verdicts.push_back(skipped(*experiment, setting));
-      continue;
+      left_out.push_back(skipped(*experiment, setting));
+    } else {
+      allowed.push_back(experiment);
     }
-    std::vector<Verdict> more;
-    GPREEMPT_TRY(store(more, run_experiment(*experiment, setting)));
-    std::ranges::move(more, std::back_inserter(verdicts));
   }
+  std::vector<Verdict> verdicts;
+  GPREEMPT_TRY(
+      store(verdicts, experiments::run_experiments(allowed, setting, [&](std::string_view name) {
+              progress.phase(std::string(name));
+            })));
+  std::ranges::move(left_out, std::back_inserter(verdicts));
   return verdicts;
+}
+
+/// Whether a request is for something that a model can be made to be.
+bool takes_a_model(const experiments::WorldRequest& request) {
+  return request.read_index_early.has_value() || request.ids_from_pid;
 }
 
 /// That machine, with what an experiment asks of it.
@@ -98,6 +109,9 @@ sim::SystemOptions as_asked(sim::SystemOptions machine, const experiments::World
   machine.seed = request.seed;
   if (request.read_index_early) {
     machine.gpu.read_index_early = *request.read_index_early ? 1 : 0;
+  }
+  if (request.ids_from_pid) {
+    machine.personality = sim::patched_personality();
   }
   return machine;
 }
@@ -125,7 +139,13 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   GPREEMPT_TRY(store(machine, machine_of(options.backend)));
   std::vector<Verdict> verdicts;
   GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
-    setting.open = [&](const experiments::WorldRequest& request) {
+    setting.open =
+        [&](const experiments::WorldRequest& request) -> Result<std::unique_ptr<Testbed>> {
+      if (options.backend.kind == BackendKind::kKfd && takes_a_model(request)) {
+        return fail(Errc::kUnsupported,
+                    "open a world: firmware and driver of this machine are what they are; sim and "
+                    "vkfd have others");
+      }
       return open(as_asked(machine, request));
     };
     return store(verdicts, run_all(options, wanted, setting, progress));

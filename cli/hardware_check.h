@@ -56,12 +56,17 @@ struct HardwareCheck {
 [[nodiscard]] Result<std::vector<const HardwareCheck*>> choose_checks(
     std::span<const std::string> ids);
 
-/// Runs one. A check that needs the hive to itself and has not got it, and one whose world cannot
-/// be had (kUnsupported, kNoSuchDevice, kNotPermitted), is one verdict `unavailable` that says so.
-/// Each verdict is named "ID/what", and carries backend, evidence, the tag and the plan's sentence.
+/// Runs one. A check that needs the hive to itself and has not got it is one verdict `unavailable`
+/// that says so; errors are verdicts where they are findings (`experiments::finding_of`). Each
+/// verdict is named "ID/what", and carries backend, evidence, the tag and the plan's sentence.
 /// Errors: all others.
 [[nodiscard]] Result<std::vector<experiments::Verdict>> run_check(const HardwareCheck& check,
                                                                   Campaign& campaign);
+
+/// Runs them one after another; after a failure of the hardware the rest is left out. Errors: those
+/// of `run_check`.
+[[nodiscard]] Result<std::vector<experiments::Verdict>> run_checks(
+    std::span<const HardwareCheck* const> checks, Campaign& campaign);
 
 /// A reason of `unavailable` that begins so stands for a check that was not tried.
 inline constexpr std::string_view kSkipped = "skipped: ";

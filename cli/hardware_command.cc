@@ -5,7 +5,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <iterator>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -126,18 +125,6 @@ class HardwareLine final : public VerbLine {
 };
 
 #ifdef GPREEMPT_CLI_HAS_KFD
-Result<std::vector<experiments::Verdict>> run_checks(
-    const std::vector<const HardwareCheck*>& checks, Campaign& campaign) {
-  std::vector<experiments::Verdict> verdicts;
-  for (const HardwareCheck* check : checks) {
-    campaign.progress->phase(std::string(check->id));
-    std::vector<experiments::Verdict> more;
-    GPREEMPT_TRY(store(more, run_check(*check, campaign)));
-    std::ranges::move(more, std::back_inserter(verdicts));
-  }
-  return verdicts;
-}
-
 Result<std::string> dry_run_of(const HardwareOptions& options,
                                const std::vector<const HardwareCheck*>& checks) {
   DryRun dry_run{.verb = "validate-hardware",

@@ -189,23 +189,39 @@ struct Repeated {
   Samples resume;
 };
 
-/// Suspends, looks whether the job stays off for 10 ms, resumes, waits.
+/// What makes another iteration pointless, or dangerous.
+bool ends_iterations(const Result<ControlDone>& done) {
+  return !done &&
+         (done.error().code == Errc::kHardwareFailure || done.error().code == Errc::kTimedOut ||
+          done.error().code == Errc::kProcessExited);
+}
+
+/// Suspends, looks whether the job stays off for 10 ms, resumes, waits. Errors: those of a control
+/// after which there is no going on.
 Result<Repeated> repeat(Session& session, const Followed& job, std::uint32_t count,
                         Duration between) {
   Repeated result{.asked = count};
   const auto work = [&] { return session.testbed().progress(job.pid).work; };
   for (std::uint32_t i = 0; i < count; ++i) {
     const Result<ControlDone> off = session.suspend(job);
+    GPREEMPT_TRY(pass(session, kUntilTold));
     const Duration before = work();
-    GPREEMPT_TRY(pass(session, milliseconds(10)));
+    GPREEMPT_TRY(pass(session, milliseconds(10) - kUntilTold));
     const bool stayed = work() == before;
     const Result<ControlDone> on = session.resume(job);
+    for (const Result<ControlDone>* const done : {&off, &on}) {
+      if (ends_iterations(*done)) {
+        return tl::unexpected<Error>(done->error());
+      }
+    }
     GPREEMPT_TRY(pass(session, between));
     if (off && on) {
       result.suspend.push_back(time_of(*off));
       result.resume.push_back(time_of(*on));
     }
-    result.succeeded += off && on && stayed && work() > before ? 1U : 0U;
+    const bool goes_on =
+        session.wait_until([&] { return work() > before; }, milliseconds(100)).has_value();
+    result.succeeded += off && on && stayed && goes_on ? 1U : 0U;
   }
   return result;
 }

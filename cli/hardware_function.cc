@@ -56,10 +56,13 @@ Result<std::vector<Verdict>> play_basic(Campaign& campaign, Session& session) {
       pair, launch_pair(session, busy_job(kJobQueues), telling_service(1, stable, seconds(1)))));
   session.testbed().start();
   GPREEMPT_TRY(await_word<WorkArrived>(session, pair.service, 0, stable + seconds(1)));
+  GPREEMPT_TRY(experiments::check_tells_work(session.testbed().progress(pair.job.pid)));
   const std::int64_t before = work_of(session, pair.job);
   GPREEMPT_TRY(session.suspend(pair.job));
+  GPREEMPT_TRY(serve_for(session, kUntilTold));
   const std::int64_t off = work_of(session, pair.job);
   GPREEMPT_TRY(await_word<WorkFinished>(session, pair.service, 0, seconds(10)));
+  GPREEMPT_TRY(serve_for(session, kUntilTold));
   const std::int64_t still_off = work_of(session, pair.job);
   GPREEMPT_TRY(session.resume(pair.job));
   std::int64_t after = 0;
@@ -89,6 +92,7 @@ Result<std::vector<Verdict>> play_edges(Session& session) {
   GPREEMPT_TRY(store(untouched, work_within(session, job, milliseconds(100))));
   ControlDone first;
   GPREEMPT_TRY(store(first, session.suspend(job)));
+  GPREEMPT_TRY(serve_for(session, kUntilTold));
   std::int64_t once = 0;
   GPREEMPT_TRY(store(once, work_within(session, job, milliseconds(100))));
   GPREEMPT_TRY(session.suspend(job));
@@ -137,6 +141,7 @@ Result<ScriptCounts> play_script(Campaign& campaign, Session& session) {
   counts.queues = b.queues.size();                                             // 3 queue info
   counts.baseline = kernels();                                                 // 4 baseline
   GPREEMPT_TRY(session.suspend(b));                                            // 5 stop
+  GPREEMPT_TRY(serve_for(session, kUntilTold));
   counts.stopped = kernels();
   GPREEMPT_TRY(serve_for(session, seconds(2)));  // 6 two seconds
   counts.two_later = kernels();                  // 7 unchanged?

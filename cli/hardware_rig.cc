@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/ids.h"
 #include "core/program.h"
+#include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/experiment.h"
 #include "experiments/session.h"
@@ -71,8 +72,11 @@ Result<Followed> start_job(Session& session, Program program) {
   Followed job;
   GPREEMPT_TRY(store(pid, session.run(std::move(program))));
   GPREEMPT_TRY(store(job, session.follow(pid, AttachMode::kControl)));
-  GPREEMPT_TRY(
-      session.wait_until([&] { return session.testbed().progress(pid).work > Duration::zero(); }));
+  GPREEMPT_TRY(session.wait_until([&] {
+    const ProgramProgress progress = session.testbed().progress(pid);
+    return progress.work > Duration::zero() || progress.kernels > 0;
+  }));
+  GPREEMPT_TRY(experiments::check_tells_work(session.testbed().progress(pid)));
   return job;
 }
 

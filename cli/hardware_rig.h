@@ -1,6 +1,7 @@
 #pragma once
 
 #include <algorithm>
+#include <chrono>
 #include <cstdint>
 #include <variant>
 
@@ -14,6 +15,10 @@
 
 /// Checks that call the driver themselves, without a scheduler.
 namespace gpreempt::cli {
+
+/// Until a program's word of what it did before a suspend has reached its controller; on a model
+/// that takes no time.
+inline constexpr Duration kUntilTold = std::chrono::milliseconds(5);
 
 /// The campaign's world for experiments::in_world.
 [[nodiscard]] experiments::Setting setting_of(const Campaign& campaign);

@@ -145,6 +145,8 @@ void add(const ProgramProgress& rank, ProgramProgress& sum) {
   sum.bystander += rank.bystander;
   sum.collective_wait += rank.collective_wait;
   sum.aborted = sum.aborted || rank.aborted;
+  sum.tells_work = sum.tells_work && rank.tells_work;
+  sum.tells_bystander = sum.tells_bystander && rank.tells_bystander;
 }
 
 /// Where `other` is a request of another rank whose driver took longer, takes its phases.

@@ -52,6 +52,9 @@ struct DriverCall {
   Instant called;
   Instant done;
   std::array<Duration, kDriverPhases> phases{};
+  /// The driver says how the time divides, and what it saved; otherwise `phases` and `saved_bytes`
+  /// say nothing.
+  bool tells_phases = false;
   std::uint64_t saved_bytes = 0;  ///< wave state of every queue of the GPUs involved
   bool first_of_process = false;  ///< the CPU touched save areas of it for the first time
 };
@@ -68,7 +71,9 @@ struct ProgramProgress {
   Duration work{};            ///< kernel time done, counted as it would take on an idle GPU
   std::uint64_t kernels = 0;  ///< kernels complete
   std::uint64_t requests_completed = 0;
-  Duration bystander{};  ///< time its queues with work were off for another process's call
+  Duration bystander{};          ///< time its queues with work were off for another process's call
+  bool tells_work = false;       ///< `work` is known; otherwise it says nothing
+  bool tells_bystander = false;  ///< the same of `bystander`
   /// Gangs: time that its collectives were on the GPU and waited for other ranks.
   Duration collective_wait{};
   bool aborted = false;  ///< a collective of its gang timed out

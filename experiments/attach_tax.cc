@@ -38,6 +38,7 @@ Result<AttachTimes> measure_attach(Session& session, Duration length) {
                               "job", session.backend().info().gpus.front(), 1, milliseconds(2)))));
   session.testbed().start();
   GPREEMPT_TRY(session.wait(milliseconds(50)));
+  GPREEMPT_TRY(check_tells_work(session.testbed().progress(pid)));
   AttachTimes times{.length = length};
   const auto done_by = [&](Instant end) -> Result<Duration> {
     const Duration before = session.testbed().progress(pid).work;

@@ -71,6 +71,7 @@ Result<BystanderPoint> measure_point(Session& session, const Setting& setting,
   RandomStream random(setting.seed, fmt::format("experiment/bystander/{}", idle_queues));
   // Besides the idle ones: Online's and Offline's.
   BystanderPoint point{.mapped_queues = idle_queues + 2, .off = {}};
+  GPREEMPT_TRY(check_tells_bystander(session.testbed().progress(trio.online)));
   const auto off_so_far = [&] { return session.testbed().progress(trio.online).bystander; };
   for (std::size_t i = 0; i < repetitions; ++i) {
     const auto phase = static_cast<std::int64_t>(random.below(2'000'000));

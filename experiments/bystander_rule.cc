@@ -66,7 +66,7 @@ std::vector<Verdict> judge_bystander(const std::vector<BystanderPoint>& points) 
   grows.reason = fmt::format(
       "median time off for one suspension and its resume: {} ({} to {}) with {} queues mapped, {} "
       "({} "
-      "to {}) with {}; a queue more, idle or not, costs {} by the line through all",
+      "to {}) with {}; each further idle queue costs {} by the line through all",
       words_of_ns(least.value), words_of_ns(least.lo), words_of_ns(least.hi),
       points.front().mapped_queues, words_of_ns(most.value), words_of_ns(most.lo),
       words_of_ns(most.hi), points.back().mapped_queues, words_of_ns(line.slope));

@@ -53,6 +53,8 @@ void look_back(const std::vector<RequestRecord>& requests, Doorbells& seen) {
   Instant last_end{};
   for (const RequestRecord& request : requests) {
     seen.first_wave = std::min(seen.first_wave, request.first_wave);
+    // A program may tell of a request when it is done, or not tell of its first wave.
+    seen.begun += std::min(request.first_wave, request.end) < seen.resumed ? 1U : 0U;
     seen.done += request.end == kForever ? 0U : 1U;
     seen.in_order = seen.in_order && request.end >= last_end;
     last_end = request.end;
@@ -69,10 +71,7 @@ Result<Doorbells> ring_while_off(Session& session, std::uint32_t requests) {
   session.testbed().start();
   GPREEMPT_TRY(session.wait((requests + 2) * kPeriod));
   Doorbells seen;
-  for (const RequestRecord& request : session.testbed().requests(pid)) {
-    ++seen.rung;
-    seen.begun += request.first_wave == kForever ? 0U : 1U;
-  }
+  seen.rung = session.testbed().requests(pid).size();
   seen.resumed = session.backend().now();
   GPREEMPT_TRY(session.resume(process).map([](const ControlDone& /*done*/) {}));
   const auto is_done = [&] {

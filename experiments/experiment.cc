@@ -4,11 +4,16 @@
 
 #include <algorithm>
 #include <array>
+#include <functional>
+#include <iterator>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
+#include "config/document.h"
 #include "core/error.h"
 #include "core/nearest.h"
 #include "experiments/catalogue.h"
@@ -17,9 +22,7 @@
 namespace gpreempt::experiments {
 namespace {
 
-bool is_about_the_world(Errc code) {
-  return code == Errc::kUnsupported || code == Errc::kNoSuchDevice || code == Errc::kNotPermitted;
-}
+constexpr std::string_view kErrorFact = "error";
 
 constexpr auto kExperiments = std::to_array<Experiment>({
     {.name = "queue-ids",
@@ -88,17 +91,77 @@ Result<const Experiment*> find_experiment(std::string_view name) {
   return found;
 }
 
+std::optional<Verdict> finding_of(std::string name, const Error& error) {
+  switch (error.code) {
+    case Errc::kUnsupported:
+    case Errc::kNotPermitted:
+    case Errc::kNoSuchDevice: return unavailable(std::move(name), error.what);
+    case Errc::kNoSuchQueue:
+    case Errc::kBusy:
+    case Errc::kTimedOut:
+    case Errc::kHardwareFailure:
+    case Errc::kProcessExited:
+    case Errc::kIo: break;
+    case Errc::kInvalidArgument:
+    case Errc::kParse:
+    case Errc::kInterrupted:
+    case Errc::kInternal: return std::nullopt;
+  }
+  return Verdict{.name = std::move(name),
+                 .value = "broken off",
+                 .expected = "finished",
+                 .answer = Answer::kMissed,
+                 .reason = error.what,
+                 .confidence = {},
+                 .numbers = {},
+                 .facts = {{std::string(kErrorFact), std::string(to_string(error.code))}}};
+}
+
+bool failed_in_hardware(const std::vector<Verdict>& verdicts) {
+  const std::pair<std::string, std::string> fact(kErrorFact, to_string(Errc::kHardwareFailure));
+  return std::ranges::any_of(verdicts, [&](const Verdict& verdict) {
+    return std::ranges::find(verdict.facts, fact) != verdict.facts.end();
+  });
+}
+
+Verdict not_run(std::string name) {
+  return unavailable(std::move(name),
+                     "not run: the GPU or its firmware failed before; look at `dmesg`, have it "
+                     "reset, and begin again with `gpreempt doctor`");
+}
+
 Result<std::vector<Verdict>> run_experiment(const Experiment& experiment, const Setting& setting) {
   Result<std::vector<Verdict>> verdicts = experiment.run(setting);
   if (!verdicts) {
-    if (!is_about_the_world(verdicts.error().code)) {
+    const std::optional<Verdict> finding =
+        finding_of(std::string(experiment.name), verdicts.error());
+    if (!finding) {
       return verdicts;
     }
-    verdicts =
-        std::vector<Verdict>{unavailable(std::string(experiment.name), verdicts.error().what)};
+    verdicts = std::vector<Verdict>{*finding};
   }
   for (Verdict& verdict : *verdicts) {
     stem_from(verdict, setting.backend, setting.basis);
+  }
+  return verdicts;
+}
+
+Result<std::vector<Verdict>> run_experiments(
+    std::span<const Experiment* const> chosen, const Setting& setting,
+    const std::function<void(std::string_view)>& announce) {
+  std::vector<Verdict> verdicts;
+  bool is_over = false;
+  for (const Experiment* experiment : chosen) {
+    if (is_over) {
+      verdicts.push_back(not_run(std::string(experiment->name)));
+      stem_from(verdicts.back(), setting.backend, setting.basis);
+      continue;
+    }
+    announce(experiment->name);
+    std::vector<Verdict> more;
+    GPREEMPT_TRY(store(more, run_experiment(*experiment, setting)));
+    is_over = failed_in_hardware(more);
+    std::ranges::move(more, std::back_inserter(verdicts));
   }
   return verdicts;
 }

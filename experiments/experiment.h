@@ -23,12 +23,14 @@ struct WorldRequest {
   /// Firmware whose ring read index passes a packet when its kernel begins (true) or ends; nullopt:
   /// as it is.
   std::optional<bool> read_index_early{};
+  /// A build of the driver whose ids begin at (pid % 256) * 4 in each process; false: as it is.
+  bool ids_from_pid = false;
   std::uint64_t seed = 1;
 };
 
 /// Opens a fresh testbed, one at a time: the one before must be closed and gone. Errors:
-/// kUnsupported, kNoSuchDevice, kNotPermitted (this world cannot be had so, and why), and others,
-/// which end the experiment.
+/// kUnsupported (hardware is as it is, too), kNoSuchDevice, kNotPermitted (this world cannot be had
+/// so, and why), and others, which end the experiment.
 using OpenWorld = std::function<Result<std::unique_ptr<Testbed>>(const WorldRequest&)>;
 
 /// Where and how an experiment takes place.
@@ -57,10 +59,26 @@ struct Experiment {
 /// Errors: kInvalidArgument (none of that name; names the nearest).
 [[nodiscard]] Result<const Experiment*> find_experiment(std::string_view name);
 
+/// What an error amounts to as a result of that name. A world that cannot be had (kUnsupported,
+/// kNoSuchDevice, kNotPermitted): `unavailable` with the reason. What went wrong on the way
+/// (kNoSuchQueue, kBusy, kTimedOut, kHardwareFailure, kProcessExited, kIo): `missed`, "broken off".
+/// Anything else is no finding: nullopt.
+[[nodiscard]] std::optional<Verdict> finding_of(std::string name, const Error& error);
+/// Whether one of them was broken off because the GPU or its firmware failed: nothing more should
+/// be asked of it then.
+[[nodiscard]] bool failed_in_hardware(const std::vector<Verdict>& verdicts);
+/// In place of what is left out after such a failure.
+[[nodiscard]] Verdict not_run(std::string name);
+
 /// Runs one. Each verdict is given the setting's backend and, unless it rests on an assumption, its
-/// basis. A world that cannot be had (kUnsupported, kNoSuchDevice, kNotPermitted) is one verdict
-/// `unavailable` with the reason. Errors: all others.
+/// basis. Errors are verdicts where they are findings (`finding_of`). Errors: all others.
 [[nodiscard]] Result<std::vector<Verdict>> run_experiment(const Experiment& experiment,
                                                           const Setting& setting);
+
+/// Runs them one after another, each `announce`d; after a failure of the hardware the rest is left
+/// out. Errors: those of `run_experiment`.
+[[nodiscard]] Result<std::vector<Verdict>> run_experiments(
+    std::span<const Experiment* const> chosen, const Setting& setting,
+    const std::function<void(std::string_view)>& announce);
 
 }  // namespace gpreempt::experiments

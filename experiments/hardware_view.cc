@@ -1,8 +1,9 @@
 #include "experiments/hardware_view.h"
 
+#include <algorithm>
+#include <cstddef>
 #include <string>
 #include <variant>
-#include <vector>
 
 #include "backends/kfd/debugfs/hqds.h"
 #include "backends/kfd/debugfs/mqds.h"
@@ -34,15 +35,30 @@ Result<std::string> inspect(Session& session, InspectView view) {
   return done.text;
 }
 
-Result<std::vector<kfd::QueueRow>> look_at_queues(Session& session) {
+Result<HardwareView> look_at_hardware(Session& session) {
   std::string mqds;
   std::string hqds;
   GPREEMPT_TRY(store(mqds, inspect(session, InspectView::kMqds)));
   GPREEMPT_TRY(store(hqds, inspect(session, InspectView::kHqds)));
+  HardwareView view;
   kfd::QueueSources sources;
   GPREEMPT_TRY(store(sources.mqds, kfd::debugfs::parse_mqds(mqds, "mqds")));
-  GPREEMPT_TRY(store(sources.hqds, kfd::debugfs::parse_hqds(hqds, "hqds")));
-  return kfd::join_queues(sources);
+  GPREEMPT_TRY(store(view.hqds, kfd::debugfs::parse_hqds(hqds, "hqds")));
+  sources.hqds = view.hqds;
+  view.rows = kfd::join_queues(sources);
+  return view;
+}
+
+bool shows_no_hardware(const Error& error) {
+  return error.code == Errc::kUnsupported || error.code == Errc::kNotPermitted ||
+         error.code == Errc::kIo;
+}
+
+std::size_t active_slots(const kfd::debugfs::HqdsDump& hqds) {
+  return static_cast<std::size_t>(
+      std::ranges::count_if(hqds.slots, [&](const kfd::debugfs::HqdSlot& slot) {
+        return slot.kind == kfd::debugfs::HqdKind::kCp && hqds.is_active(slot);
+      }));
 }
 
 }  // namespace gpreempt::experiments

@@ -155,10 +155,11 @@ Result<std::vector<Verdict>> run_identification(const Setting& setting) {
   std::size_t suspends = 0;
   double done = 0;
   for (const TruthWorld& world : worlds) {
-    const Result<WorldOutcome> outcome =
-        in_world(setting, {.gpus = world.gpus, .seed = setting.seed},
-                 [&](Session& session) { return look(session, world, strategies); });
-    if (!outcome && world.gpus > 1 && outcome.error().code == Errc::kUnsupported) {
+    const Result<WorldOutcome> outcome = in_world(
+        setting, {.gpus = world.gpus, .ids_from_pid = world.ids_from_pid, .seed = setting.seed},
+        [&](Session& session) { return look(session, world, strategies); });
+    if (!outcome && (world.gpus > 1 || world.ids_from_pid) &&
+        outcome.error().code == Errc::kUnsupported) {
       left_out.push_back(
           unavailable(fmt::format("identification/{}", world.name), outcome.error().what));
       continue;

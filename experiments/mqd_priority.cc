@@ -2,21 +2,27 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <array>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
+#include "backends/kfd/debugfs/hqds.h"
+#include "backends/kfd/debugfs/queue_state.h"
 #include "backends/kfd/discovery/queue_join.h"
+#include "backends/kfd/discovery/queue_slots.h"
 #include "config/document.h"
 #include "core/error.h"
+#include "core/event.h"
 #include "core/ids.h"
 #include "core/program.h"
-#include "core/time.h"
 #include "experiments/hardware_view.h"
+#include "experiments/programs.h"
 #include "experiments/session.h"
 #include "experiments/verdict.h"
 
@@ -34,62 +40,120 @@ std::uint32_t pipe_priority_of(std::uint32_t priority) {
   return priority <= kLastMedium ? 1 : 2;
 }
 
-Verdict judge_class(std::uint32_t priority, Pid pid, const std::vector<kfd::QueueRow>& rows) {
+/// What the words of one descriptor or slot say.
+struct Registers {
+  std::uint32_t queue = 0;
+  std::uint32_t pipe = 0;
+};
+
+bool is_users(const kfd::QueueRow& row, Pid pid) {
+  // HIP leaves the runtime's own queue at the normal priority.
+  return row.pid == pid && row.type == QueueType::kCompute && row.role == QueueRole::kUser;
+}
+
+std::vector<Registers> in_descriptors(const HardwareView& view, Pid pid) {
+  std::vector<Registers> found;
+  for (const kfd::QueueRow& row : view.rows) {
+    if (is_users(row, pid) && row.queue_priority && row.pipe_priority) {
+      found.push_back({.queue = *row.queue_priority, .pipe = *row.pipe_priority});
+    }
+  }
+  return found;
+}
+
+/// The words of a queue's slot; nullopt: hqds has no such slot.
+std::optional<Registers> in_slot(const kfd::debugfs::HqdsDump& hqds, GpuId gpu,
+                                 const kfd::QueueSlot& place) {
+  const auto is_it = [&](const kfd::debugfs::HqdSlot& slot) {
+    return slot.kind == kfd::debugfs::HqdKind::kCp && slot.instance == place.xcc &&
+           slot.pipe == place.pipe && slot.queue == place.queue &&
+           hqds.nodes.at(slot.node).gpu_id == gpu.value();
+  };
+  const auto slot = std::ranges::find_if(hqds.slots, is_it);
+  if (slot == hqds.slots.end()) {
+    return std::nullopt;
+  }
+  const kfd::debugfs::QueueState state = hqds.state_of(*slot);
+  return Registers{.queue = state.queue_priority(), .pipe = state.pipe_priority()};
+}
+
+std::vector<Registers> in_slots(const HardwareView& view, Pid pid) {
+  std::vector<Registers> found;
+  for (const kfd::QueueRow& row : view.rows) {
+    for (const kfd::QueueSlot& place : row.found.slots) {
+      if (const auto words = is_users(row, pid) ? in_slot(view.hqds, row.gpu, place)
+                                                : std::optional<Registers>()) {
+        found.push_back(*words);
+      }
+    }
+  }
+  return found;
+}
+
+/// `where`: "mqd" or "hqd".
+Verdict judge_class(std::string_view where, std::uint32_t priority,
+                    const std::vector<Registers>& found) {
+  const bool in_memory = where == "mqd";
   Verdict verdict{
-      .name = fmt::format("priority/in-the-mqd/{}", priority),
+      .name = fmt::format("priority/in-the-{}/{}", where, priority),
       .value = {},
       .expected = fmt::format("queue {}, pipe {}", priority, pipe_priority_of(priority))};
-  std::uint32_t found = 0;
-  std::uint32_t right = 0;
-  std::string seen;
-  for (const kfd::QueueRow& row : rows) {
-    if (row.pid != pid || !row.queue_priority || !row.pipe_priority) {
-      continue;
-    }
-    ++found;
-    right += *row.queue_priority == priority && *row.pipe_priority == pipe_priority_of(priority)
-                 ? 1U
-                 : 0U;
-    seen = fmt::format("queue {}, pipe {}", *row.queue_priority, *row.pipe_priority);
+  if (found.empty()) {
+    return unavailable(verdict.name,
+                       in_memory ? "mqds lists no user queue of this process"
+                                 : "no user queue of this process is in a slot that hqds shows");
   }
-  if (found == 0) {
-    return unavailable(verdict.name, "mqds lists no compute queue of this process");
-  }
-  verdict.value = seen;
-  verdict.answer = right == found ? Answer::kYes : Answer::kNo;
+  const auto right = std::ranges::count_if(found, [&](const Registers& words) {
+    return words.queue == priority && words.pipe == pipe_priority_of(priority);
+  });
+  verdict.value = fmt::format("queue {}, pipe {}", found.back().queue, found.back().pipe);
+  verdict.answer = static_cast<std::size_t>(right) == found.size() ? Answer::kYes : Answer::kNo;
   verdict.reason = fmt::format(
-      "{} of {} compute queues of a process that asked for priority {} "
-      "have it in their descriptor",
-      right, found, priority);
+      "{} of {} {} a process that asked for priority {} have it", right, found.size(),
+      in_memory ? "descriptors of user queues of" : "hardware slots with user queues of", priority);
   return verdict;
+}
+
+constexpr std::uint32_t kAboveHip = 15;
+
+/// HIP's classes as HIP sets them, and one that only a process with KFD calls of its own reaches.
+Program idle_at(std::uint32_t priority) {
+  Program program = idle("idle", 1);
+  program.runtime = priority == kAboveHip ? Runtime::kBare : Runtime::kHip;
+  program.hardware_priority = priority;
+  return program;
 }
 
 }  // namespace
 
 Result<std::vector<Verdict>> read_priorities(Session& session) {
-  constexpr std::array<std::uint32_t, 4> kPriorities = {0, 7, 11, 15};
+  constexpr std::array<std::uint32_t, 4> kPriorities = {0, 7, 11, kAboveHip};
   std::vector<std::pair<std::uint32_t, Pid>> processes;
-  for (const std::uint32_t priority : kPriorities) {
-    Program program{.name = "idle",
-                    .offline = true,
-                    .hardware_priority = priority,
-                    .trains = {},
-                    .arrivals = {}};
-    processes.emplace_back(priority, Pid{});
-    GPREEMPT_TRY(store(processes.back().second, session.run(std::move(program))));
-  }
-  GPREEMPT_TRY(session.wait(milliseconds(10)));
-  const Result<std::vector<kfd::QueueRow>> rows = look_at_queues(session);
-  if (!rows) {
-    if (rows.error().code != Errc::kUnsupported && rows.error().code != Errc::kNotPermitted) {
-      return tl::unexpected<Error>(rows.error());
-    }
-    return std::vector<Verdict>{unavailable("priority/in-the-mqd", rows.error().what)};
-  }
   std::vector<Verdict> verdicts;
-  verdicts.reserve(processes.size());
+  for (const std::uint32_t priority : kPriorities) {
+    const Result<Pid> pid = session.run(idle_at(priority));
+    if (pid) {
+      processes.emplace_back(priority, *pid);
+    } else if (priority == kAboveHip && (pid.error().code == Errc::kInvalidArgument ||
+                                         pid.error().code == Errc::kUnsupported)) {
+      verdicts.push_back(
+          unavailable(fmt::format("priority/in-the-mqd/{}", priority), pid.error().what));
+    } else {
+      return tl::unexpected<Error>(pid.error());
+    }
+  }
+  // On the hardware a priority that HIP sets afterwards shows once the queue has been mapped again.
+  GPREEMPT_TRY(session.wait(milliseconds(10)));
+  const Result<HardwareView> view = look_at_hardware(session);
+  if (!view) {
+    if (!shows_no_hardware(view.error())) {
+      return tl::unexpected<Error>(view.error());
+    }
+    return std::vector<Verdict>{unavailable("priority/in-the-mqd", view.error().what)};
+  }
   for (const auto& [priority, pid] : processes) {
-    verdicts.push_back(judge_class(priority, pid, *rows));
+    verdicts.push_back(judge_class("mqd", priority, in_descriptors(*view, pid)));
+    verdicts.push_back(judge_class("hqd", priority, in_slots(*view, pid)));
   }
   return verdicts;
 }

@@ -27,8 +27,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// HIP's low and high class; further up no HIP program comes.
 constexpr std::uint32_t kLowest = 0;
-constexpr std::uint32_t kHighest = 15;
+constexpr std::uint32_t kHighest = 11;
 constexpr std::uint32_t kBurst = 10;
 
 struct PriorityPlan {
@@ -47,6 +48,7 @@ Program low(const PriorityPlan& plan, const GpuInfo& gpu) {
   kernel.count = plan.long_kernels;
   return {.name = "low",
           .offline = true,
+          .runtime = Runtime::kHip,
           .hardware_priority = kLowest,
           .trains = {{kernel}},
           .arrivals = {Arrival{.at = Duration::zero(), .train = 0}}};
@@ -59,6 +61,7 @@ Program high(const PriorityPlan& plan, const GpuInfo& gpu, std::uint32_t priorit
   KernelRun burst = one;
   burst.count = kBurst;
   Program program{.name = "high",
+                  .runtime = Runtime::kHip,
                   .hardware_priority = priority,
                   .trains = {{burst}, {one}},
                   .arrivals = {Arrival{.at = milliseconds(200), .train = 0}}};

@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
+#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -162,6 +163,67 @@ Verdict judge_keys(const std::vector<ConcurrentRun>& concurrent) {
   return verdict;
 }
 
+/// Whether the first process keeps its ids when another one makes queues.
+Verdict judge_company(const std::vector<ConcurrentRun>& concurrent) {
+  Verdict verdict{.name = "queue-ids/kept-when-another-starts", .value = {}, .expected = "yes"};
+  std::size_t runs = 0;
+  std::size_t kept = 0;
+  for (const ConcurrentRun& run : concurrent) {
+    if (run.first_alone) {
+      ++runs;
+      kept += compute_ids(*run.first_alone) == compute_ids(run.first) ? 1U : 0U;
+    }
+  }
+  if (runs == 0) {
+    return unavailable(verdict.name, "no process was seen before and after another one started");
+  }
+  verdict.value = kept == runs ? "yes" : "no";
+  verdict.answer = kept == runs ? Answer::kYes : Answer::kNo;
+  verdict.numbers = {{"runs", static_cast<double>(runs)}, {"kept", static_cast<double>(kept)}};
+  verdict.reason = fmt::format(
+      "in {} of {} concurrent runs the first process has the same ids after the second "
+      "one has made its queues",
+      kept, runs);
+  return verdict;
+}
+
+/// How many compute queues each run of a model had, if all had as many.
+std::optional<std::size_t> constant_count(const ModelRuns& model) {
+  std::set<std::size_t> counts;
+  for (const ModelRun& run : model.runs) {
+    counts.insert(compute_ids(run).size());
+  }
+  return counts.size() == 1 ? std::optional(*counts.begin()) : std::nullopt;
+}
+
+/// Whether every run of a model has as many queues, and two at once as many as both alone.
+Verdict judge_counts(const QueueIdEvidence& evidence) {
+  Verdict verdict{.name = "queue-ids/counts-add-up", .value = {}, .expected = "yes"};
+  constexpr std::size_t kModels = 2;
+  if (evidence.alone.size() < kModels || evidence.concurrent.empty()) {
+    return unavailable(verdict.name, "it takes runs of two models alone and of both at once");
+  }
+  const std::optional<std::size_t> first = constant_count(evidence.alone[0]);
+  const std::optional<std::size_t> second = constant_count(evidence.alone[1]);
+  const auto adds_up = std::ranges::count_if(evidence.concurrent, [&](const ConcurrentRun& run) {
+    return compute_ids(run.first).size() == first && compute_ids(run.second).size() == second;
+  });
+  const bool all = static_cast<std::size_t>(adds_up) == evidence.concurrent.size();
+  verdict.value = all ? "yes" : "no";
+  verdict.answer = all ? Answer::kYes : Answer::kNo;
+  const auto words = [](std::optional<std::size_t> count) {
+    return count ? fmt::format("{} compute queues in every run", *count)
+                 : std::string("another number of compute queues from run to run");
+  };
+  verdict.reason =
+      fmt::format("{} has {}, {} has {}; in {} of {} concurrent runs each has as many as alone",
+                  evidence.alone[0].model, words(first), evidence.alone[1].model, words(second),
+                  adds_up, evidence.concurrent.size());
+  verdict.numbers = {{"concurrent_runs", static_cast<double>(evidence.concurrent.size())},
+                     {"adding_up", static_cast<double>(adds_up)}};
+  return verdict;
+}
+
 Verdict judge_internal(const std::vector<ModelRuns>& alone) {
   Verdict verdict{.name = "queue-ids/internal-queue", .value = {}, .expected = {}};
   std::size_t runs = 0;
@@ -189,9 +251,12 @@ Verdict judge_internal(const std::vector<ModelRuns>& alone) {
   }
   verdict.value = fmt::format("{}", fmt::join(ids, ","));
   verdict.reason = fmt::format(
-      "in {} of {} runs the compute queue {} is ROCr's own, by its ring of "
-      "64 packets: suspending only that one succeeds and stops no work",
-      with_one, runs, text_of({ids.begin(), ids.end()}));
+      "in {} of {} runs {} is ROCr's own, by its ring of 64 packets: suspending only that one "
+      "succeeds and stops no work",
+      with_one, runs,
+      ids.size() == 1 ? fmt::format("the compute queue {}", text_of({*ids.begin()}))
+                      : fmt::format("one compute queue, another of {} each time,",
+                                    text_of({ids.begin(), ids.end()})));
   return verdict;
 }
 
@@ -222,9 +287,11 @@ Verdict judge_strategy(const QueueIdEvidence& evidence) {
       same ? "would be right for one process at a time, as long as driver and runtime "
              "stay as they are"
            : "would name the wrong queues, or none: ids differ from run to run");
-  verdict.facts = {{"hard-coded, for all processes", overlaps ? "wrong" : "not shown to be wrong"},
-                   {"hard-coded, for one process", same ? "right so far" : "wrong"},
-                   {"filter by priority", "not needed: the key is (pid, id)"}};
+  const bool right_for_all = same && !overlaps;
+  verdict.facts = {
+      {"hard-coded, for all processes", right_for_all ? "not shown to be wrong" : "wrong"},
+      {"hard-coded, for one process", same ? "right so far" : "wrong"},
+      {"filter by priority", "not needed: the key is (pid, id)"}};
   return verdict;
 }
 
@@ -254,12 +321,15 @@ double repeat_probability(std::size_t runs, double confidence) {
 
 std::vector<Verdict> judge_queue_ids(const QueueIdEvidence& evidence) {
   std::vector<Verdict> verdicts;
-  verdicts.reserve(evidence.alone.size() + 4);
+  constexpr std::size_t kOthers = 6;
+  verdicts.reserve(evidence.alone.size() + kOthers);
   for (const ModelRuns& model : evidence.alone) {
     verdicts.push_back(judge_model(model));
   }
   verdicts.push_back(judge_numbers(evidence.concurrent));
   verdicts.push_back(judge_keys(evidence.concurrent));
+  verdicts.push_back(judge_company(evidence.concurrent));
+  verdicts.push_back(judge_counts(evidence));
   verdicts.push_back(judge_internal(evidence.alone));
   verdicts.push_back(judge_strategy(evidence));
   for (Verdict& verdict : verdicts) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -31,14 +32,15 @@ struct ModelRuns {
   std::vector<ModelRun> runs;
 };
 
-/// Two models at the same time.
+/// Two models at the same time, the second one started later.
 struct ConcurrentRun {
   ModelRun first;
   ModelRun second;
+  std::optional<ModelRun> first_alone{};  ///< before the second one came; nullopt: not looked at
 };
 
 struct QueueIdEvidence {
-  std::vector<ModelRuns> alone;
+  std::vector<ModelRuns> alone;  ///< the models of the concurrent runs first, in their order
   std::vector<ConcurrentRun> concurrent;
   std::string driver;    ///< which driver gave the ids out
   std::string inferred;  ///< not empty: the ids were not read but inferred, and how

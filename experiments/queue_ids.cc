@@ -89,35 +89,51 @@ class Starts {
  public:
   explicit Starts(Session& session) : session_(session) {}
 
-  /// Starts these together; the queues of each once all of them have done work, which they say.
-  Result<std::vector<ModelRun>> run(const std::vector<Program>& programs, Duration gap) {
-    std::vector<Followed> processes;
-    for (const Program& program : programs) {
-      Pid pid;
-      GPREEMPT_TRY(store(pid, session_.testbed().launch(program)));
-      processes.emplace_back();
-      GPREEMPT_TRY(store(processes.back(), session_.follow(pid, AttachMode::kObserve)));
-    }
-    session_.testbed().start();
-    for (const Followed& process : processes) {
-      GPREEMPT_TRY(await_work(process));
-    }
-    std::vector<ModelRun> during;
-    during.reserve(processes.size());
-    for (const Followed& process : processes) {
-      during.push_back(seen_of(session_, process));
-    }
-    for (std::size_t i = 0; i < processes.size(); ++i) {
-      GPREEMPT_TRY(end(processes[i], programs[i], during[i]));
-    }
-    GPREEMPT_TRY(session_.serve_until(saturating_add(session_.backend().now(), gap)));
+  /// One process by itself: its queues once it has done work, which it says.
+  Result<ModelRun> alone(const Program& program, Duration gap) {
+    Followed process;
+    ModelRun during;
+    GPREEMPT_TRY(store(process, begin(program)));
+    during = seen_of(session_, process);
+    GPREEMPT_TRY(end(process, program, during));
+    GPREEMPT_TRY(pause(gap));
     return during;
+  }
+
+  /// The second one comes when the first one has done work.
+  Result<ConcurrentRun> together(const Program& first, const Program& second, Duration gap) {
+    ConcurrentRun run;
+    Followed one;
+    Followed other;
+    GPREEMPT_TRY(store(one, begin(first)));
+    run.first_alone = seen_of(session_, one);
+    GPREEMPT_TRY(store(other, begin(second)));
+    run.first = seen_of(session_, one);
+    run.second = seen_of(session_, other);
+    GPREEMPT_TRY(end(one, first, run.first));
+    GPREEMPT_TRY(end(other, second, run.second));
+    GPREEMPT_TRY(pause(gap));
+    return run;
   }
   [[nodiscard]] std::size_t changed() const { return changed_; }
   [[nodiscard]] std::size_t left_over() const { return left_over_; }
   [[nodiscard]] std::size_t processes() const { return processes_; }
 
  private:
+  Result<Followed> begin(const Program& program) {
+    Pid pid;
+    Followed process;
+    GPREEMPT_TRY(store(pid, session_.testbed().launch(program)));
+    GPREEMPT_TRY(store(process, session_.follow(pid, AttachMode::kObserve)));
+    session_.testbed().start();
+    GPREEMPT_TRY(await_work(process));
+    return process;
+  }
+
+  Result<void> pause(Duration gap) {
+    return session_.serve_until(saturating_add(session_.backend().now(), gap));
+  }
+
   /// The process's own word that its first iteration is done.
   Result<void> await_work(const Followed& process) {
     const auto is_its_work = [&](const Event& event) {
@@ -181,21 +197,20 @@ Result<ModelRuns> run_alone(Starts& starts, const Program& model, const IdPlan& 
                             const Tell& tell) {
   ModelRuns runs{.model = model.name, .runs = {}};
   for (std::size_t i = 0; i < plan.alone; ++i) {
-    std::vector<ModelRun> seen;
-    GPREEMPT_TRY(store(seen, starts.run({model}, plan.gap)));
-    runs.runs.push_back(std::move(seen.front()));
+    runs.runs.emplace_back();
+    GPREEMPT_TRY(store(runs.runs.back(), starts.alone(model, plan.gap)));
     tell();
   }
   return runs;
 }
 
-Result<std::vector<ConcurrentRun>> run_together(Starts& starts, const std::vector<Program>& models,
+Result<std::vector<ConcurrentRun>> run_together(Starts& starts,
+                                                const std::array<Program, 2>& models,
                                                 const IdPlan& plan, const Tell& tell) {
   std::vector<ConcurrentRun> runs;
   for (std::size_t i = 0; i < plan.concurrent; ++i) {
-    std::vector<ModelRun> seen;
-    GPREEMPT_TRY(store(seen, starts.run(models, plan.gap)));
-    runs.push_back({.first = std::move(seen[0]), .second = std::move(seen[1])});
+    runs.emplace_back();
+    GPREEMPT_TRY(store(runs.back(), starts.together(models[0], models[1], plan.gap)));
     tell();
   }
   return runs;
@@ -217,8 +232,7 @@ Result<std::vector<Verdict>> measure(const Setting& setting, Session& session) {
     evidence.alone.emplace_back();
     GPREEMPT_TRY(store(evidence.alone.back(), run_alone(starts, model, plan, tell)));
   }
-  GPREEMPT_TRY(
-      store(evidence.concurrent, run_together(starts, {models[0], models[1]}, plan, tell)));
+  GPREEMPT_TRY(store(evidence.concurrent, run_together(starts, models, plan, tell)));
   std::vector<Verdict> verdicts = judge_queue_ids(evidence);
   verdicts.insert(verdicts.end() - 1, judge_life(starts));
   return verdicts;

@@ -20,6 +20,7 @@ struct RuntimeQueue {
   std::uint64_t software_queue = 0;  ///< address of the runtime's object, in its process
   std::uint64_t hardware_queue = 0;  ///< address of the `hsa_queue_t` that it is mapped on
   std::uint64_t dispatches = 0;      ///< lines that name it
+  bool operator==(const RuntimeQueue&) const = default;
 };
 
 /// The queues of a log of one process, by id. Only "SWq=0x.., HWq=0x.., id=N," counts, so that

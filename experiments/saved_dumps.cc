@@ -178,6 +178,8 @@ Result<ConcurrentRun> read_concurrent(const fs::path& folder) {
   ConcurrentRun run;
   GPREEMPT_TRY(store(run.first, run_of(folder, a, both)));
   GPREEMPT_TRY(store(run.second, run_of(folder, b, std::move(both))));
+  run.first_alone.emplace();
+  GPREEMPT_TRY(store(*run.first_alone, run_of(folder, a, std::move(first))));
   return run;
 }
 
@@ -230,8 +232,7 @@ Result<std::vector<Verdict>> judge_saved_runs(const fs::path& folder) {
   GPREEMPT_TRY(store(evidence, read_saved_runs(folder)));
   std::vector<Verdict> verdicts = judge_queue_ids(evidence);
   for (Verdict& verdict : verdicts) {
-    verdict.backend = "files";
-    verdict.basis = Basis::kAssumed;
+    stem_from(verdict, "files", Basis::kAssumed);
   }
   return verdicts;
 }

@@ -54,6 +54,22 @@ Result<std::unique_ptr<Session>> Session::open(const Setting& setting,
   return session;
 }
 
+Result<void> check_tells_work(const ProgramProgress& progress) {
+  return progress.tells_work
+             ? Result<void>{}
+             : fail(Errc::kUnsupported,
+                    "ask a program for its work: it does not tell how much it has done; those in "
+                    "workloads/hip do");
+}
+
+Result<void> check_tells_bystander(const ProgramProgress& progress) {
+  return progress.tells_bystander
+             ? Result<void>{}
+             : fail(Errc::kUnsupported,
+                    "ask a program how long it was off the GPU for others: it does not tell; it "
+                    "takes one with a heartbeat on the GPU");
+}
+
 Instant Session::patience() const { return saturating_add(testbed_->backend().now(), kPatience); }
 
 Result<Pid> Session::run(Program program) {

@@ -26,6 +26,11 @@ inline constexpr Duration kPatience = std::chrono::seconds(20);
 /// A lease that no experiment outlives, and that frees a process whose experimenter is gone.
 inline constexpr Duration kLease = std::chrono::minutes(10);
 
+/// Errors: kUnsupported (a program does not tell how much work it has done, or how long somebody
+/// else's calls kept it off the GPU).
+[[nodiscard]] Result<void> check_tells_work(const ProgramProgress& progress);
+[[nodiscard]] Result<void> check_tells_bystander(const ProgramProgress& progress);
+
 /// A process that is followed, with its queues as they were then, oldest first.
 struct Followed {
   Pid pid;

@@ -9,10 +9,12 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/debugfs/mqds.h"
+#include "backends/kfd/discovery/driver_knowledge.h"
 #include "config/document.h"
 #include "core/backend.h"
 #include "core/error.h"
@@ -85,13 +87,6 @@ struct Launched {
   std::vector<QueueInfo> listed;        ///< of the backend, oldest first
 };
 
-/// The id that the world's driver gives where the modelled one gives `id`.
-std::uint32_t id_in(const TruthWorld& world, Pid pid, std::uint32_t id) {
-  constexpr std::uint32_t kPids = 256;
-  constexpr std::uint32_t kIdsEach = 4;
-  return world.ids_from_pid ? static_cast<std::uint32_t>(pid.value()) % kPids * kIdsEach + id : id;
-}
-
 Result<void> let_live(Session& session, const Launched& process) {
   if (process.what->uses_next_gpu) {
     GPREEMPT_TRY(session.testbed().create_idle_queue(process.pid, process.what->gpu + 1));
@@ -131,12 +126,12 @@ Result<std::vector<Launched>> launch_all(Session& session, const TruthWorld& wor
   return launched;
 }
 
-void add_queues(const TruthWorld& world, const Launched& process, MadeWorld& made) {
+void add_queues(const Launched& process, MadeWorld& made) {
   const Pid pid = process.pid;
   for (const QueueInfo& queue : process.listed) {
     made.evidence.driver_queues.push_back({.pid = pid,
                                            .gpu = queue.gpu,
-                                           .id = id_in(world, pid, queue.kernel_id),
+                                           .id = queue.kernel_id,
                                            .type = queue.type,
                                            .ring_bytes = queue.ring_bytes});
   }
@@ -145,12 +140,12 @@ void add_queues(const TruthWorld& world, const Launched& process, MadeWorld& mad
       return queue.kernel_id == id && queue.type != QueueType::kCompute;
     });
     if (process.what->owner == Owner::kOther || is_sdma) {
-      made.others.emplace(pid, id_in(world, pid, id));
+      made.others.emplace(pid, id);
     } else {
       made.truth.insert(
           {.side = process.what->owner == Owner::kOffline ? Side::kOffline : Side::kOnline,
            .pid = pid,
-           .id = id_in(world, pid, id)});
+           .id = id});
     }
   }
 }
@@ -268,6 +263,19 @@ KnownSide known_of(const TruthWorld& world, const Tree& tree, Owner owner,
   return known;
 }
 
+/// A release of AMD's package has a number and nothing behind it.
+kfd::DriverKnowledge known_by_name(std::string_view driver) {
+  constexpr std::string_view kPackage = "dkms-";
+  const bool is_more =
+      driver.starts_with(kPackage) &&
+      driver.find_first_not_of("0123456789.", kPackage.size()) != std::string_view::npos;
+  return {.is_stock = !is_more,
+          .reason = is_more ? fmt::format("'{}' is more than a release's number, perhaps a patched "
+                                          "build",
+                                          driver)
+                            : std::string()};
+}
+
 /// Leaves it out where the world shows none.
 Result<void> read_mqds(Session& session, MadeWorld& made) {
   const Result<std::string> text = inspect(session, InspectView::kMqds);
@@ -361,12 +369,9 @@ Result<MadeWorld> make_world(Session& session, const TruthWorld& world) {
   made.known = {.offline = known_of(world, tree, Owner::kOffline, launched),
                 .online = known_of(world, tree, Owner::kOnline, launched)};
   made.evidence.files = made.files.get();
-  made.evidence.driver =
-      world.ids_from_pid
-          ? kfd::DriverKnowledge{.is_stock = false, .reason = "it gives out ids by the pid"}
-          : kfd::DriverKnowledge{.is_stock = true, .reason = {}};
+  made.evidence.driver = known_by_name(session.backend().info().driver);
   for (const Launched& process : launched) {
-    add_queues(world, process, made);
+    add_queues(process, made);
     made.evidence.runtime_logs[process.pid] = log_of(process);
   }
   GPREEMPT_TRY(read_mqds(session, made));

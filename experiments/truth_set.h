@@ -43,7 +43,7 @@ struct TruthWorld {
   std::string_view about;
   Given given = Given::kLauncher;
   std::uint32_t gpus = 1;
-  bool ids_from_pid = false;  ///< a patched driver: a process's ids begin at (pid % 256) * 4
+  bool ids_from_pid = false;  ///< see `WorldRequest`
   std::vector<TruthProcess> processes;
 };
 

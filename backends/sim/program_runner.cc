@@ -257,7 +257,7 @@ void ProgramRunner::finish(std::size_t request) {
 }
 
 ProgramProgress ProgramRunner::progress() const {
-  ProgramProgress result;
+  ProgramProgress result{.tells_work = true, .tells_bystander = true};
   const auto add = [this, &result](QueueIndex queue) {
     const WaveDispatcher::Progress done = gpu_.waves().progress(queue);
     result.work += done.work;

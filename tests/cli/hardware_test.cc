@@ -154,6 +154,25 @@ TEST(HardwareChecks, WorldThatCannotBeHadIsUnavailableWithItsReason) {
   EXPECT_EQ(verdicts.front().reason, "open a GPU: there is none");
 }
 
+TEST(HardwareChecks, NothingIsAskedOfAGpuThatHasFailed) {
+  Campaign campaign;
+  campaign.machine = machine_of(campaign.backend).value();
+  campaign.open = [](const sim::SystemOptions& /*options*/) -> Result<std::unique_ptr<Testbed>> {
+    return fail(Errc::kHardwareFailure, "suspend on queue 3: the driver answered error");
+  };
+  const auto checks = choose_checks(std::vector<std::string>{"T-1", "T-3"});
+  ASSERT_TRUE(checks) << checks.error().what;
+  const auto verdicts = run_checks(*checks, campaign);
+  ASSERT_TRUE(verdicts) << verdicts.error().what;
+  ASSERT_EQ(verdicts->size(), 2U);
+  EXPECT_EQ(verdicts->front().name, "T-1/all");
+  EXPECT_EQ(verdicts->front().answer, Answer::kMissed);
+  EXPECT_EQ(verdicts->front().reason, "suspend on queue 3: the driver answered error");
+  EXPECT_EQ(verdicts->back().name, "T-3/all");
+  EXPECT_EQ(verdicts->back().answer, Answer::kUnavailable);
+  EXPECT_TRUE(verdicts->back().reason.starts_with("not run: ")) << verdicts->back().reason;
+}
+
 TEST(HardwareChecks, SuspendThatIsSlowerThanItsLimitIsMissed) {
   Campaign campaign;
   EXPECT_TRUE(campaign.gates.set("suspend-p99=1us"));

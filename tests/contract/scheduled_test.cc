@@ -23,20 +23,22 @@
 
 namespace gpreempt::contract {
 
+void ScheduledTest::let_offline_be(Program job) { job_ = std::move(job); }
+
 void ScheduledTest::prepare(std::string_view policy, Program service, Mechanism mechanism,
                             Duration lease) {
   prepare_service(policy, std::move(service), std::move(mechanism), lease);
   attach_offline();
   EventSink nowhere;
   drive_for(std::chrono::milliseconds(100), nowhere);
-  ASSERT_EQ(backend().queues(offline_target_).size(), 1U);
+  ASSERT_EQ(backend().queues(offline_target_).size(), job_.queues);
 }
 
 void ScheduledTest::prepare_service(std::string_view policy, Program service, Mechanism mechanism,
                                     Duration lease) {
   service_ = std::move(service);
   online_ = launch(service_);
-  offline_ = launch(offline_training());
+  offline_ = launch(job_);
   Result<std::unique_ptr<Policy>> made = make_policy(policy);
   ASSERT_TRUE(made) << sentence(made);
   scheduler_ = std::make_unique<Scheduler>(

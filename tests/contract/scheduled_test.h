@@ -11,6 +11,7 @@
 #include "core/scheduler.h"
 #include "core/time.h"
 #include "tests/contract/backend_test.h"
+#include "tests/support/testbed_case.h"
 #include "tests/support/wait.h"
 
 namespace gpreempt::contract {
@@ -18,6 +19,8 @@ namespace gpreempt::contract {
 /// An Online service and an Offline job under a scheduler, which is told by hints.
 class ScheduledTest : public BackendTest {
  protected:
+  /// What runs as Offline from the next `prepare` on; at first it is `offline_training()`.
+  void let_offline_be(Program job);
   /// Launches and attaches both and lets the scheduler see it. Nothing is started.
   void prepare(std::string_view policy, Program service, Mechanism mechanism = {},
                Duration lease = kLongLease);
@@ -37,6 +40,7 @@ class ScheduledTest : public BackendTest {
   [[nodiscard]] TargetId offline_target() const { return offline_target_; }
 
  private:
+  Program job_ = offline_training();
   Program service_;
   Pid online_;
   Pid offline_;

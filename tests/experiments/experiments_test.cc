@@ -5,19 +5,27 @@
 #include <gtest/gtest.h>
 
 #include <chrono>
+#include <cstddef>
+#include <cstdio>
+#include <memory>
 #include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
 #include "backends/sim/gpu/parameters.h"
+#include "core/error.h"
+#include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/experiment.h"
+#include "experiments/session.h"
 #include "experiments/verdict.h"
 #include "tests/experiments/worlds.h"
 
 namespace gpreempt::experiments {
 namespace {
 
+using std::chrono::seconds;
 using testing::find;
 using testing::Kind;
 using testing::machine;
@@ -51,7 +59,44 @@ TEST_P(ExperimentTest, QueueIdsAreTheLowestFreeOfEachProcess) {
   EXPECT_EQ(find(verdicts, "queue-ids/unique-as-pid-and-id").answer, Answer::kYes);
   EXPECT_EQ(find(verdicts, "queue-ids/internal-queue").value, Quantity("0"));
   EXPECT_EQ(find(verdicts, "queue-ids/from-first-work-to-exit").answer, Answer::kYes);
+  EXPECT_EQ(find(verdicts, "queue-ids/counts-add-up").answer, Answer::kYes);
+  const Verdict company = find(verdicts, "queue-ids/kept-when-another-starts");
+  EXPECT_EQ(company.answer, Answer::kYes);
+  EXPECT_EQ(number(company, "runs"), 3);
   EXPECT_EQ(find(verdicts, "queue-ids/strategy").value, Quantity("discover by pid"));
+}
+
+/// The same world, under a driver that counts ids from the pid.
+Setting patched(Kind kind) {
+  Setting setting = setting_of(kind);
+  setting.open = [open = setting.open](WorldRequest request) {
+    request.ids_from_pid = true;
+    return open(request);
+  };
+  return setting;
+}
+
+TEST_P(ExperimentTest, IdsOfThePatchedDriverAreNeverTheSameAndFollowFromThePid) {
+  const std::vector<Verdict> verdicts = run("queue-ids", patched(GetParam()));
+  for (const char* model : {"A", "B"}) {
+    const Verdict same = find(verdicts, std::string("queue-ids/same-in-every-run/") + model);
+    EXPECT_EQ(same.answer, Answer::kNo);
+    EXPECT_EQ(same.value, Quantity("unpredictable"));
+    for (int run = 0; run < 5; ++run) {
+      const auto& [what, ids] = same.facts.at(static_cast<std::size_t>(run));
+      int number = 0;
+      int pid = 0;
+      int first = -1;
+      ASSERT_EQ(std::sscanf(what.c_str(), "run %d, pid %d", &number, &pid), 2) << what;
+      ASSERT_EQ(std::sscanf(ids.c_str(), "{%d", &first), 1) << ids;
+      EXPECT_EQ(first, pid % 256 * 4);
+    }
+  }
+  EXPECT_EQ(find(verdicts, "queue-ids/unique-as-pid-and-id").answer, Answer::kYes);
+  EXPECT_EQ(find(verdicts, "queue-ids/counts-add-up").answer, Answer::kYes);
+  const Verdict strategy = find(verdicts, "queue-ids/strategy");
+  EXPECT_EQ(strategy.value, Quantity("discover by pid"));
+  EXPECT_EQ(strategy.facts.at(1).second, "wrong");  // a list for one process
 }
 
 TEST_P(ExperimentTest, PriorityTakesNoRunningWaveOff) {
@@ -66,10 +111,13 @@ TEST_P(ExperimentTest, PriorityTakesNoRunningWaveOff) {
     EXPECT_EQ(find(verdicts, "priority/in-the-mqd").answer, Answer::kUnavailable);
     return;
   }
-  EXPECT_EQ(find(verdicts, "priority/in-the-mqd/0").value, Quantity("queue 0, pipe 0"));
-  EXPECT_EQ(find(verdicts, "priority/in-the-mqd/7").value, Quantity("queue 7, pipe 1"));
-  EXPECT_EQ(find(verdicts, "priority/in-the-mqd/11").value, Quantity("queue 11, pipe 2"));
-  EXPECT_EQ(find(verdicts, "priority/in-the-mqd/15").value, Quantity("queue 15, pipe 2"));
+  for (const std::string where : {"priority/in-the-mqd/", "priority/in-the-hqd/"}) {
+    EXPECT_EQ(find(verdicts, where + "0").value, Quantity("queue 0, pipe 0"));
+    EXPECT_EQ(find(verdicts, where + "7").value, Quantity("queue 7, pipe 1"));
+    EXPECT_EQ(find(verdicts, where + "11").value, Quantity("queue 11, pipe 2"));
+    EXPECT_EQ(find(verdicts, where + "15").value, Quantity("queue 15, pipe 2"));
+    EXPECT_EQ(find(verdicts, where + "11").answer, Answer::kYes);
+  }
 }
 
 TEST_P(ExperimentTest, BystanderPaysForEveryMappedQueueTwice) {
@@ -90,6 +138,18 @@ TEST_P(ExperimentTest, QueueIsInOneSlotOfEachXcc) {
             Quantity("0 internal, 1 sdma, 2 sdma, 3 user, 4 user, 5 user, 6 user"));
   EXPECT_EQ(find(verdicts, "lifecycle/count-is-stable").answer, Answer::kMet);
   EXPECT_EQ(find(verdicts, "lifecycle/gone-after-exit").answer, Answer::kYes);
+  // T-10, T+5, T+10, then every 10 to T+90, the end at T+100, T+105, T+110; a hundredth of it.
+  const Verdict timeline = find(verdicts, "lifecycle/timeline");
+  EXPECT_EQ(timeline.answer, Answer::kYes);
+  EXPECT_EQ(timeline.value, Quantity("0, 5, 0"));
+  std::vector<std::string> instants;
+  for (const auto& [instant, row] : timeline.facts) {
+    instants.push_back(instant);
+  }
+  EXPECT_EQ(instants,
+            (std::vector<std::string>{"T-100 ms", "T+50 ms", "T+100 ms", "T+200 ms", "T+300 ms",
+                                      "T+400 ms", "T+500 ms", "T+600 ms", "T+700 ms", "T+800 ms",
+                                      "T+900 ms", "T+1.05 s", "T+1.1 s"}));
   const Verdict slots = find(verdicts, "lifecycle/one-slot-per-xcc");
   if (GetParam() == Kind::kSim) {
     EXPECT_EQ(slots.answer, Answer::kUnavailable);
@@ -99,6 +159,11 @@ TEST_P(ExperimentTest, QueueIsInOneSlotOfEachXcc) {
   // Five queues, four XCCs, as the dumps of an MI308X show.
   EXPECT_EQ(number(slots, "queues"), 5);
   EXPECT_EQ(number(slots, "slots"), 20);
+  EXPECT_EQ(timeline.facts.front().second, "no process; machine: 0 in 0");
+  EXPECT_EQ(timeline.facts.at(1).second,
+            "5 compute, 2 SDMA; 5 descriptors in 20 slots; machine: 5 in 20");
+  EXPECT_EQ(timeline.facts.back().second,
+            "exited, 0 compute, 0 SDMA left; 0 descriptors in 0 slots; machine: 0 in 0");
 }
 
 TEST_P(ExperimentTest, SubmittedWorkWaitsForTheMapping) {
@@ -147,6 +212,58 @@ TEST_P(ExperimentTest, OneQueueTooManyHalvesAll) {
   EXPECT_LT(number(cliff, "share_beyond"), 0.5);
   EXPECT_GT(number(cliff, "share_beyond"), 0.25);
   EXPECT_EQ(find(verdicts, "oversubscription/everyone-has-a-turn").answer, Answer::kYes);
+}
+
+TEST(Told, WhatAProgramDoesNotTellIsNotTakenForNothing) {
+  ProgramProgress progress{.work = seconds(1), .bystander = seconds(1)};
+  EXPECT_EQ(check_tells_work(progress).error().code, Errc::kUnsupported);
+  EXPECT_EQ(check_tells_bystander(progress).error().code, Errc::kUnsupported);
+  progress.tells_work = true;
+  progress.tells_bystander = true;
+  EXPECT_TRUE(check_tells_work(progress));
+  EXPECT_TRUE(check_tells_bystander(progress));
+}
+
+/// A world that cannot be kept: opening it ends with this error.
+Setting broken(Errc code) {
+  Setting setting{.open = {}, .backend = "sim"};
+  setting.open = [code](const WorldRequest& /*request*/) -> Result<std::unique_ptr<Testbed>> {
+    return fail(code, "suspend: it went wrong");
+  };
+  return setting;
+}
+
+std::vector<Verdict> run_two(const Setting& setting) {
+  const std::vector<const Experiment*> two = {*find_experiment("doorbell"),
+                                              *find_experiment("bystander")};
+  const auto verdicts = run_experiments(two, setting, [](std::string_view /*name*/) {});
+  EXPECT_TRUE(verdicts.has_value());
+  return verdicts.value_or(std::vector<Verdict>());
+}
+
+TEST(RunExperiments, OneThatIsBrokenOffIsMissedAndTheOthersAreRun) {
+  const std::vector<Verdict> verdicts = run_two(broken(Errc::kTimedOut));
+  for (const char* name : {"doorbell", "bystander"}) {
+    EXPECT_EQ(find(verdicts, name).answer, Answer::kMissed);
+    EXPECT_EQ(find(verdicts, name).value, Quantity("broken off"));
+    EXPECT_EQ(find(verdicts, name).reason, "suspend: it went wrong");
+  }
+}
+
+TEST(RunExperiments, NothingIsAskedOfAGpuThatHasFailed) {
+  const std::vector<Verdict> verdicts = run_two(broken(Errc::kHardwareFailure));
+  EXPECT_EQ(find(verdicts, "doorbell").answer, Answer::kMissed);
+  EXPECT_EQ(find(verdicts, "bystander").answer, Answer::kUnavailable);
+  EXPECT_TRUE(find(verdicts, "bystander").reason.starts_with("not run: "));
+}
+
+TEST(RunExperiments, DefectOfThisProgramIsNoFinding) {
+  const std::vector<const Experiment*> one = {*find_experiment("doorbell")};
+  for (const Errc code : {Errc::kInternal, Errc::kInterrupted, Errc::kInvalidArgument}) {
+    const auto verdicts = run_experiments(one, broken(code), [](std::string_view /*name*/) {});
+    ASSERT_FALSE(verdicts);
+    EXPECT_EQ(verdicts.error().code, code);
+  }
 }
 
 TEST_P(ExperimentTest, SameSeedGivesTheSameVerdicts) {

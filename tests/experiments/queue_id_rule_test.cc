@@ -94,6 +94,45 @@ TEST(QueueIdRule, InternalQueueIsNotTheApplications) {
   EXPECT_EQ(words(internal.value), "0");
 }
 
+TEST(QueueIdRule, ListIsWrongForAllProcessesToo) {
+  // Ids that differ from run to run do not overlap, and are no more right in a list for that.
+  const Verdict strategy = find(judge_queue_ids(evidence_of(patched)), "queue-ids/strategy");
+  EXPECT_EQ(strategy.facts.at(0).second, "wrong");
+}
+
+/// The same model twice, alone and with itself.
+QueueIdEvidence evidence_of_two() {
+  QueueIdEvidence evidence = evidence_of(stock);
+  evidence.alone.push_back({.model = "B", .runs = evidence.alone.front().runs});
+  return evidence;
+}
+
+TEST(QueueIdRule, QueuesOfTwoAtOnceAreThoseOfBothAlone) {
+  EXPECT_EQ(find(judge_queue_ids(evidence_of_two()), "queue-ids/counts-add-up").answer,
+            Answer::kYes);
+  QueueIdEvidence more = evidence_of_two();
+  more.concurrent.front().second.queues.push_back({.gpu = GpuId(1), .id = 9});
+  EXPECT_EQ(find(judge_queue_ids(more), "queue-ids/counts-add-up").answer, Answer::kNo);
+  QueueIdEvidence varying = evidence_of_two();
+  varying.alone.front().runs.back().queues.pop_back();
+  EXPECT_EQ(find(judge_queue_ids(varying), "queue-ids/counts-add-up").answer, Answer::kNo);
+  EXPECT_EQ(find(judge_queue_ids(evidence_of(stock)), "queue-ids/counts-add-up").answer,
+            Answer::kUnavailable);
+}
+
+TEST(QueueIdRule, ProcessWhoseIdsChangeWhenAnotherStartsIsNoticed) {
+  QueueIdEvidence evidence = evidence_of(stock);
+  EXPECT_EQ(find(judge_queue_ids(evidence), "queue-ids/kept-when-another-starts").answer,
+            Answer::kUnavailable);
+  ConcurrentRun& run = evidence.concurrent.front();
+  run.first_alone = run.first;
+  EXPECT_EQ(find(judge_queue_ids(evidence), "queue-ids/kept-when-another-starts").answer,
+            Answer::kYes);
+  run.first.queues.back().id = 77;
+  EXPECT_EQ(find(judge_queue_ids(evidence), "queue-ids/kept-when-another-starts").answer,
+            Answer::kNo);
+}
+
 TEST(QueueIdRule, FiveEqualRunsAreNoProof) {
   // With a chance of 0.549 for each of five to be equal, 5 % of experiments would look like this.
   EXPECT_NEAR(repeat_probability(5, 0.95), 0.549, 0.001);
@@ -131,7 +170,9 @@ TEST(QueueIdRule, InferredIdsMakeAssumedVerdicts) {
   QueueIdEvidence evidence = evidence_of(stock);
   evidence.inferred = "from doorbells";
   for (const Verdict& verdict : judge_queue_ids(evidence)) {
-    EXPECT_EQ(verdict.basis, Basis::kAssumed) << verdict.name;
+    EXPECT_EQ(verdict.basis,
+              verdict.answer == Answer::kUnavailable ? Basis::kNothing : Basis::kAssumed)
+        << verdict.name;
   }
 }
 

@@ -56,6 +56,9 @@ Setting setting_of(Kind kind) {
     if (request.read_index_early) {
       options.gpu.read_index_early = *request.read_index_early ? 1 : 0;
     }
+    if (request.ids_from_pid) {
+      options.personality = sim::patched_personality();
+    }
     if (kind == Kind::kVkfd) {
       return vkfd::open_vkfd_testbed(world(), options);
     }

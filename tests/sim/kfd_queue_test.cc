@@ -174,6 +174,45 @@ TEST_F(SuspendedDestroyTest, SecondOneWaitsTooAndFindsNothing) {
   EXPECT_EQ(*second, -EINVAL);
 }
 
+class PatchedKfdModelTest : public KfdModelTest {
+ protected:
+  PatchedKfdModelTest() : KfdModelTest(patched()) {}
+
+ private:
+  static SystemOptions patched() {
+    SystemOptions options = free_system();
+    options.personality = patched_personality();
+    return options;
+  }
+};
+
+TEST_F(PatchedKfdModelTest, IdsOfAProcessBeginAtFourTimesItsPid) {
+  // As the patched build printed it: 4140775 modulo 256 is 231, times 4 is 924.
+  const Pid pid = bare(4140775);
+  EXPECT_EQ(create(pid, 0), 924);
+  EXPECT_EQ(create(pid, 0, QueueType::kSdma), 925);
+  EXPECT_EQ(create(pid, 0), 926);
+  // The first free one from there on.
+  EXPECT_EQ(destroy(pid, 925), 0);
+  EXPECT_EQ(create(pid, 0), 925);
+  // 1334 modulo 256 is 54: 216. The next process begins where four queues of this one end.
+  const Pid neighbour = bare(1334);
+  for (long id = 216; id < 221; ++id) {
+    EXPECT_EQ(create(neighbour, 0), id);
+  }
+  EXPECT_EQ(create(bare(1335), 0), 220);
+}
+
+TEST_F(PatchedKfdModelTest, BehindTheLastIdComesTheLowestFreeOne) {
+  // 255 times 4 is 1020, and ids end at 1023.
+  const Pid pid = bare(255);
+  for (long id = 1020; id < 1024; ++id) {
+    EXPECT_EQ(create(pid, 0), id);
+  }
+  EXPECT_EQ(create(pid, 0), 0);
+  EXPECT_EQ(create(pid, 0), 1);
+}
+
 class HardenedDestroyTest : public SuspendedDestroyTest {
  protected:
   static SystemOptions options() {

@@ -51,6 +51,15 @@ TEST(DoctorOnTheModel, FindsNothingBlockedOnAHealthyMi308x) {
   }
 }
 
+TEST(DoctorOnTheModel, WarnsOfABuildThatIsNoRelease) {
+  ASSERT_TRUE(run([] {
+    Rig rig(options("dkms-6.12.12-pid-ids"));
+    const auto findings = kfd::doctor::examine(rig.os(), {});
+    EXPECT_EQ(find(findings, "driver-patches").verdict, Verdict::kWarning);
+    EXPECT_NE(find(findings, "driver-patches").reason.find("6.12.12-pid-ids"), std::string::npos);
+  }));
+}
+
 TEST(DoctorOnTheModel, SeesTheQueuesOfOthers) {
   ASSERT_TRUE(run([] {
     Rig rig;

@@ -84,6 +84,7 @@ Task KfdModel::control(Request request, std::vector<std::uint32_t> ids, IdsReply
   }
   process.mutex.release();
   call.call.done = timeline_.now();
+  call.call.tells_phases = true;
   calls_.push_back(call.call);
   reply(static_cast<long>(count), ids);
 }

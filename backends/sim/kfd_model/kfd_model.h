@@ -27,12 +27,12 @@ namespace gpreempt::sim {
 /// resume, and what each costs whom. Results are the ioctl's: a count, or a negative errno. Every
 /// call is asynchronous: the reply comes when the ioctl would return.
 ///
-/// Modelled here: queue ids lowest-free per process; the QUEUE_NEW gate; suspended, evicted and
-/// percentage as separate reasons for being off; one dqm lock per GPU, GPUs served one after
-/// another; unmap and remap of *every* queue of a GPU; the synchronous header copy that moves save
-/// areas; sessions that end with their debugger; evictions and their restores. A GPU here is a KFD
-/// node: partitions of one device are nodes of their own and do not disturb each other.
-/// Source: amdkfd (kfd_device_queue_manager.c, kfd_debug.c), see docs/model.md.
+/// Modelled here: queue ids lowest-free per process (or as the personality says); the QUEUE_NEW
+/// gate; suspended, evicted and percentage as separate reasons for being off; one dqm lock per GPU,
+/// GPUs served one after another; unmap and remap of *every* queue of a GPU; the synchronous header
+/// copy that moves save areas; sessions that end with their debugger; evictions and their restores.
+/// A GPU here is a KFD node: partitions of one device are nodes of their own and do not disturb
+/// each other. Source: amdkfd (kfd_device_queue_manager.c, kfd_debug.c), see docs/model.md.
 class KfdModel {
  public:
   /// Who calls: ptrace and some drivers look at the thread.
@@ -334,6 +334,7 @@ class KfdModel {
   Task create(Process& process, NewQueue request, CallRecord& call, long& result);
   [[nodiscard]] long room_for(const Process& process, const NewQueue& request) const;
   [[nodiscard]] static ListedQueue describe(Pid pid, const Queue& queue);
+  [[nodiscard]] std::uint32_t free_id(const Process& process) const;
   [[nodiscard]] static std::uint32_t free_doorbell(const Process& process, const NewQueue& request);
   Task destroy(Process& process, std::uint32_t id, CallRecord& call, long& result);
   struct Change {

@@ -80,17 +80,33 @@ std::uint32_t KfdModel::free_doorbell(const Process& process, const NewQueue& re
   return doorbell;
 }
 
+/// Source: find_available_queue_slot of kfd_process_queue_manager.c; of the patched build ids that
+/// were printed by it: 924 for pid 4140775.
+std::uint32_t KfdModel::free_id(const Process& process) const {
+  constexpr std::uint32_t kPids = 256;
+  constexpr std::uint32_t kIdsEach = 4;
+  const auto next_free = [&](std::uint32_t id) {
+    while (process.queues.contains(id)) {
+      ++id;
+    }
+    return id;
+  };
+  if (!personality_.ids_from_pid) {
+    return next_free(
+        GPREEMPT_MUTANT("queue-id-not-lowest") ? static_cast<std::uint32_t>(next_serial_) : 0);
+  }
+  const std::uint32_t first = static_cast<std::uint32_t>(process.pid.value()) % kPids * kIdsEach;
+  const std::uint32_t id = next_free(GPREEMPT_MUTANT("pid-ids-from-zero") ? 0 : first);
+  return id < kMaxIds ? id : next_free(0);
+}
+
 Task KfdModel::create(Process& process, NewQueue request, CallRecord& call, long& result) {
   const Device* device = process.device(request.gpu);
   if (device == nullptr || request.priority > kMaxPriority) {
     result = -EINVAL;
     co_return;
   }
-  std::uint32_t id =
-      GPREEMPT_MUTANT("queue-id-not-lowest") ? static_cast<std::uint32_t>(next_serial_) : 0;
-  while (process.queues.contains(id)) {
-    ++id;
-  }
+  const std::uint32_t id = free_id(process);
   result = id >= kMaxIds ? -ENOMEM : room_for(process, request);
   if (result != 0) {
     co_return;

@@ -71,6 +71,7 @@ Task KfdModel::own_ioctl(Pid pid, std::optional<ControlKind> recorded_as, Body b
   process->mutex.release();
   if (recorded_as && result >= 0) {
     call.call.done = timeline_.now();
+    call.call.tells_phases = true;
     calls_.push_back(call.call);
   }
   reply(result);

@@ -34,9 +34,16 @@ constexpr std::array<Personality, 4> kPersonalities = {{
      .dequeue_retry_units = 1},
 }};
 
+constexpr Personality kPatched = {.name = "dkms-6.12.12-pid-ids",
+                                  .debugger_process_counts = false,
+                                  .unknown_ioctl_is_invalid = true,
+                                  .ids_from_pid = true};
+
 }  // namespace
 
 std::span<const Personality> personalities() { return kPersonalities; }
+
+const Personality& patched_personality() { return kPatched; }
 
 Result<Personality> find_personality(std::string_view name) {
   std::vector<std::string_view> names;
@@ -46,6 +53,10 @@ Result<Personality> find_personality(std::string_view name) {
     }
     names.push_back(personality.name);
   }
+  if (name == kPatched.name) {
+    return kPatched;
+  }
+  names.push_back(kPatched.name);
   return fail(Errc::kInvalidArgument,
               fmt::format("driver personality '{}': unknown{}", name, suggestion(name, names)));
 }

@@ -35,13 +35,21 @@ struct Personality {
   /// Between two looks at a queue that is to leave, the firmware waits QUE_SLEEP units of 1000
   /// clocks. 64 is the hardware's default; on gfx9.4 and later drivers set 1 from Linux 6.15 on.
   std::uint32_t dequeue_retry_units = kDefaultRetryUnits;
+  /// A process's ids begin at (pid % 256) * 4 instead of 0: the next free one from there on, and
+  /// behind the last one (assumed) the lowest free. Seen in a patched build of AMD's package; no
+  /// release does it.
+  bool ids_from_pid = false;
 
   static constexpr std::uint32_t kDefaultRetryUnits = 64;
   bool operator==(const Personality&) const = default;
 };
 
+/// Those of released drivers.
 [[nodiscard]] std::span<const Personality> personalities();
-/// Errors: kInvalidArgument naming the nearest valid one.
+/// The patched build "dkms-6.12.12-pid-ids": dkms-6.12.12 with `ids_from_pid`, and with a version
+/// that says so.
+[[nodiscard]] const Personality& patched_personality();
+/// Of all of them, the patched one too. Errors: kInvalidArgument naming the nearest valid one.
 [[nodiscard]] Result<Personality> find_personality(std::string_view name);
 
 }  // namespace gpreempt::sim
