@@ -24,10 +24,8 @@ namespace gpreempt::kfd {
 struct Told {
   bool ready = false;
   /// In order of arrival, numbered from 0; a request that was not said to have finished has no end.
-  The time of each is in the phase `kNone`: a process cannot see the
-                                                /// driver's.
-                                                std::vector<RequestRecord>
-                                                    requests;
+  /// The time of each is in the phase `kNone`: a process cannot see the driver's.
+  std::vector<RequestRecord> requests;
   bool works = false;  ///< it said how much work it has done: `progress` has it
   ProgramProgress progress;
 };
