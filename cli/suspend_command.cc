@@ -42,8 +42,9 @@ What it does:
   killed; a watchdog that it starts kills it when it is frozen and its time is long over. While a
   queue is off its process hangs if it destroys the queue.
   Every suspend and resume preempts all queues on the GPU, other processes' too; so it refuses if
-  somebody is disturbed who was not named as TARGET or --bystander. A queue with an error, or a
-  suspend longer than --slow, ends it at once.
+  somebody is disturbed who was not named as TARGET or --bystander. A queue with an error, a suspend
+  longer than --slow, trouble in the kernel's log, an error count that rises, or a watchdog that
+  does not listen ends it at once (docs/safety.md).
   TARGET is a pid, pid:4711, tree:4711 (and its descendants), command:python3, cgroup:/offline or
   container:ID.
 
@@ -90,7 +91,15 @@ class SuspendLine final : public VerbLine {
     suspend->add_option("--bystander", options_.bystanders,
                         "Somebody who may be disturbed, written as TARGET");
     suspend->add_flag("--allow-bystanders", options_.allow_bystanders, "Disturb anybody");
+    suspend->add_flag("--exclusive-hive", options_.exclusive_hive,
+                      "Refuse if anybody else has queues on these GPUs or their hive");
     suspend->add_flag("--dry-run", options_.dry_run, "Print the plan and do nothing");
+    suspend
+        ->add_option("--kernel-log", options_.kernel_log,
+                     "Where trouble is looked for; none: nowhere")
+        ->capture_default_str();
+    suspend->add_option("--back-off", back_off_, "Refuse for so long after trouble; 0s: never")
+        ->capture_default_str();
     suspend->add_option("--watchdog-cgroup", options_.watchdog_cgroup,
                         "The control group's folder that the watchdog moves to");
     suspend->add_option("--flight-record", options_.flight_record,
@@ -106,6 +115,7 @@ class SuspendLine final : public VerbLine {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
     GPREEMPT_TRY(read_named("--for", limit_, options_.limit));
     GPREEMPT_TRY(read_named("--slow", slow_, options_.slow));
+    GPREEMPT_TRY(read_watch(options_.kernel_log, back_off_, options_.back_off));
     if (!grace_.empty()) {
       GPREEMPT_TRY(read_named("--grace", grace_, options_.grace.emplace()));
     }
@@ -130,6 +140,7 @@ class SuspendLine final : public VerbLine {
   std::string format_ = "text";
   std::string limit_ = "10s";
   std::string slow_ = "100ms";
+  std::string back_off_ = "10min";
   std::string grace_;
 };
 

@@ -17,12 +17,15 @@ struct SuspendCommandOptions {
   std::vector<std::uint32_t> queues;    ///< the driver's ids; none: all compute queues
   std::vector<std::string> bystanders;  ///< selectors of those that may be disturbed
   bool allow_bystanders = false;
+  bool exclusive_hive = false;  ///< nobody else uses the GPUs' hive: that is checked
   bool dry_run = false;
   Duration limit = std::chrono::seconds(10);
   std::optional<Duration> grace;
   Duration slow = std::chrono::milliseconds(100);  ///< a suspend that takes longer ends it
   std::string sysroot;                             ///< empty: this machine
   std::string device = "/dev/kfd";
+  std::string kernel_log = "/dev/kmsg";          ///< empty: it is not watched
+  Duration back_off = std::chrono::minutes(10);  ///< since the last trouble in it
   std::string watchdog_cgroup;  ///< a control group's folder for the watchdog; empty: ours
   std::string flight_record;    ///< a file for the driver's calls; empty: only on an anomaly
   OutputFormat format = OutputFormat::kText;

@@ -19,6 +19,7 @@
 #include "backends/kfd/hold/hold.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/queue_type.h"
+#include "backends/kfd/safety/safety_plan.h"
 #include "backends/kfd/target_selector.h"
 #include "backends/kfd/topology.h"
 #include "cli/suspend_options.h"
@@ -108,24 +109,6 @@ void warn(const kfd::KfdProcess& target, const SuspendCommandOptions& options,
 
 std::string hex(GpuId id) { return fmt::format("{:x}", id.value()); }
 
-std::string radius_text(const SuspendPlan& plan) {
-  std::string text = "preempts\n";
-  for (const kfd::BlastRadius::Gpu& gpu : plan.radius.gpus) {
-    text += fmt::format(
-        "  GPU {}{}: {}\n", hex(gpu.id),
-        gpu.hive == 0 ? "" : fmt::format(" of hive {:x}", gpu.hive),
-        gpu.queues == 0 ? "only by attaching and detaching" : "by each suspend and resume");
-  }
-  text += "disturbs\n";
-  if (!plan.blind.empty()) {
-    return text + "  nobody knows whom: " + plan.blind + "\n";
-  }
-  for (const kfd::BlastRadius::Bystander& each : plan.radius.bystanders) {
-    text += "  " + describe(each) + "\n";
-  }
-  return plan.radius.bystanders.empty() ? text + "  nobody else\n" : text;
-}
-
 }  // namespace
 
 bool is_meant(const kfd::abi::QueueSnapshotEntry& queue, const SuspendCommandOptions& options) {
@@ -199,24 +182,14 @@ Result<SuspendPlan> make_plan(kfd::Os& os, const SuspendCommandOptions& options)
 }
 
 Result<void> check_bystanders(const SuspendPlan& plan, const SuspendCommandOptions& options) {
-  if (options.allow_bystanders || (plan.radius.bystanders.empty() && plan.blind.empty())) {
-    return {};
-  }
-  if (!plan.blind.empty()) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("suspend: whom it would disturb cannot be seen: {}; or add "
-                            "--allow-bystanders",
-                            plan.blind));
-  }
-  std::vector<std::string> others;
-  others.reserve(plan.radius.bystanders.size());
-  for (const kfd::BlastRadius::Bystander& each : plan.radius.bystanders) {
-    others.push_back(describe(each));
-  }
-  return fail(Errc::kInvalidArgument,
-              fmt::format("suspend: {}; name those that may be, as --bystander {}, or add "
-                          "--allow-bystanders",
-                          fmt::join(others, "; "), plan.radius.bystanders.front().pid));
+  return kfd::check_bystanders(plan.radius, plan.blind,
+                               {.verb = "suspend",
+                                .targets = {},
+                                .named = {},
+                                .allow_bystanders = options.allow_bystanders,
+                                .exclusive_hive = options.exclusive_hive,
+                                .trouble = {},
+                                .roots = {}});
 }
 
 std::string plan_text(const SuspendPlan& plan, const SuspendCommandOptions& options) {
@@ -231,7 +204,7 @@ std::string plan_text(const SuspendPlan& plan, const SuspendCommandOptions& opti
                      is_meant(queue, options) ? "suspended" : "left on"});
     }
   }
-  std::string text = table.render(0) + radius_text(plan);
+  std::string text = table.render(0) + kfd::radius_text(plan.radius, plan.blind);
   for (const std::string& warning : plan.warnings) {
     text += "warning: " + warning + "\n";
   }

@@ -15,36 +15,19 @@
 #include "backends/kfd/discovery/kfd_process.h"
 #include "backends/kfd/discovery/stable_process.h"
 #include "backends/kfd/flight_recorder.h"
-#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/hold/hold.h"
 #include "backends/kfd/hold/resume_socket.h"
-#include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/safety/supervised.h"
 #include "backends/kfd/target_selector.h"
 #include "cli/exit_code.h"
 #include "cli/suspend_options.h"
 #include "cli/suspend_plan.h"
-#include "core/checked_backend.h"
 #include "core/error.h"
 #include "core/ids.h"
 
 namespace gpreempt::cli {
 namespace {
-
-Result<std::shared_ptr<kfd::Heartbeat>> start_watchdog(kfd::Os& os,
-                                                       const SuspendCommandOptions& options) {
-  const auto tool = os.read_link("/proc/self/exe");
-  std::vector<std::string> argv = {tool.value_or("gpreempt"), "watchdog", "--device",
-                                   options.device};
-  if (!options.watchdog_cgroup.empty()) {
-    argv.insert(argv.end(), {"--cgroup", options.watchdog_cgroup});
-  }
-  auto heartbeat = kfd::Heartbeat::start(os, std::move(argv));
-  if (!heartbeat) {
-    return tl::unexpected<Error>(heartbeat.error());
-  }
-  return std::shared_ptr<kfd::Heartbeat>(*std::move(heartbeat));
-}
 
 /// The driver's calls, if that was asked for or something went wrong.
 void write_record(const kfd::FlightRecorder& recorder, const SuspendCommandOptions& options,
@@ -98,20 +81,27 @@ Result<kfd::HoldReport> run_suspend(kfd::Os& os, const SuspendPlan& plan,
                                     const SuspendCommandOptions& options,
                                     std::span<const kfd::StableProcess> held) {
   kfd::FlightRecorder recorder(os, {});
-  auto heartbeat = start_watchdog(recorder, options);
-  GPREEMPT_TRY(heartbeat);
-  auto backend = kfd::open_backend(recorder, {.device = options.device, .heartbeat = *heartbeat});
-  if (!backend) {
-    (*heartbeat)->close();
-    return tl::unexpected<Error>(backend.error());
+  const kfd::HoldOptions hold = hold_options(plan, options, held);
+  kfd::SupervisionOptions supervision;
+  supervision.watchdog = kfd::watchdog_command(recorder, options.device, options.watchdog_cgroup);
+  supervision.trouble.kernel_log = options.kernel_log;
+  supervision.trouble.back_off = options.back_off;
+  supervision.guard.may_control = {hold.targets.begin(), hold.targets.end()};
+  supervision.guard.slow = options.slow;
+  supervision.backend.device = options.device;
+  const auto supervised = kfd::open_supervised(recorder, std::move(supervision));
+  if (!supervised) {
+    return tl::unexpected<Error>(supervised.error());
   }
-  const auto checked = make_checked_backend(*std::move(backend));
+  for (const std::string& warning : supervised->warnings) {
+    say("warning: " + warning);
+  }
   auto requests = kfd::ResumeSocket::open(recorder);
   if (!requests) {
     say(requests.error().what + "; `gpreempt resume` cannot reach this one, Ctrl-C does");
   }
-  const kfd::HoldOptions hold = hold_options(plan, options, held);
-  auto report = kfd::hold(recorder, *checked, hold, requests ? requests->get() : nullptr, say);
+  auto report =
+      kfd::hold(recorder, *supervised->backend, hold, requests ? requests->get() : nullptr, say);
   if (requests) {
     (*requests)->close();
   }

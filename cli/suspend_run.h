@@ -20,10 +20,9 @@ namespace gpreempt::cli {
 /// A line on stderr, at once.
 void say(std::string_view text);
 
-/// Starts the watchdog and carries the plan out. Blocks: for its limit. Errors: those of
-/// `Heartbeat::start`, `open_backend` and `hold`; nothing is suspended then.
-/// `held`: the plan's targets, or some of them; those that are not among them are left alone.
-/// Empty: all are meant.
+/// Starts the watchdog and carries the plan out, under a guard. Blocks: for its limit. Errors:
+/// those of `open_supervised` and `hold`; nothing is suspended then. `held`: the plan's targets, or
+/// some of them; those that are not among them are left alone. Empty: all are meant.
 [[nodiscard]] Result<kfd::HoldReport> run_suspend(kfd::Os& os, const SuspendPlan& plan,
                                                   const SuspendCommandOptions& options,
                                                   std::span<const kfd::StableProcess> held = {});

@@ -36,7 +36,8 @@ constexpr std::string_view kWatchdogFooter =
 What it does:
   Watches a controller that suspends queues. The driver resumes them when the controller dies, but
   not when it is stopped or frozen, so a controller that lets a lease pass is killed: at twice the
-  lease, or --patience after it if that is later. Processes that a dead controller has left waiting
+  lease, or --patience after it if that is later. So is one that says nothing for --silence and a
+  second more while it has a target: it would serve neither its signals nor its runtime. Processes that a dead controller has left waiting
   are freed as `gpreempt rescue` does. It ends with its controller, and not by SIGINT, SIGTERM or
   SIGHUP; run it in a control group that is never frozen.
   A controller starts it itself and tells it, through PATH, before each suspension.
@@ -55,18 +56,17 @@ class WatchdogLine final : public VerbLine {
         ->required();
     watchdog->add_option("--patience", patience_, "The least time after a lease")
         ->capture_default_str();
+    watchdog
+        ->add_option("--silence", silence_, "How long a controller with a target may say nothing")
+        ->capture_default_str();
     watchdog->add_option("--cgroup", options_.cgroup,
                          "A control group's folder to move to, e.g. /sys/fs/cgroup");
     watchdog->add_option("--device", options_.device, "The driver's device")->capture_default_str();
     watchdog->footer(std::string(kWatchdogFooter));
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
-    auto patience = read_duration(patience_);
-    if (!patience) {
-      patience.error().what = "reading --patience: " + patience.error().what;
-      return tl::unexpected<Error>(std::move(patience).error());
-    }
-    options_.patience = *patience;
+    GPREEMPT_TRY(read_named("--patience", patience_, options_.patience));
+    GPREEMPT_TRY(read_named("--silence", silence_, options_.silence));
     if (options_.controller <= 0) {
       return fail(Errc::kInvalidArgument, "reading --controller: a pid is positive");
     }
@@ -74,11 +74,33 @@ class WatchdogLine final : public VerbLine {
   }
 
  private:
+  static Result<void> read_named(std::string_view name, const std::string& text, Duration& into) {
+    auto value = read_duration(text);
+    if (!value) {
+      value.error().what = fmt::format("reading {}: {}", name, value.error().what);
+      return tl::unexpected<Error>(std::move(value).error());
+    }
+    into = *value;
+    return {};
+  }
+
   WatchdogCommandOptions options_;
   std::string patience_ = "500ms";
+  std::string silence_ = "3s";
 };
 
 #ifdef GPREEMPT_CLI_HAS_KFD
+
+/// Where memory is short the controller goes first, and then its targets are seen to. Refused to
+/// whom the system does not let; the death of either leaves nothing suspended all the same.
+void keep_from_out_of_memory(kfd::Os& os) {
+  const auto file = os.open("/proc/self/oom_score_adj", kfd::OpenMode::kWrite);
+  if (file) {
+    const std::string_view never = "-1000";
+    (void)os.write(*file, std::as_bytes(std::span(never)));
+    os.close(*file);
+  }
+}
 
 /// Out of the group that may be frozen together with the controller.
 Result<void> move_to(kfd::Os& os, const std::string& cgroup) {
@@ -111,6 +133,7 @@ Result<ExitCode> watchdog_command(const WatchdogCommandOptions& options) {
   // A terminal's Ctrl-Z stops the controller's process group: not this one with it.
   (void)::setpgid(0, 0);
   kfd::LinuxOs os;
+  keep_from_out_of_memory(os);
   if (!options.cgroup.empty()) {
     GPREEMPT_TRY(move_to(os, options.cgroup));
   }
@@ -124,13 +147,16 @@ Result<ExitCode> watchdog_command(const WatchdogCommandOptions& options) {
   const auto report = kfd::watch_controller(os, *heartbeat,
                                             {.controller = Pid(options.controller),
                                              .patience = options.patience,
+                                             .silence = options.silence,
                                              .rescue = {.device = options.device}});
   os.close(*heartbeat);
   GPREEMPT_TRY(report);  // from here on the controller has ended
   kfd::remove_socket_of(os, Pid(options.controller));
-  std::string text = report->killed ? fmt::format("controller {}: killed, it let a lease pass\n",
-                                                  options.controller)
-                                    : std::string();
+  std::string text;
+  if (report->killed) {
+    text = fmt::format("controller {}: killed, it {}\n", options.controller,
+                       report->was_silent ? "said nothing" : "let a lease pass");
+  }
   for (const Pid pid : report->rescued) {
     text += fmt::format("pid {}: freed\n", pid);
   }

@@ -14,6 +14,7 @@ struct WatchdogCommandOptions {
   std::string device = "/dev/kfd";
   std::string cgroup;  ///< to move to; empty: stay
   Duration patience{};
+  Duration silence{};
 };
 
 }  // namespace gpreempt::cli

@@ -68,6 +68,19 @@ Result<std::unique_ptr<Heartbeat>> Heartbeat::start(Os& os, std::vector<std::str
   return heartbeat;
 }
 
+Result<std::unique_ptr<Heartbeat>> Heartbeat::adopt(Os& os, PipeEnds pipe, Pid watchdog) {
+  const auto exit = os.open_pidfd(watchdog);
+  if (!exit) {
+    return fail(Errc::kProcessExited,
+                fmt::format("watch watchdog {}: {}", watchdog, std::strerror(exit.error().number)),
+                exit.error().number);
+  }
+  std::unique_ptr<Heartbeat> heartbeat(new Heartbeat(os, pipe));
+  heartbeat->watchdog_ = watchdog;
+  heartbeat->watchdog_exit_ = *exit;
+  return heartbeat;
+}
+
 bool Heartbeat::is_heard() const {
   const auto mine = os_.read_link(fmt::format("/proc/self/fd/{}", pipe_.read));
   const auto folder = fmt::format("/proc/{}/fd", watchdog_);
@@ -94,21 +107,82 @@ Result<void> Heartbeat::await_watchdog() {
   return {};
 }
 
-bool Heartbeat::tell(Beat::Kind kind, Pid target, Instant issued, Instant until) {
+Result<void> Heartbeat::begin_pulse() {
+  if (pipe_.read == kNoFd || stop_pulse_ != kNoFd) {
+    return {};
+  }
+  const auto failed = [](SysError error) {
+    return fail(Errc::kIo, fmt::format("start the pulse: {}", std::strerror(error.number)),
+                error.number);
+  };
+  const auto stop = os_.make_waker();
+  if (!stop) {
+    return failed(stop.error());
+  }
+  stop_pulse_ = *stop;
+  const auto worker = os_.spawn("pulse", [this] { pulse(); });
+  if (!worker) {
+    os_.close(std::exchange(stop_pulse_, kNoFd));
+    return failed(worker.error());
+  }
+  pulse_ = *worker;
+  return {};
+}
+
+void Heartbeat::pulse() {
+  std::array<WaitFd, 1> stop{WaitFd{.fd = stop_pulse_}};
+  for (;;) {
+    // One that is dead or deaf hears nothing; who asks `is_listening` finds out.
+    (void)tell(Beat::Kind::kAlive, Pid(0));
+    const auto ended = os_.wait(stop, saturating_add(os_.now(), kPulsePeriod));
+    if (!ended || *ended > 0) {
+      return;
+    }
+  }
+}
+
+void Heartbeat::end_pulse() {
+  if (stop_pulse_ == kNoFd) {
+    return;
+  }
+  os_.wake(stop_pulse_);
+  (void)os_.join(pulse_);
+  os_.close(std::exchange(stop_pulse_, kNoFd));
+}
+
+bool Heartbeat::is_listening() {
+  const Instant now = os_.now();
   if (watchdog_exit_ != kNoFd) {
     std::array<WaitFd, 1> exit{WaitFd{.fd = watchdog_exit_}};
-    const auto ended = os_.wait(exit, os_.now());
+    const auto ended = os_.wait(exit, now);
     if ((!ended || *ended > 0) && !GPREEMPT_MUTANT("dead-watchdog-unnoticed")) {
       return false;
     }
   }
+  if (pipe_.read == kNoFd) {
+    return true;
+  }
+  // It has the same pipe: what is readable here it has not read yet.
+  std::array<WaitFd, 1> unread{WaitFd{.fd = pipe_.read}};
+  const auto is_unread = os_.wait(unread, now);
+  if (!is_unread || *is_unread == 0 || GPREEMPT_MUTANT("deaf-watchdog-unnoticed")) {
+    read_until_ = to_ns(now);
+    return is_unread.has_value();
+  }
+  return Duration(to_ns(now) - read_until_) < kDeafAfter;
+}
+
+bool Heartbeat::tell(Beat::Kind kind, Pid target, Instant issued, Instant until) {
+  // It is written in any case: one that is stopped reads it when it goes on.
+  const bool is_heard = is_listening();
   const std::array<Beat, 1> beat{Beat{
       .kind = kind, .pid = target.value(), .issued_ns = to_ns(issued), .until_ns = to_ns(until)}};
   // Shorter than PIPE_BUF: the whole record or nothing.
-  return os_.write(pipe_.write, std::as_bytes(std::span(beat))).has_value();
+  return os_.write(pipe_.write, std::as_bytes(std::span(beat))).has_value() && is_heard;
 }
 
 void Heartbeat::close() {
+  end_pulse();
   if (watchdog_exit_ == kNoFd) {
     return;
   }

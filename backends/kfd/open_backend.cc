@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "backends/kfd/driver.h"
+#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/messages.h"
@@ -106,6 +107,9 @@ Result<std::unique_ptr<KfdBackend>> open_backend(Os& os, BackendOptions options)
         Errc::kIo,
         fmt::format("open the KFD backend: signals: {}", std::strerror(signals.error().number)),
         signals.error().number);
+  }
+  if (options.heartbeat != nullptr) {
+    GPREEMPT_TRY(options.heartbeat->begin_pulse());
   }
   auto reaper = Reaper::start(os);
   if (!reaper) {

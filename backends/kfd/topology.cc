@@ -109,7 +109,8 @@ Result<std::optional<GpuNode>> read_node(Os& os, const std::string& folder) {
                         .cus = simds / simds_per_cu,
                         .hqd_slots = reader.read("num_cp_queues")},
                .max_clock_mhz = reader.read("max_engine_clk_fcompute"),
-               .hive = hive_of(*properties)};
+               .hive = hive_of(*properties),
+               .pci_address = pci_address_of(*properties)};
   if (const std::optional<std::string>& error = reader.error(); error.has_value()) {
     return fail(Errc::kParse, *error);
   }
@@ -117,6 +118,16 @@ Result<std::optional<GpuNode>> read_node(Os& os, const std::string& folder) {
 }
 
 }  // namespace
+
+std::string pci_address_of(const NodeProperties& properties) {
+  const auto value = [&](std::string_view key) {
+    const auto found = properties.find(key);
+    return found == properties.end() ? 0 : found->second;
+  };
+  const std::uint64_t location = value("location_id");
+  return fmt::format("{:04x}:{:02x}:{:02x}.{}", value("domain"), (location >> 8U) & 0xffU,
+                     (location >> 3U) & 0x1fU, location & 0x7U);
+}
 
 Result<NodeProperties> parse_properties(const std::string& path, std::string_view text) {
   NodeProperties properties;

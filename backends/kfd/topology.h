@@ -17,7 +17,8 @@ namespace gpreempt::kfd {
 struct GpuNode {
   GpuInfo info;
   std::uint32_t max_clock_mhz = 0;  ///< of the compute engine; the unit of the grace period
-  std::uint64_t hive = 0;  ///< of the GPUs that XGMI connects, which reset together; 0: none
+  std::uint64_t hive = 0;   ///< of the GPUs that XGMI connects, which reset together; 0: none
+  std::string pci_address;  ///< "0000:11:00.0"; partitions of a GPU have the same one
 };
 
 /// The GPUs under `sysfs_root` ("/sys"), in order of node number. CPU nodes are left out, and so
@@ -34,5 +35,9 @@ using NodeProperties = std::map<std::string, std::uint64_t, std::less<>>;
 /// file:line:column).
 [[nodiscard]] Result<NodeProperties> parse_properties(const std::string& path,
                                                       std::string_view text);
+
+/// "DDDD:BB:DD.F" of a node. With partitions, bits above the lower 16 number them.
+/// Source: kfd_topology_add_device in kfd_topology.c.
+[[nodiscard]] std::string pci_address_of(const NodeProperties& properties);
 
 }  // namespace gpreempt::kfd

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <array>
+#include <chrono>
 #include <cstdint>
 #include <map>
 #include <span>
@@ -22,10 +23,16 @@
 namespace gpreempt::kfd {
 namespace {
 
+constexpr Duration kSecondChance = std::chrono::seconds(1);
+
 class Watch {
  public:
   Watch(Os& os, Fd heartbeat, Fd controller, const WatchdogOptions& options)
-      : os_(os), heartbeat_(heartbeat), controller_(controller), options_(options) {}
+      : os_(os),
+        heartbeat_(heartbeat),
+        controller_(controller),
+        options_(options),
+        heard_at_(os.now()) {}
 
   Result<WatchdogReport> run() {
     while (!ended_ && !(closed_ && targets_.empty())) {
@@ -49,7 +56,7 @@ class Watch {
   Result<void> watch_once() {
     std::array<WaitFd, 2> fds{WaitFd{.fd = controller_}, WaitFd{.fd = heartbeat_}};
     const auto watched = std::span(fds).first(closed_ ? 1 : 2);
-    if (!os_.wait(watched, first_overdue())) {
+    if (!os_.wait(watched, std::min(first_overdue(), silence_ends()))) {
       return fail(Errc::kInternal, "watch the controller: the world ended");
     }
     // What it said last counts, also when it has ended meanwhile.
@@ -57,7 +64,23 @@ class Watch {
       listen();
     }
     ended_ = fds[0].ready;
-    return ended_ || first_overdue() > os_.now() ? Result<void>{} : kill();
+    if (ended_) {
+      return {};
+    }
+    if (first_overdue() <= os_.now()) {
+      return kill();
+    }
+    return silence_ends() <= os_.now() ? take_silence() : Result<void>();
+  }
+
+  /// The first time it may be that both were stopped, and the controller has yet to say so.
+  Result<void> take_silence() {
+    if (!std::exchange(is_suspect_, true)) {
+      suspect_until_ = saturating_add(os_.now(), kSecondChance);
+      return {};
+    }
+    report_.was_silent = true;
+    return kill();
   }
 
   struct Target {
@@ -68,6 +91,8 @@ class Watch {
   void listen() {
     const auto beats = read_beats(os_, heartbeat_);
     closed_ = !beats;
+    heard_at_ = os_.now();
+    is_suspect_ = false;
     if (beats) {
       for (const Beat& beat : *beats) {
         take(beat);
@@ -79,6 +104,7 @@ class Watch {
     const Pid pid(beat.pid);
     const auto found = targets_.find(pid);
     switch (beat.kind) {
+      case Beat::Kind::kAlive: has_pulse_ = true; break;
       case Beat::Kind::kAttached:
         // Now, while it surely is the process that is meant.
         if (const auto pidfd = os_.open_pidfd(pid); pidfd && found == targets_.end()) {
@@ -113,6 +139,14 @@ class Watch {
                                      : std::max(lease, options_.patience));
   }
 
+  /// `kForever`: its silence is no sign.
+  [[nodiscard]] Instant silence_ends() const {
+    if (!has_pulse_ || closed_ || targets_.empty() || GPREEMPT_MUTANT("silence-forgiven")) {
+      return kForever;
+    }
+    return is_suspect_ ? suspect_until_ : saturating_add(heard_at_, options_.silence);
+  }
+
   [[nodiscard]] Instant first_overdue() const {
     Instant first = kForever;
     for (const auto& [pid, target] : targets_) {
@@ -131,9 +165,10 @@ class Watch {
     if (!ended_) {
       free_targets();
       return fail(Errc::kTimedOut,
-                  fmt::format("kill controller {}: it let a lease pass and does not go; thaw its "
-                              "control group, or end its targets",
-                              options_.controller));
+                  fmt::format("kill controller {}: it {} and does not go; thaw its control group, "
+                              "or end its targets",
+                              options_.controller,
+                              report_.was_silent ? "says nothing" : "let a lease pass"));
     }
     return {};
   }
@@ -160,6 +195,10 @@ class Watch {
   const WatchdogOptions& options_;
   std::map<Pid, Target> targets_;
   WatchdogReport report_;
+  Instant heard_at_;
+  Instant suspect_until_ = kForever;
+  bool has_pulse_ = false;
+  bool is_suspect_ = false;
   bool closed_ = false;
   bool ended_ = false;
 };

@@ -12,6 +12,7 @@
 #include "backends/sim/system.h"
 #include "backends/sim/world.h"
 #include "backends/vkfd/file_tree.h"
+#include "backends/vkfd/kernel_log_file.h"
 #include "backends/vkfd/process_table.h"
 #include "backends/vkfd/socket_file.h"
 #include "backends/vkfd/user_memory.h"
@@ -37,6 +38,8 @@ class Machine {
   [[nodiscard]] FileTree& files() { return files_; }
   [[nodiscard]] ProcessTable& processes() { return processes_; }
   [[nodiscard]] const UserMemory& memory() const { return memory_; }
+  /// What /dev/kmsg shows, root's alone (as where kernel.dmesg_restrict is 1).
+  [[nodiscard]] KernelRing& kernel_log() { return kernel_log_; }
   /// Where sockets were made; an entry whose socket is gone refuses connections.
   struct SocketPlace {
     std::weak_ptr<ListeningSocket> socket;
@@ -84,6 +87,7 @@ class Machine {
   FileTree files_;
   ProcessTable processes_;
   UserMemory memory_;
+  KernelRing kernel_log_;
   std::map<std::string, SocketPlace> sockets_;
   std::map<std::string, Installed> programs_;
   std::map<kfd::Tid, Pid> threads_;

@@ -183,6 +183,10 @@ SysResult<void> ProcessTable::signal(Pid pid, int number) {
   if (process->exited || number == 0) {
     return {};
   }
+  if (const auto ours = listeners_.find(pid); number == SIGKILL && ours != listeners_.end()) {
+    ours->second->must_die();
+    return {};
+  }
   if (number == SIGKILL) {
     begin_exit(*process, ChildStatus::Kind::kKilled, SIGKILL);
     process->exit_stop_made = true;

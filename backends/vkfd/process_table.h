@@ -53,6 +53,8 @@ class ProcessTable {
     virtual void child_changed() = 0;
     /// Some process has exited.
     virtual void process_exited(Pid pid) = 0;
+    /// Another process has sent it SIGKILL.
+    virtual void must_die() = 0;
   };
 
   explicit ProcessTable(sim::System& system);

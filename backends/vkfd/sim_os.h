@@ -131,6 +131,7 @@ class SimOs final : public kfd::Os,
 
   void child_changed() override;
   void process_exited(Pid pid) override;
+  void must_die() override { kill(); }
 
   void run(Worker& worker);
   [[nodiscard]] Worker& current();

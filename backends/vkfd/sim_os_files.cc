@@ -15,6 +15,7 @@
 #include "backends/kfd/os.h"
 #include "backends/kfd/whole_number.h"
 #include "backends/vkfd/file_tree.h"
+#include "backends/vkfd/kernel_log_file.h"
 #include "backends/vkfd/kfd_proc_files.h"
 #include "backends/vkfd/open_file.h"
 #include "backends/vkfd/process_table.h"
@@ -76,6 +77,10 @@ SysResult<Fd> SimOs::open(const std::string& path, OpenMode mode) {
     }
     machine_.system().kfd().open_device(pid_);
     return add(std::make_shared<DriverFile>(pid_));
+  }
+  if (path == "/dev/kmsg") {
+    return user_ == 0 ? SysResult<Fd>(add(std::make_shared<KernelLogFile>(machine_.kernel_log())))
+                      : sys_fail(EPERM);
   }
   if (path == "/dev/null") {
     return add(std::make_shared<NullFile>());

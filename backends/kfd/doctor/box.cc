@@ -28,18 +28,6 @@ namespace {
 
 constexpr std::string_view kNodes = "/sys/class/kfd/kfd/topology/nodes";
 
-/// "DDDD:BB:DD.F" of a node. With partitions, bits above the lower 16 number them.
-/// Source: kfd_topology_add_device in kfd_topology.c.
-std::string pci_address(const NodeProperties& properties) {
-  const auto value = [&](std::string_view key) {
-    const auto found = properties.find(key);
-    return found == properties.end() ? 0 : found->second;
-  };
-  const std::uint64_t location = value("location_id");
-  return fmt::format("{:04x}:{:02x}:{:02x}.{}", value("domain"), (location >> 8U) & 0xffU,
-                     (location >> 3U) & 0x1fU, location & 0x7U);
-}
-
 /// nullopt: a processor, or a GPU that this process's device cgroup denies.
 Result<std::optional<Box::Gpu>> read_gpu(Box& box, const std::string& folder) {
   const auto denied = [](SysError error) {
@@ -70,7 +58,7 @@ Result<std::optional<Box::Gpu>> read_gpu(Box& box, const std::string& folder) {
                   .subject = fmt::format("GPU {:x}", *id),
                   .folder = folder,
                   .properties = *properties,
-                  .device = "/sys/bus/pci/devices/" + pci_address(*properties)};
+                  .device = "/sys/bus/pci/devices/" + pci_address_of(*properties)};
 }
 
 Result<std::vector<Box::Gpu>> read_gpus(Box& box) {

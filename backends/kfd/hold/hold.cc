@@ -193,6 +193,14 @@ Result<void> Holder::next(Instant deadline) {
     end(End::kInterrupted);
     return {};
   }
+  if (!next && (next.error().code == Errc::kHardwareFailure || next.error().code == Errc::kBusy)) {
+    // A guard has given everything back: what was on its way is not any more.
+    found(next.error().what);
+    for (Target& target : targets_) {
+      target.in_flight.reset();
+    }
+    return {};
+  }
   GPREEMPT_TRY(next);
   if (const std::optional<Event>& event = *next; event.has_value()) {
     const Instant at = event->at;
@@ -216,9 +224,12 @@ void Holder::end(End how) {
 }
 
 void Holder::found(const std::string& anomaly) {
+  end_ = End::kAnomaly;
+  if (!report_.anomaly.empty()) {
+    return;  // the first one is the reason, the others follow from it
+  }
   say_(anomaly);
   report_.anomaly = anomaly;
-  end_ = End::kAnomaly;
 }
 
 void Holder::serve_requests() {
