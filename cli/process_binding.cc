@@ -42,10 +42,10 @@ class Binder {
     GPREEMPT_TRY(find(text, true, place));
     auto selector = kfd::parse_target(place.rest);
     if (!selector) {
-      return tl::unexpected<Error>(Error{
-          .code = selector.error().code,
-          .sys_errno = 0,
-          .what = fmt::format("reading {} '{}': {}", option_, text, selector.error().what)});
+      return tl::unexpected<Error>(
+          Error{.code = selector.error().code,
+                .sys_errno = 0,
+                .what = fmt::format("reading {} '{}': {}", option_, text, selector.error().what)});
     }
     kfd::TenantCommand& who = bound_[place.tenant->name];
     who.existing.push_back(*std::move(selector));
@@ -84,11 +84,10 @@ class Binder {
       return refuse(text, fmt::format("tenant {} is of the other class; the scenario has {}", name,
                                       tenants()));
     }
-    const auto next = is_named
-                          ? named
-                          : std::ranges::find_if(workload_.tenants, [&](const TenantMeta& tenant) {
-                              return tenant.cls == cls_ && !bound_.contains(tenant.name);
-                            });
+    const auto next =
+        is_named ? named : std::ranges::find_if(workload_.tenants, [&](const TenantMeta& tenant) {
+          return tenant.cls == cls_ && !bound_.contains(tenant.name);
+        });
     if (next == workload_.tenants.end()) {
       return refuse(text, fmt::format("every such tenant of the scenario has somebody ({}); leave "
                                       "it out, or write TENANT=...",

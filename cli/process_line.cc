@@ -5,7 +5,9 @@
 #include <CLI/CLI.hpp>
 #include <string>
 #include <string_view>
+#include <vector>
 
+#include "cli/option_values.h"
 #include "cli/process_options.h"
 #include "core/error.h"
 #include "core/time.h"
@@ -60,8 +62,8 @@ void add_process_options(CLI::App& run, RawProcesses& raw) {
       ->group(group);
   run.add_flag("--dry-run", options.dry_run, "Say who would do what to whom, and do nothing")
       ->group(group);
-  run.add_option("--kernel-log", options.kernel_log,
-                 "Watched for GPU trouble; empty: it is not watched")
+  time("--back-off", raw.back_off, "Refuse for so long after trouble; 0s: never");
+  run.add_option("--kernel-log", options.kernel_log, "Where trouble is looked for; none: nowhere")
       ->capture_default_str()
       ->group(group);
   run.add_option("--watchdog-cgroup", options.watchdog_cgroup,
@@ -81,6 +83,7 @@ Result<ProcessOptions> read_processes(const RawProcesses& raw) {
   }
   GPREEMPT_TRY(read_time("--stop-timeout", raw.stop_timeout, options.stop_timeout));
   GPREEMPT_TRY(read_time("--slow", raw.slow, options.slow));
+  GPREEMPT_TRY(read_watch(options.kernel_log, raw.back_off, options.back_off));
   return options;
 }
 

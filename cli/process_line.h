@@ -18,6 +18,7 @@ struct RawProcesses {
   std::string settle;
   std::string stop_timeout = "10s";
   std::string slow = "100ms";
+  std::string back_off = "600s";
   bool no_baselines = false;
 };
 

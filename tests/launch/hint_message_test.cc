@@ -27,8 +27,8 @@ TEST(HintMessage, ArrivalHasItsNumberAndMayHaveItsTime) {
 }
 
 TEST(HintMessage, EndSaysWhatIsKnownOfTheRequest) {
-  const auto read = read_hint(
-      R"({"finished":3,"at_ns":90,"first_wave_ns":20,"first_token_ns":40,"tokens":7})");
+  const auto read =
+      read_hint(R"({"finished":3,"at_ns":90,"first_wave_ns":20,"first_token_ns":40,"tokens":7})");
   ASSERT_TRUE(read) << read.error().what;
   const auto& finished = std::get<HintFinished>(*read);
   EXPECT_EQ(finished.request, 3U);

@@ -1,7 +1,8 @@
 // Goal: commands and processes that run are scheduled as programs of a simulation are, and whatever
 // becomes of a run, its queues run in the end, what it has started is gone and what it found is as
-// it was. Method: the tool's own loop and client on the modelled machine, in virtual time; stand-ins
-// run there as children. What they did is the model's account, which the tool does not see.
+// it was. Method: the tool's own loop and client on the modelled machine, in virtual time;
+// stand-ins run there as children. What they did is the model's account, which the tool does not
+// see.
 #include "backends/kfd/launch/process_testbed.h"
 
 #include <gtest/gtest.h>

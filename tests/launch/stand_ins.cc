@@ -138,11 +138,8 @@ void StandIns::work_arrived(Pid pid, std::uint64_t request) {
 }
 
 void StandIns::work_finished(Pid pid, std::uint64_t request) {
-  say(pid, kfd::hint_text(kfd::HintFinished{.request = request,
-                                            .at = {},
-                                            .first_wave = {},
-                                            .first_token = {},
-                                            .tokens = 0}));
+  say(pid, kfd::hint_text(kfd::HintFinished{
+               .request = request, .at = {}, .first_wave = {}, .first_token = {}, .tokens = 0}));
 }
 
 }  // namespace gpreempt::vkfd

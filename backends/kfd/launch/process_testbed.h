@@ -40,6 +40,7 @@ struct ProcessTestbedOptions {
   Duration settle{};                                   ///< and then for them to warm up
   Duration stop_patience = std::chrono::seconds(10);   ///< SIGTERM to SIGKILL
   std::function<void(std::string_view)> say;           ///< each step, a line; may be empty
+  std::shared_ptr<void> foundation;  ///< what the port and these functions stand on; freed last
 };
 
 /// The backend on `os` with nothing around it. Errors: those of `open_backend`.
