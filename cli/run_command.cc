@@ -213,7 +213,7 @@ Result<void> check_band(const RunOptions& options) {
 }  // namespace
 
 Result<ExitCode> run_command(const RunOptions& options) {
-  GPREEMPT_TRY(check_backend(options.backend.kind));
+  GPREEMPT_TRY(check_backend(options.backend.kind, options.processes.device));
   GPREEMPT_TRY(check_band(options));
   RunSummary summary;
   summary.backend = options.backend.kind;

@@ -3,6 +3,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "backends/sim/sim_testbed.h"
@@ -30,10 +31,10 @@
 namespace gpreempt::cli {
 namespace {
 
-Result<void> check_kfd() {
+Result<void> check_kfd([[maybe_unused]] const std::string& device) {
 #ifdef GPREEMPT_CLI_HAS_KFD
   kfd::LinuxOs os;
-  const auto backend = kfd::open_backend(os, {.take_signals = false});
+  const auto backend = kfd::open_backend(os, {.device = device, .take_signals = false});
   if (!backend) {
     // Whatever it is, it is not the command line that is wrong.
     Error error = backend.error();
@@ -91,10 +92,10 @@ Result<void> guarded(const std::function<Result<void>()>& body) {
 
 }  // namespace
 
-Result<void> check_backend(BackendKind kind) {
+Result<void> check_backend(BackendKind kind, const std::string& device) {
   switch (kind) {
     case BackendKind::kSim: return {};
-    case BackendKind::kKfd: return check_kfd();
+    case BackendKind::kKfd: return check_kfd(device);
     case BackendKind::kVkfd: break;
   }
 #ifdef GPREEMPT_CLI_HAS_VKFD
