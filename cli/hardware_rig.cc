@@ -34,7 +34,8 @@ experiments::Setting setting_of(const Campaign& campaign) {
           .quick = !campaign.full,
           .seed = campaign.seed,
           .backend = to_string(campaign.backend.kind),
-          .basis = experiments::Basis::kSimulated,
+          .basis = campaign.backend.kind == BackendKind::kKfd ? experiments::Basis::kMeasured
+                                                              : experiments::Basis::kSimulated,
           .progress = {}};
 }
 

@@ -294,6 +294,7 @@ std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baseli
     if (const TenantRecord* alone = find_tenant(baselines.offline, tenant.name)) {
       const Duration work = work_in_window(*alone);
       metrics.baseline_work += work;
+      metrics.baseline_kernels += alone->at_duration.kernels - alone->at_warmup.kernels;
       count_requests(*alone, metrics.baseline_requests_completed);
       floor_work += std::chrono::duration<double>(work).count() *
                     floor_share(baselines, tenant, run.duration - run.warmup);
@@ -301,6 +302,12 @@ std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baseli
   }
   if (!any) {
     return std::nullopt;
+  }
+  if (metrics.baseline_work == Duration::zero() && metrics.baseline_kernels > 0) {
+    // Nobody knows how long its kernels take alone, but how many there were: what of them is due to
+    // Online's share is not known then.
+    metrics.loss =
+        1 - static_cast<double>(metrics.kernels) / static_cast<double>(metrics.baseline_kernels);
   }
   if (metrics.baseline_work > Duration::zero()) {
     const double alone = std::chrono::duration<double>(metrics.baseline_work).count();

@@ -73,6 +73,7 @@ struct OfflineMetrics {
   Duration work{};
   Duration baseline_work{};
   std::uint64_t kernels = 0;
+  std::uint64_t baseline_kernels = 0;
   /// Steps completed by tenants with arrivals of their own; nullopt: there is none.
   std::optional<std::uint64_t> requests_completed;
   std::optional<std::uint64_t> baseline_requests_completed;
@@ -85,6 +86,8 @@ struct OfflineMetrics {
 
 /// SUSPENDs and RESUMEs of the whole run.
 struct PreemptionMetrics {
+  /// The world does not tell of bystander time, and not how much was saved.
+  bool is_blind = false;
   std::uint64_t suspends = 0;
   std::uint64_t resumes = 0;
   Spread first;   ///< suspends that moved save areas to system memory, call to return

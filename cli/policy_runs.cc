@@ -43,7 +43,9 @@ class Session {
   Result<std::vector<PolicyMetrics>> operator()(const OpenTestbed& open) {
     GPREEMPT_TRY(check_backend_offers(open));
     Baselines baselines;
-    GPREEMPT_TRY(alone(open, TenantClass::kOnline, baselines.online));
+    if (options_.online_alone) {
+      GPREEMPT_TRY(alone(open, TenantClass::kOnline, baselines.online));
+    }
     if (options_.offline_alone) {
       GPREEMPT_TRY(alone(open, TenantClass::kOffline, baselines.offline));
     }

@@ -48,6 +48,7 @@ struct PolicyRunsOptions {
   Progress* progress = nullptr;
   Bundle* bundle = nullptr;
   BaselineStore* baselines = nullptr;
+  bool online_alone = true;   ///< without it nothing is known about what is added
   bool offline_alone = true;  ///< without it nothing is known about losses
 };
 

@@ -196,11 +196,13 @@ Json result_json(const PolicyMetrics& result, const RunSetup& setup) {
   for (const GangMetrics& gang : result.gangs) {
     json["gangs"].push_back(json_of(gang));
   }
-  json["bystander_ns"] = to_ns(result.preemptions.bystander);
+  json["bystander_ns"] =
+      result.preemptions.is_blind ? Json(nullptr) : Json(to_ns(result.preemptions.bystander));
   json["decisions"] = result.decisions;
   json["refusals"] = result.refusals;
   json["leases_expired"] = result.leases_expired;
-  json["sim"]["simulated_s"] = result.simulated_s;
+  json["sim"]["simulated_s"] =
+      result.preemptions.is_blind ? Json(nullptr) : Json(result.simulated_s);
   json["sim"]["wall_s"] = result.wall_s;
   json["sim"]["events"] = result.engine_events;
   json["band"] = bands_of(result.online.latency);
@@ -214,10 +216,12 @@ std::string report_json(const RunSummary& summary) {
   json["scenario"] = setup.scenario.name;
   json["backend"] = to_string(summary.backend);
   json["seed"] = setup.scenario.run.seed;
-  json["evidence"] = std::string(to_string(setup.model.weakest_cost_evidence()));
-  json["statement"] = "simulated";
-  json["model"] = setup.model.name;
-  json["personality"] = std::string(setup.system.personality.name);
+  json["evidence"] = summary.measured ? std::string("measured")
+                                      : std::string(to_string(setup.model.weakest_cost_evidence()));
+  json["statement"] = summary.measured ? "measured" : "simulated";
+  json["model"] = summary.measured ? Json(nullptr) : Json(setup.model.name);
+  json["personality"] =
+      summary.measured ? summary.measured->driver : std::string(setup.system.personality.name);
   json["gpus"] = setup.system.gpus;
   json["detection"] = to_string(setup.scenario.scheduler.detection);
   const std::string_view note = detection_note(setup.scenario.scheduler.detection);

@@ -117,9 +117,13 @@ std::string head(const RunSummary& summary) {
   line("scenario", scenario.description.empty()
                        ? scenario.name
                        : fmt::format("{}: {}", scenario.name, scenario.description));
-  line("hardware",
-       fmt::format("{} x {} ({}), driver {}, backend {}", setup.system.gpus, setup.model.name,
-                   setup.model.product, setup.system.personality.name, to_string(summary.backend)));
+  line("hardware", summary.measured
+                       ? fmt::format("{} of this machine's {} GPUs, driver {}, backend {}",
+                                     setup.system.gpus, summary.measured->gpus,
+                                     summary.measured->driver, to_string(summary.backend))
+                       : fmt::format("{} x {} ({}), driver {}, backend {}", setup.system.gpus,
+                                     setup.model.name, setup.model.product,
+                                     setup.system.personality.name, to_string(summary.backend)));
   line("load",
        fmt::format("{} Online requests in {} (warm-up {}){}; Online alone needs {}{}", arrivals,
                    human_time(setup.workload.duration), human_time(setup.workload.warmup), loops,
@@ -128,8 +132,10 @@ std::string head(const RunSummary& summary) {
        fmt::format("{}{}, mechanism {}, seed {}", to_string(scenario.scheduler.detection),
                    note.empty() ? std::string{} : fmt::format(" ({})", note),
                    label_of(setup.mechanism), scenario.run.seed));
-  line("evidence", fmt::format("simulated; every cost is a prior, weakest evidence: {}",
-                               to_string(setup.model.weakest_cost_evidence())));
+  line("evidence", summary.measured
+                       ? "measured; what processes did not say of themselves is left open"
+                       : fmt::format("simulated; every cost is a prior, weakest evidence: {}",
+                                     to_string(setup.model.weakest_cost_evidence())));
   for (const std::string& each : setup.workload.notes) {
     line("note", each);
   }
@@ -253,7 +259,7 @@ std::string preemption_block(const RunSummary& summary) {
          time_or_none(preemptions.steady.p50), time_or_none(preemptions.steady.p99),
          time_or_none(preemptions.steady.max),
          preemptions.saved_bytes_mean ? human_bytes(*preemptions.saved_bytes_mean) : "-",
-         human_time(preemptions.bystander),
+         preemptions.is_blind ? std::string("-") : human_time(preemptions.bystander),
          preemptions.bystander_per_call ? human_time(*preemptions.bystander_per_call) : "-"});
   }
   return table.render(kTableIndent);
@@ -357,6 +363,9 @@ std::string tail(const RunSummary& summary) {
   text = titled("Verdicts", text);
   std::string speed;
   for (const PolicyMetrics& result : summary.results) {
+    if (summary.measured) {
+      break;
+    }
     speed += fmt::format("  {:<{}}  {:.1f} s simulated in {:.3f} s, {:.0f}x real time, {} events\n",
                          result.policy, width, result.simulated_s, result.wall_s,
                          result.wall_s > 0 ? result.simulated_s / result.wall_s : 0.0,

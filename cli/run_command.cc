@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <cstdio>
+#include <iterator>
 #include <memory>
 #include <optional>
 #include <string>
@@ -18,6 +19,7 @@
 #include "cli/option_values.h"
 #include "cli/output.h"
 #include "cli/policy_runs.h"
+#include "cli/process_options.h"
 #include "cli/progress.h"
 #include "cli/report_command.h"
 #include "cli/report_json.h"
@@ -32,6 +34,9 @@
 #include "core/policy.h"
 #include "workloads/compile.h"
 #include "workloads/scenario.h"
+#ifdef GPREEMPT_CLI_HAS_KFD
+#include "cli/process_world.h"
+#endif
 
 namespace gpreempt::cli {
 namespace {
@@ -144,6 +149,57 @@ Result<std::unique_ptr<Bundle>> start_bundle(const RunOptions& options, const Ru
   return bundle;
 }
 
+/// What a machine does not tell is not 0.
+void leave_open(std::vector<PolicyMetrics>& results) {
+  for (PolicyMetrics& result : results) {
+    result.preemptions.is_blind = true;
+    result.preemptions.saved_bytes_mean.reset();
+    result.preemptions.bystander_per_call.reset();
+  }
+}
+
+/// The policies on this machine's GPUs.
+Result<void> run_measured(const RunOptions& options, Progress& progress, Bundle* bundle,
+                          RunSummary& summary) {
+#ifdef GPREEMPT_CLI_HAS_KFD
+  const ProcessOptions& processes = options.processes;
+  // What ran before runs on beside everybody: there is no time at which one side is alone.
+  const bool is_alone_known =
+      processes.baselines && processes.online_pids.empty() && processes.offline_pids.empty();
+  summary.measured.emplace();
+  GPREEMPT_TRY(run_on_processes(
+      options, summary.setup,
+      [&](const OpenTestbed& open) -> Result<void> {
+        return store(summary.results, run_policies(summary.setup, open,
+                                                   {.progress = &progress,
+                                                    .bundle = bundle,
+                                                    .online_alone = is_alone_known,
+                                                    .offline_alone = is_alone_known}));
+      },
+      *summary.measured));
+  leave_open(summary.results);
+#else
+  (void)options;
+  (void)progress;
+  (void)bundle;
+  (void)summary;
+#endif
+  return {};
+}
+
+/// --dry-run.
+Result<ExitCode> show_plan(const RunOptions& options, const RunSetup& setup) {
+#ifdef GPREEMPT_CLI_HAS_KFD
+  std::string plan;
+  GPREEMPT_TRY(store(plan, process_plan(options, setup)));
+  GPREEMPT_TRY(print(plan));
+#else
+  (void)options;
+  (void)setup;
+#endif
+  return ExitCode::kOk;
+}
+
 Result<void> check_band(const RunOptions& options) {
   if (options.band != 0 && options.backend.kind != BackendKind::kSim) {
     return fail(
@@ -157,26 +213,37 @@ Result<void> check_band(const RunOptions& options) {
 }  // namespace
 
 Result<ExitCode> run_command(const RunOptions& options) {
-  GPREEMPT_TRY(check_backend(options.backend.kind));
+  GPREEMPT_TRY(check_backend(options.backend.kind, options.processes.device));
   GPREEMPT_TRY(check_band(options));
   RunSummary summary;
   summary.backend = options.backend.kind;
   RunSetup& setup = summary.setup;
   GPREEMPT_TRY(store(setup, set_up(options)));
   GPREEMPT_TRY(check_gate(options, setup.scenario.slo));
+  const bool is_measured = options.backend.kind == BackendKind::kKfd;
+  if (is_measured && options.processes.dry_run) {
+    return show_plan(options, setup);
+  }
   std::unique_ptr<Bundle> bundle;
   GPREEMPT_TRY(store(bundle, start_bundle(options, setup)));
   Progress progress(options.quiet);
-  GPREEMPT_TRY(run_in_world(
-      options.backend.kind, setup.system, [&](const OpenTestbed& open) -> Result<void> {
-        return store(summary.results,
-                     run_policies(setup, open, {.progress = &progress, .bundle = bundle.get()}));
-      }));
+  if (is_measured) {
+    GPREEMPT_TRY(run_measured(options, progress, bundle.get(), summary));
+  } else {
+    GPREEMPT_TRY(run_in_world(
+        options.backend.kind, setup.system, [&](const OpenTestbed& open) -> Result<void> {
+          return store(summary.results,
+                       run_policies(setup, open, {.progress = &progress, .bundle = bundle.get()}));
+        }));
+  }
   if (options.band != 0) {
     GPREEMPT_TRY(store(summary.band, band_over_priors(setup, options.band, progress)));
   }
   progress.finish();
   summary.warnings = warnings_of(setup, summary.results);
+  if (summary.measured) {
+    std::ranges::copy(summary.measured->warnings, std::back_inserter(summary.warnings));
+  }
   summary.gated = options.gate;
   if (options.gate) {
     summary.missed = judge(options, summary);

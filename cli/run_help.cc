@@ -61,7 +61,8 @@ What it does:
 Backends:
   sim     the scheduler on a model of the GPU and its driver, in virtual time
   vkfd    the scheduler on the KFD client code, on the same model, in virtual time
-  kfd     this machine's GPU: refused here, with the reason (exit 3)
+  kfd     this machine's GPUs, in real time: commands that it starts (--online, --offline), or
+          processes that run (--online-pid, --offline-pid); docs/run-anything.md
   sim:MODEL or sim:model=MODEL,personality=NAME replaces the scenario's hardware; MODEL is a
   built-in model or a TOML file.
 
@@ -89,6 +90,7 @@ Examples:
   gpreempt run azure-conv-mi308x --trace AzureLLMInferenceTrace_conv.csv --policy all
   gpreempt run --set offline.train.step.repeat.1.duration=2ms --set model.cost.t_hiq=9us
   gpreempt run --gate --quiet --format json      for CI: exit 1 if a limit is missed
+  sudo gpreempt run --backend kfd --online 'python serve.py' --offline 'python train.py' --dry-run
 
 Exit codes:
   0  done        1  --gate: a limit was missed     2  usage, or input that was refused

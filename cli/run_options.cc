@@ -14,6 +14,7 @@
 
 #include "cli/command_line.h"
 #include "cli/option_values.h"
+#include "cli/process_line.h"
 #include "cli/run_help.h"
 #include "cli/verb_line.h"
 #include "config/document.h"
@@ -43,6 +44,7 @@ struct RawRun {
   std::string band;
   bool gate = false;
   bool quiet = false;
+  RawProcesses processes;
 };
 
 /// Adds the options of `run`; `raw` must outlive the app.
@@ -74,6 +76,7 @@ CLI::App* add_run(CLI::App& app, RawRun& raw) {
   run->add_flag("--gate", raw.gate,
                 "Exit 1 if a policy misses a first limit of [slo], or the backend refuses it");
   run->add_flag("--quiet", raw.quiet, "No progress on stderr");
+  add_process_options(*run, raw.processes);
   run->footer(run_footer());
   return run;
 }
@@ -125,6 +128,14 @@ Result<RunOptions> read_run(RawRun raw, bool has_out) {
   }
   if (!raw.band.empty()) {
     GPREEMPT_TRY(store(options.band, read_draws(raw.band)));
+  }
+  GPREEMPT_TRY(store(options.processes, read_processes(raw.processes)));
+  const bool is_kfd = options.backend.kind == BackendKind::kKfd;
+  if (!is_kfd && (options.processes.names_processes() || options.processes.dry_run)) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("reading --online, --offline or --dry-run: processes run on this "
+                            "machine's GPU only, and the backend is {}; add --backend kfd",
+                            to_string(options.backend.kind)));
   }
   if (has_out && raw.out.empty()) {
     return fail(Errc::kInvalidArgument, "reading --out: the name of the folder is empty");

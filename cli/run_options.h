@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/option_values.h"
+#include "cli/process_options.h"
 #include "config/override.h"
 #include "core/error.h"
 #include "core/time.h"
@@ -39,6 +40,7 @@ struct RunOptions {
   std::uint32_t band = 0;     ///< draws from the priors; 0: none
   bool gate = false;
   bool quiet = false;
+  ProcessOptions processes;          ///< of --backend kfd
   std::vector<std::string> command;  ///< the command line, for the bundle
 };
 

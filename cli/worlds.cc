@@ -3,6 +3,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <string>
 #include <utility>
 
 #include "backends/sim/sim_testbed.h"
@@ -13,7 +14,15 @@
 #include "core/error.h"
 #include "core/testbed.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
+#include "backends/kfd/kfd_backend.h"
+#include "backends/kfd/launch/process_testbed.h"
+#include "backends/kfd/linux_os.h"
+#include "backends/kfd/os.h"
+#include "backends/kfd/safety/guarded_backend.h"
+#include "backends/kfd/safety/supervised.h"
 #include "backends/kfd/testbed.h"
+#include "core/ids.h"
+#include "workloads/program_file.h"
 #endif
 #ifdef GPREEMPT_CLI_HAS_VKFD
 #include "backends/vkfd/vkfd_testbed.h"
@@ -22,21 +31,44 @@
 namespace gpreempt::cli {
 namespace {
 
-Result<void> check_kfd() {
+Result<void> check_kfd([[maybe_unused]] const std::string& device) {
 #ifdef GPREEMPT_CLI_HAS_KFD
-  const Result<std::unique_ptr<Testbed>> testbed = kfd::open_testbed("kfd");
-  if (!testbed) {
+  kfd::LinuxOs os;
+  const auto backend = kfd::open_backend(os, {.device = device, .take_signals = false});
+  if (!backend) {
     // Whatever it is, it is not the command line that is wrong.
-    Error error = testbed.error();
+    Error error = backend.error();
     error.code = error.code == Errc::kUnsupported ? Errc::kNoSuchDevice : error.code;
+    error.what += "; `gpreempt doctor` looks at all that is needed";
     return tl::unexpected<Error>(std::move(error));
   }
-  return fail(Errc::kNoSuchDevice, "backend kfd: running workloads on a GPU is not offered yet");
+  return (*backend)->close();
 #else
   return fail(Errc::kNoSuchDevice,
               "backend kfd: left out of this build; configure with GPREEMPT_WITH_KFD=ON on Linux");
 #endif
 }
+
+#ifdef GPREEMPT_CLI_HAS_KFD
+/// This machine under a guard and a watchdog.
+Result<kfd::Controller> open_guarded(kfd::Os& os) {
+  kfd::SupervisionOptions supervision;
+  supervision.watchdog = kfd::watchdog_command(os, supervision.backend.device, "");
+  auto opened = kfd::open_supervised(os, std::move(supervision));
+  if (!opened) {
+    return tl::unexpected<Error>(std::move(opened).error());
+  }
+  kfd::GuardedBackend* const guard = opened->guard;
+  return kfd::Controller{.backend = std::move(opened->backend),
+                         .hints = opened->hints,
+                         .name = [guard](Pid pid) { guard->name(pid); }};
+}
+
+/// The machine that there is, whatever machine is asked for; it may have too few GPUs.
+Result<std::unique_ptr<Testbed>> open_this_machine(const sim::SystemOptions& options) {
+  return kfd::open_testbed({.text_of = program_text, .open = open_guarded, .gpus = options.gpus});
+}
+#endif
 
 Result<std::unique_ptr<Testbed>> open(BackendKind kind, sim::World& world,
                                       const sim::SystemOptions& options) {
@@ -60,10 +92,10 @@ Result<void> guarded(const std::function<Result<void>()>& body) {
 
 }  // namespace
 
-Result<void> check_backend(BackendKind kind) {
+Result<void> check_backend(BackendKind kind, const std::string& device) {
   switch (kind) {
     case BackendKind::kSim: return {};
-    case BackendKind::kKfd: return check_kfd();
+    case BackendKind::kKfd: return check_kfd(device);
     case BackendKind::kVkfd: break;
   }
 #ifdef GPREEMPT_CLI_HAS_VKFD
@@ -83,6 +115,11 @@ Result<void> run_in_world(BackendKind kind, const sim::SystemOptions& options,
 
 Result<void> run_in_world(BackendKind kind,
                           const std::function<Result<void>(const OpenMachine&)>& body) {
+#ifdef GPREEMPT_CLI_HAS_KFD
+  if (kind == BackendKind::kKfd) {
+    return guarded([&] { return body(open_this_machine); });
+  }
+#endif
   sim::World world;
   const OpenMachine opener = [&](const sim::SystemOptions& options) {
     return open(kind, world, options);

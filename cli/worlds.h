@@ -2,6 +2,7 @@
 
 #include <functional>
 #include <memory>
+#include <string>
 
 #include "backends/sim/system.h"
 #include "cli/run_options.h"
@@ -14,10 +15,11 @@ namespace gpreempt::cli {
 /// Opens fresh testbeds, one at a time: the one before must be gone.
 using OpenTestbed = std::function<Result<std::unique_ptr<Testbed>>()>;
 
-/// Whether this build and machine can run `kind`.
+/// Whether this build and machine can run `kind`; kfd: on that driver's device.
 /// Errors: kUnsupported (left out of this build), kNoSuchDevice, kNotPermitted, ... (kfd's
 /// preflight).
-[[nodiscard]] Result<void> check_backend(BackendKind kind);
+[[nodiscard]] Result<void> check_backend(BackendKind kind,
+                                         const std::string& device = "/dev/kfd");
 
 /// The same, of machines that may differ from one to the next.
 using OpenMachine = std::function<Result<std::unique_ptr<Testbed>>(const sim::SystemOptions&)>;

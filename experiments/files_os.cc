@@ -83,6 +83,7 @@ SysResult<std::size_t> FilesOs::write(Fd /*fd*/, std::span<const std::byte> /*fr
 }
 SysResult<kfd::PipeEnds> FilesOs::pipe() { return sys_fail(ENOSYS); }
 SysResult<Fd> FilesOs::listen(const std::string& /*path*/) { return sys_fail(ENOSYS); }
+SysResult<Fd> FilesOs::listen_to_all(const std::string& /*path*/) { return sys_fail(ENOSYS); }
 SysResult<Fd> FilesOs::accept(Fd /*listener*/) { return sys_fail(ENOSYS); }
 SysResult<Fd> FilesOs::connect(const std::string& /*path*/) { return sys_fail(ENOSYS); }
 SysResult<kfd::Peer> FilesOs::peer_of(Fd /*connection*/) { return sys_fail(ENOSYS); }

@@ -47,6 +47,7 @@ class FilesOs final : public kfd::Os {
                                                   std::span<const std::byte> from) override;
   [[nodiscard]] kfd::SysResult<kfd::PipeEnds> pipe() override;
   [[nodiscard]] kfd::SysResult<kfd::Fd> listen(const std::string& path) override;
+  [[nodiscard]] kfd::SysResult<kfd::Fd> listen_to_all(const std::string& path) override;
   [[nodiscard]] kfd::SysResult<kfd::Fd> accept(kfd::Fd listener) override;
   [[nodiscard]] kfd::SysResult<kfd::Fd> connect(const std::string& path) override;
   [[nodiscard]] kfd::SysResult<kfd::Peer> peer_of(kfd::Fd connection) override;

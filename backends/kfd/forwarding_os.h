@@ -59,6 +59,9 @@ class ForwardingOs : public Os {
   [[nodiscard]] SysResult<Fd> listen(const std::string& path) override {
     return inner_.listen(path);
   }
+  [[nodiscard]] SysResult<Fd> listen_to_all(const std::string& path) override {
+    return inner_.listen_to_all(path);
+  }
   [[nodiscard]] SysResult<Fd> accept(Fd listener) override { return inner_.accept(listener); }
   [[nodiscard]] SysResult<Fd> connect(const std::string& path) override {
     return inner_.connect(path);

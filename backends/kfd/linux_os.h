@@ -51,6 +51,7 @@ class LinuxOs : public Os {
   [[nodiscard]] SysResult<std::string> read_link(const std::string& path) override;
 
   [[nodiscard]] SysResult<Fd> listen(const std::string& path) override;
+  [[nodiscard]] SysResult<Fd> listen_to_all(const std::string& path) override;
   [[nodiscard]] SysResult<Fd> accept(Fd listener) override;
   [[nodiscard]] SysResult<Fd> connect(const std::string& path) override;
   [[nodiscard]] SysResult<Peer> peer_of(Fd connection) override;

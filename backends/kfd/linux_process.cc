@@ -99,6 +99,8 @@ std::vector<char*> pointers_to(std::vector<std::string>& strings) {
   sigset_t none;
   sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);
+  // What a terminal's Ctrl-C means for it is for this process to say.
+  ::setpgid(0, 0);
   if (stopped) {
     ::raise(SIGSTOP);
   }

@@ -59,6 +59,20 @@ SysResult<Fd> LinuxOs::listen(const std::string& path) {
   });
 }
 
+SysResult<Fd> LinuxOs::listen_to_all(const std::string& path) {
+  const auto listener = listen(path);
+  // Of the path: what bind makes of a socket's own mode is up to the umask.
+  constexpr mode_t kEverybody =
+      S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH;
+  if (listener && ::chmod(path.c_str(), kEverybody) < 0) {
+    const auto error = last_error();
+    ::close(*listener);
+    ::unlink(path.c_str());
+    return error;
+  }
+  return listener;
+}
+
 SysResult<Fd> LinuxOs::accept(Fd listener) {
   for (;;) {
     const int fd = ::accept4(listener, nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK);

@@ -161,6 +161,8 @@ class Os {
   /// has. Closing it leaves the path behind. Errors: EADDRINUSE (something is there), ENOENT,
   /// EACCES, ENAMETOOLONG (108 bytes).
   [[nodiscard]] virtual SysResult<Fd> listen(const std::string& path) = 0;
+  /// The same, but anybody may connect: whoever listens asks `peer_of` whom it serves.
+  [[nodiscard]] virtual SysResult<Fd> listen_to_all(const std::string& path) = 0;
   /// The next connection to a listening socket. `read` gives one message of it, cut to the buffer,
   /// or 0 once the other side has closed; `write` sends one. Non-blocking. Errors: EAGAIN.
   [[nodiscard]] virtual SysResult<Fd> accept(Fd listener) = 0;
@@ -179,7 +181,7 @@ class Os {
 
   // ---- processes
 
-  /// Starts a program as a child of this process. `env` ("NAME=value") is added to our environment.
+  /// Starts a program as a child of this process, in a process group of its own. `env` ("NAME=value") is added to our environment.
   /// `stopped`: it stops itself with SIGSTOP before it executes the program and goes on at SIGCONT;
   /// a program that cannot be executed then exits with 127. Blocks: until it executes or has
   /// stopped. Errors: those of execve (not when `stopped`), EAGAIN.

@@ -2,30 +2,142 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cstddef>
+#include <cstdlib>
+#include <fstream>
+#include <functional>
 #include <memory>
+#include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
-#include "backends/kfd/kfd_backend.h"
+#include "backends/kfd/launch/process_testbed.h"
+#include "backends/kfd/launch/tenant.h"
 #include "backends/kfd/linux_os.h"
+#include "backends/kfd/os.h"
+#include "core/backend.h"
 #include "core/error.h"
+#include "core/program.h"
 #include "core/testbed.h"
 
 namespace gpreempt::kfd {
+namespace {
 
-Result<std::unique_ptr<Testbed>> open_testbed(std::string_view spec) {
-  if (spec != "kfd") {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("open testbed \"{}\": this world is \"kfd\", without options", spec));
+/// Programs as files, for as long as somebody may read them.
+class ProgramFiles {
+ public:
+  ProgramFiles(Os& os, std::function<std::string(const Program&)> text_of)
+      : os_(os), text_of_(std::move(text_of)) {}
+  ProgramFiles(const ProgramFiles&) = delete;
+  ProgramFiles& operator=(const ProgramFiles&) = delete;
+  ~ProgramFiles() {
+    for (const std::string& path : paths_) {
+      (void)os_.remove_file(path);
+    }
   }
+
+  [[nodiscard]] Result<std::string> write(const Program& program) {
+    std::string path = fmt::format("/tmp/gpreempt-{}-{}.program.json",
+                                   os_.read_link("/proc/self").value_or("0"), paths_.size());
+    std::ofstream file(path, std::ios::trunc);
+    file << text_of_(program);
+    file.close();
+    if (!file) {
+      return fail(Errc::kIo, fmt::format("write {}: it cannot be written; is /tmp full?", path));
+    }
+    paths_.push_back(path);
+    return path;
+  }
+
+ private:
+  Os& os_;
+  std::function<std::string(const Program&)> text_of_;
+  std::vector<std::string> paths_;
+};
+
+Result<TenantCommand> command_for(Os& os, ProgramFiles& files, const Program& program) {
+  const std::string name = program.offline ? "gpreempt-hip-offline" : "gpreempt-hip-online";
+  const std::string executable = find_program(os, name);
+  if (executable.empty()) {
+    return fail(Errc::kNoSuchDevice,
+                fmt::format("launch program '{}': {} is neither beside this program nor in PATH; "
+                            "build it with hipcc (docs/hip-workloads.md)",
+                            program.name, name));
+  }
+  const auto file = files.write(program);
+  if (!file) {
+    return tl::unexpected<Error>(file.error());
+  }
+  return TenantCommand{.argv = {executable, "--program", *file, "--hints", "{hints}"},
+                       .existing = {},
+                       .processes = 1,
+                       .says_ready = true};
+}
+
+/// What a testbed stands on.
+struct Foundation {
+  explicit Foundation(std::function<std::string(const Program&)> text_of)
+      : files(os, std::move(text_of)) {}
   LinuxOs os;
-  auto backend = open_backend(os, {});
-  if (!backend) {
-    return tl::unexpected<Error>(backend.error());
+  ProgramFiles files;
+};
+
+}  // namespace
+
+std::string find_program(Os& os, const std::string& name) {
+  std::vector<std::string> folders;
+  if (const auto own = os.read_link("/proc/self/exe")) {
+    const std::string folder = own->substr(0, own->rfind('/'));
+    folders = {folder, folder + "/../workloads/hip", folder + "/../../workloads/hip"};
   }
-  GPREEMPT_TRY((*backend)->close());
-  return fail(Errc::kUnsupported,
-              "open testbed \"kfd\": the driver and a GPU are there, but this build has no HIP "
-              "workloads to run on them; use the sim or vkfd world");
+  const char* const path = std::getenv("PATH");
+  std::string_view rest = path == nullptr ? "" : path;
+  while (!rest.empty()) {
+    const std::size_t end = std::min(rest.find(':'), rest.size());
+    folders.emplace_back(rest.substr(0, end));
+    rest.remove_prefix(std::min(end + 1, rest.size()));
+  }
+  for (const std::string& folder : folders) {
+    std::string candidate = fmt::format("{}/{}", folder, name);
+    if (const auto file = os.open(candidate, OpenMode::kRead)) {
+      os.close(*file);
+      return candidate;
+    }
+  }
+  return {};
+}
+
+Result<std::unique_ptr<Testbed>> open_testbed(HipTestbedOptions options) {
+  const auto foundation = std::make_shared<Foundation>(std::move(options.text_of));
+  LinuxOs& os = foundation->os;
+  ProcessTestbedOptions more;
+  more.foundation = foundation;
+  more.open = [&os, open = std::move(options.open)] { return open ? open(os) : open_plain(os); };
+  more.command_of = [&os, &files = foundation->files](const Program& program) {
+    return command_for(os, files, program);
+  };
+  auto inner = open_process_testbed(os, std::move(more));
+  if (!inner) {
+    return tl::unexpected<Error>(std::move(inner).error());
+  }
+  const std::size_t gpus = (*inner)->backend().info().gpus.size();
+  const bool has_programs = !find_program(os, "gpreempt-hip-online").empty() &&
+                            !find_program(os, "gpreempt-hip-offline").empty();
+  if (gpus < options.gpus || !has_programs) {
+    (void)(*inner)->backend().close();
+    return gpus < options.gpus
+               ? fail(Errc::kNoSuchDevice,
+                      fmt::format("open the testbed of this machine: it has {} GPUs, and {} are "
+                                  "wanted",
+                                  gpus, options.gpus))
+               : fail(Errc::kNoSuchDevice,
+                      "open the testbed of this machine: gpreempt-hip-online and "
+                      "gpreempt-hip-offline are neither beside this program nor in PATH; build "
+                      "them with hipcc (docs/hip-workloads.md)");
+  }
+  return inner;
 }
 
 }  // namespace gpreempt::kfd

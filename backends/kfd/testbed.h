@@ -1,17 +1,35 @@
 #pragma once
 
+#include <cstdint>
+#include <functional>
 #include <memory>
-#include <string_view>
+#include <string>
 
+#include "backends/kfd/launch/process_testbed.h"
+#include "backends/kfd/os.h"
 #include "core/error.h"
+#include "core/program.h"
 #include "core/testbed.h"
 
 namespace gpreempt::kfd {
 
-/// The `kfd` world of the contract tests: this machine's GPUs. `spec`: "kfd". Runs the preflight of
-/// `open_backend`; running programs on a GPU needs HIP workloads, which are not built in this
-/// version, so it always ends in an error. Errors: those of `open_backend`, kUnsupported
-/// (everything is there but the HIP workloads), kInvalidArgument (`spec`).
-[[nodiscard]] Result<std::unique_ptr<Testbed>> open_testbed(std::string_view spec);
+/// This machine's GPUs under programs that are run by workloads/hip.
+struct HipTestbedOptions {
+  /// A program as the HIP programs read it: workloads/program_file.h.
+  std::function<std::string(const Program&)> text_of;
+  /// The backend; empty: `open_plain`.
+  std::function<Result<Controller>(Os&)> open;
+  std::uint32_t gpus = 1;  ///< that it must have
+};
+
+/// Where a program of ours is: beside this one, where it was built, or in PATH; empty: nowhere.
+/// Blocks: as looking for a few files does.
+[[nodiscard]] std::string find_program(Os& os, const std::string& name);
+
+/// The `kfd` world of the contract tests and of experiments: each program is a process,
+/// `gpreempt-hip-online` or `gpreempt-hip-offline --program FILE --hints SOCKET`. Blocks: as
+/// opening the backend does. Errors: those of `HipTestbedOptions::open`, kNoSuchDevice (there are
+/// fewer GPUs, or the HIP programs are not built; the text says what to do).
+[[nodiscard]] Result<std::unique_ptr<Testbed>> open_testbed(HipTestbedOptions options);
 
 }  // namespace gpreempt::kfd

@@ -1,9 +1,12 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "backends/kfd/os.h"
 #include "backends/sim/system.h"
@@ -41,8 +44,26 @@ class Machine {
   struct SocketPlace {
     std::weak_ptr<ListeningSocket> socket;
     std::uint32_t user = 0;  ///< its owner
+    bool is_open = false;    ///< others than its owner may connect, too
   };
   [[nodiscard]] std::map<std::string, SocketPlace>& sockets() { return sockets_; }
+  /// A program that was started: its words, and what was added to its environment.
+  struct Started {
+    std::vector<std::string> argv;
+    std::vector<std::string> env;
+  };
+  /// What starting a program does: launches a process of the simulated system, and begins whatever
+  /// else belongs to it. From a party, which it may block. Errors: of execve.
+  using Installed = std::function<kfd::SysResult<Pid>(const Started&)>;
+  /// From now on `Os::start` finds a program by this name, with or without a folder before it.
+  void install(std::string name, Installed program) {
+    programs_.insert_or_assign(std::move(name), std::move(program));
+  }
+  /// Null: there is none.
+  [[nodiscard]] const Installed* installed(const std::string& name) const {
+    const auto found = programs_.find(name);
+    return found == programs_.end() ? nullptr : &found->second;
+  }
   /// A thread of `process` besides its first one, which has the process's number.
   [[nodiscard]] kfd::Tid new_tid(Pid process) {
     threads_.emplace(next_tid_, process);
@@ -68,6 +89,7 @@ class Machine {
   UserMemory memory_;
   KernelRing kernel_log_;
   std::map<std::string, SocketPlace> sockets_;
+  std::map<std::string, Installed> programs_;
   std::map<kfd::Tid, Pid> threads_;
   kfd::Tid next_tid_ = kFirstTid;
   std::uint32_t device_mode_ = kOpenToAll;

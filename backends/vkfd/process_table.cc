@@ -15,6 +15,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "backends/kfd/os.h"
 #include "backends/kfd/whole_number.h"
@@ -108,6 +109,25 @@ Pid ProcessTable::start(Pid parent, std::optional<BuiltIn> program, bool stopped
   return pid;
 }
 
+void ProcessTable::adopt(Pid pid, Pid parent) {
+  if (Process* const process = find(pid)) {
+    process->parent = parent;
+  }
+}
+
+std::vector<Pid> ProcessTable::pids() const {
+  std::vector<Pid> all = system_.kfd().listed();
+  for (const auto& [pid, process] : processes_) {
+    if (!process->reaped) {
+      all.push_back(pid);
+    }
+  }
+  std::ranges::sort(all);
+  const auto [first, last] = std::ranges::unique(all);
+  all.erase(first, last);
+  return all;
+}
+
 SysResult<bool> ProcessTable::exited(Pid pid) {
   const Process* const process = find(pid);
   if (process == nullptr) {
@@ -125,15 +145,17 @@ std::string ProcessTable::name_of(const Process& process) const {
 
 std::string ProcessTable::status_of(const Process& process) const {
   constexpr std::int32_t kInit = 1;
+  const std::uint32_t user = user_of(process.pid);
   const bool is_held = process.stop && !process.listening;
   const std::string_view state = process.exited          ? "Z (zombie)"
                                  : is_held               ? "t (tracing stop)"
                                  : process.group_stopped ? "T (stopped)"
                                                          : "S (sleeping)";
   return fmt::format(
-      "Name:\t{}\nState:\t{}\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\nNSpid:\t{}\n",
+      "Name:\t{}\nState:\t{}\nTgid:\t{}\nPid:\t{}\nPPid:\t{}\nTracerPid:\t{}\n"
+      "Uid:\t{}\t{}\t{}\t{}\nNSpid:\t{}\n",
       name_of(process), state, process.pid, process.pid, process.parent.value_or(Pid(kInit)),
-      process.tracer ? process.tracer->thread : 0, process.pid);
+      process.tracer ? process.tracer->thread : 0, user, user, user, user, process.pid);
 }
 
 SysResult<std::string> ProcessTable::proc_file(Pid pid, std::string_view file) {

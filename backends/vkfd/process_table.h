@@ -72,6 +72,10 @@ class ProcessTable {
 
   // See `kfd::Os` for what these do and their errors.
   [[nodiscard]] Pid start(Pid parent, std::optional<BuiltIn> program, bool stopped);
+  /// A process of the simulated system becomes the child of one of ours.
+  void adopt(Pid pid, Pid parent);
+  /// Every process that there is, ascending.
+  [[nodiscard]] std::vector<Pid> pids() const;
   [[nodiscard]] kfd::SysResult<long> trace(const Caller& caller, kfd::PtraceOp op, Pid pid,
                                            std::uint64_t arg);
   [[nodiscard]] kfd::SysResult<std::optional<kfd::ChildStatus>> poll(Pid caller, Pid pid);
@@ -79,7 +83,8 @@ class ProcessTable {
   [[nodiscard]] kfd::SysResult<std::size_t> read_memory(Pid pid,
                                                         std::span<const kfd::MemoryRange> ranges);
   /// A file of its folder in /proc: "comm", "cgroup" (the root's for all), and of "status" the
-  /// lines Name, State, Tgid, Pid, PPid (1 for those of the simulated system), TracerPid and NSpid.
+  /// lines Name, State, Tgid, Pid, PPid (1 for those that nobody of ours has started), TracerPid,
+  /// Uid and NSpid.
   /// Errors: ENOENT.
   [[nodiscard]] kfd::SysResult<std::string> proc_file(Pid pid, std::string_view file);
   /// Whether it has exited; ESRCH: there is no such process (any more).

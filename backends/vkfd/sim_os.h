@@ -92,6 +92,7 @@ class SimOs final : public kfd::Os,
   [[nodiscard]] kfd::SysResult<std::string> read_link(const std::string& path) override;
 
   [[nodiscard]] kfd::SysResult<kfd::Fd> listen(const std::string& path) override;
+  [[nodiscard]] kfd::SysResult<kfd::Fd> listen_to_all(const std::string& path) override;
   [[nodiscard]] kfd::SysResult<kfd::Fd> accept(kfd::Fd listener) override;
   [[nodiscard]] kfd::SysResult<kfd::Fd> connect(const std::string& path) override;
   [[nodiscard]] kfd::SysResult<kfd::Peer> peer_of(kfd::Fd connection) override;

@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstddef>
 #include <cstdint>
@@ -145,6 +146,14 @@ SysResult<std::vector<std::string>> SimOs::list_dir(const std::string& path) {
   if (dead_) {
     return sys_fail(ECANCELED);
   }
+  if (path == "/proc") {
+    std::vector<std::string> names;
+    for (const Pid pid : machine_.processes().pids()) {
+      names.push_back(fmt::format("{}", pid));
+    }
+    std::ranges::sort(names);
+    return names;
+  }
   if (auto names = list_kfd_proc(machine_.system(), path)) {
     return *std::move(names);
   }
@@ -172,13 +181,22 @@ SysResult<std::string> SimOs::read_link(const std::string& path) {
 
 // ---- processes
 
-SysResult<Pid> SimOs::start(std::span<const std::string> argv, std::span<const std::string> /*env*/,
+SysResult<Pid> SimOs::start(std::span<const std::string> argv, std::span<const std::string> env,
                             bool stopped) {
   if (dead_) {
     return sys_fail(ECANCELED);
   }
   if (argv.empty()) {
     return sys_fail(EINVAL);
+  }
+  const std::string name = argv.front().substr(argv.front().rfind('/') + 1);
+  if (const auto* const installed = machine_.installed(name); installed != nullptr && !stopped) {
+    const auto pid =
+        (*installed)({.argv = {argv.begin(), argv.end()}, .env = {env.begin(), env.end()}});
+    if (pid) {
+      machine_.processes().adopt(*pid, pid_);
+    }
+    return pid;
   }
   const auto program = find_built_in(argv);
   if (!program && !stopped) {

@@ -82,6 +82,7 @@ class InstantOs final : public Os {
   }
   SysResult<PipeEnds> pipe() override { return PipeEnds{.read = ++last_fd_, .write = ++last_fd_}; }
   SysResult<Fd> listen(const std::string& /*path*/) override { return sys_fail(ENOENT); }
+  SysResult<Fd> listen_to_all(const std::string& /*path*/) override { return sys_fail(ENOENT); }
   SysResult<Fd> accept(Fd /*listener*/) override { return sys_fail(ENOENT); }
   SysResult<Fd> connect(const std::string& /*path*/) override { return sys_fail(ENOENT); }
   SysResult<Peer> peer_of(Fd /*connection*/) override { return sys_fail(ENOENT); }

@@ -9,13 +9,16 @@
 #include "backends/kfd/testbed.h"
 #include "tests/contract/command_line.h"
 #include "tests/support/testbed_case.h"
+#include "workloads/program_file.h"
 
 namespace gpreempt::contract {
 
 std::string_view world_name() { return "kfd"; }
 
 std::vector<TestbedCase> testbed_cases() {
-  return {{.name = "KfdGpu0", .open = [] { return kfd::open_testbed("kfd"); }}};
+  return {{.name = "KfdGpu0", .open = [] {
+             return kfd::open_testbed({.text_of = program_text, .open = {}, .gpus = 1});
+           }}};
 }
 
 std::vector<TestbedCase> firmware_cases() { return testbed_cases(); }

@@ -1,0 +1,209 @@
+#include "cli/process_world.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "backends/kfd/launch/process_testbed.h"
+#include "backends/kfd/launch/tenant.h"
+#include "backends/kfd/linux_os.h"
+#include "backends/kfd/os.h"
+#include "backends/kfd/safety/safety_plan.h"
+#include "backends/kfd/safety/supervised.h"
+#include "backends/kfd/target_selector.h"
+#include "cli/hip_programs.h"
+#include "cli/process_binding.h"
+#include "cli/process_options.h"
+#include "cli/run_options.h"
+#include "cli/run_setup.h"
+#include "cli/summary.h"
+#include "cli/suspend_plan.h"
+#include "cli/suspend_run.h"
+#include "cli/worlds.h"
+#include "config/document.h"
+#include "core/backend.h"
+#include "core/error.h"
+#include "core/ids.h"
+#include "core/policy.h"
+#include "core/program.h"
+#include "core/testbed.h"
+#include "workloads/compile.h"
+
+namespace gpreempt::cli {
+namespace {
+
+using Commands = std::map<std::string, kfd::TenantCommand>;
+
+/// Everybody, those included that nobody was named for.
+Result<Commands> commands_of(kfd::Os& os, const RunOptions& options, const RunSetup& setup) {
+  Commands commands;
+  GPREEMPT_TRY(store(commands, bind_processes(options.processes, setup.workload)));
+  for (const TenantMeta& tenant : setup.workload.tenants) {
+    if (!commands.contains(tenant.name)) {
+      GPREEMPT_TRY(store(commands[tenant.name], hip_command(os, options, setup, tenant)));
+    }
+  }
+  return commands;
+}
+
+bool is_online(const Workload& workload, const std::string& tenant) {
+  const auto found = std::ranges::find(workload.tenants, tenant, &TenantMeta::name);
+  return found != workload.tenants.end() && found->cls == TenantClass::kOnline;
+}
+
+Result<kfd::SafetyRequest> request_of(kfd::Os& os, const ProcessOptions& options,
+                                      const Workload& workload, const Commands& commands) {
+  kfd::SafetyRequest request;
+  request.verb = "run";
+  request.allow_bystanders = options.allow_bystanders;
+  request.exclusive_hive = options.exclusive_hive;
+  request.trouble.kernel_log = options.kernel_log;
+  request.trouble.back_off = options.back_off;
+  for (const auto& [tenant, who] : commands) {
+    request.launches = request.launches || !who.argv.empty();
+    for (const kfd::TargetSelector& selector : who.existing) {
+      const auto pids = kfd::find_targets(os, selector);
+      if (!pids) {
+        return tl::unexpected<Error>(pids.error());
+      }
+      std::vector<Pid>& into = is_online(workload, tenant) ? request.named : request.targets;
+      into.insert(into.end(), pids->begin(), pids->end());
+    }
+  }
+  if (!options.bystanders.empty()) {
+    std::vector<Pid> more;
+    GPREEMPT_TRY(store(more, find_all(os, options.bystanders)));
+    request.named.insert(request.named.end(), more.begin(), more.end());
+  }
+  return request;
+}
+
+std::string text_of(const kfd::TenantCommand& who) {
+  if (who.argv.empty()) {
+    return who.existing.size() == 1 ? "a process that runs"
+                                    : fmt::format("{} processes that run", who.existing.size());
+  }
+  const bool is_shell = who.argv.size() == 3 && who.argv[1] == "-c";
+  std::string text;
+  for (const std::string& word : who.argv) {
+    text += (text.empty() ? "" : " ") + word;
+  }
+  return fmt::format("starts `{}`", is_shell ? who.argv[2] : text);
+}
+
+std::string plan_of(const Commands& commands, const Workload& workload) {
+  std::string text = "processes\n";
+  for (const TenantMeta& tenant : workload.tenants) {
+    const kfd::TenantCommand& who = commands.at(tenant.name);
+    text += fmt::format("  {} {}: {}, {} process{}, {}\n",
+                        tenant.cls == TenantClass::kOnline ? "Online" : "Offline", tenant.name,
+                        text_of(who), who.processes, who.processes == 1 ? "" : "es",
+                        tenant.cls == TenantClass::kOnline ? "observed" : "controlled");
+  }
+  return text;
+}
+
+/// A machine that does not do its part is no defect of this program.
+Error as_environment(Error error) {
+  error.code = error.code == Errc::kTimedOut ? Errc::kBusy : error.code;
+  return error;
+}
+
+/// Opens testbeds for one command.
+class ProcessWorld {
+ public:
+  ProcessWorld(kfd::Os& os, const RunOptions& options, Commands commands, MeasuredOn& measured)
+      : os_(os), options_(options), commands_(std::move(commands)), measured_(measured) {}
+
+  Result<std::unique_ptr<Testbed>> open() {
+    const ProcessOptions& wanted = options_.processes;
+    kfd::ProcessTestbedOptions options;
+    options.open = [this] { return open_controller(); };
+    options.command_of = [this](const Program& program) -> Result<kfd::TenantCommand> {
+      return commands_.at(program.name);
+    };
+    options.roots.device = wanted.device;
+    options.ready_patience = wanted.ready_timeout;
+    options.settle = wanted.settle;
+    options.stop_patience = wanted.stop_timeout;
+    options.say = [](std::string_view line) { say(line); };
+    return kfd::open_process_testbed(os_, std::move(options));
+  }
+
+ private:
+  Result<kfd::Controller> open_controller() {
+    const ProcessOptions& wanted = options_.processes;
+    kfd::SupervisionOptions supervision;
+    supervision.watchdog = kfd::watchdog_command(os_, wanted.device, wanted.watchdog_cgroup);
+    supervision.trouble.kernel_log = wanted.kernel_log;
+    supervision.trouble.back_off = wanted.back_off;
+    supervision.guard.slow = wanted.slow;
+    supervision.backend.device = wanted.device;
+    auto opened = kfd::open_supervised(os_, std::move(supervision));
+    if (!opened) {
+      return tl::unexpected<Error>(std::move(opened).error());
+    }
+    measured_.warnings = opened->warnings;
+    measured_.driver = opened->backend->info().driver;
+    measured_.gpus = opened->backend->info().gpus.size();
+    kfd::GuardedBackend* const guard = opened->guard;
+    return kfd::Controller{.backend = std::move(opened->backend),
+                           .hints = opened->hints,
+                           .name = [guard](Pid pid) { guard->name(pid); }};
+  }
+
+  kfd::Os& os_;
+  const RunOptions& options_;
+  Commands commands_;
+  MeasuredOn& measured_;
+};
+
+}  // namespace
+
+Result<std::string> process_plan(const RunOptions& options, const RunSetup& setup) {
+  kfd::LinuxOs os;
+  Commands commands;
+  GPREEMPT_TRY(store(commands, commands_of(os, options, setup)));
+  kfd::SafetyRequest request;
+  GPREEMPT_TRY(store(request, request_of(os, options.processes, setup.workload, commands)));
+  const auto plan = kfd::plan_safety(os, request);
+  if (!plan) {
+    return tl::unexpected<Error>(plan.error());
+  }
+  return plan_of(commands, setup.workload) + kfd::plan_text(*plan, request);
+}
+
+Result<void> run_on_processes(const RunOptions& options, const RunSetup& setup,
+                              const std::function<Result<void>(const OpenTestbed&)>& body,
+                              MeasuredOn& measured) {
+  kfd::LinuxOs os;
+  Commands commands;
+  GPREEMPT_TRY(store(commands, commands_of(os, options, setup)));
+  kfd::SafetyRequest request;
+  GPREEMPT_TRY(store(request, request_of(os, options.processes, setup.workload, commands)));
+  const auto plan = kfd::plan_safety(os, request);
+  GPREEMPT_TRY(plan);
+  GPREEMPT_TRY(kfd::check_safety(*plan, request));
+  say(plan_of(commands, setup.workload) + kfd::plan_text(*plan, request));
+  ProcessWorld world(os, options, std::move(commands), measured);
+  Result<void> done = body([&]() -> Result<std::unique_ptr<Testbed>> {
+    auto testbed = world.open();
+    if (testbed && measured.gpus < setup.system.gpus) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("run scenario '{}': it wants {} GPUs, and this machine has {}; lower "
+                              "[hardware] gpus",
+                              setup.scenario.name, setup.system.gpus, measured.gpus));
+    }
+    return testbed;
+  });
+  return done ? std::move(done) : tl::unexpected<Error>(as_environment(std::move(done).error()));
+}
+
+}  // namespace gpreempt::cli

@@ -1,0 +1,135 @@
+"""Goal: a disturbed job that lost something is never called good, and one that lost nothing is. Method: the
+kit's own scripts on stand-ins for torchrun and gpreempt; expected numbers are written here by hand."""
+import json
+import pathlib
+import subprocess
+import sys
+import tempfile
+import unittest
+
+HERE = pathlib.Path(__file__).resolve().parent
+KIT = HERE.parent.parent / "workloads" / "gangs"
+sys.dont_write_bytecode = True
+sys.path.insert(0, str(KIT))
+import check_ddp  # noqa: E402
+
+
+def rows(*losses, length=10):
+    """A step a loss: it begins at 100 * step and takes `length` ns."""
+    return [(100 * i, 100 * i + length, loss) for i, loss in enumerate(losses)]
+
+
+class Check(unittest.TestCase):
+    def test_equal_losses_are_good(self):
+        run = {0: rows(3.0, 2.0), 1: rows(3.0, 2.0)}
+        self.assertTrue(check_ddp.check(run, run, 1, [])["good"])
+
+    def test_a_loss_that_differs_in_its_last_bit_is_not(self):
+        other = {0: rows(3.0, 2.0), 1: rows(3.0, 2.0000000000000004)}
+        verdict = check_ddp.check({0: rows(3.0, 2.0), 1: rows(3.0, 2.0)}, other, 1, [])
+        self.assertFalse(verdict["good"])
+        self.assertIn("rank 1, step 1", verdict["faults"][0])
+
+    def test_a_rank_that_ended_early_is_not(self):
+        verdict = check_ddp.check({0: rows(3.0, 2.0)}, {0: rows(3.0)}, 1, [])
+        self.assertIn("rank 0 ended after 1 of 2 steps", verdict["faults"][0])
+
+    def test_a_rank_that_is_missing_is_not(self):
+        verdict = check_ddp.check({0: rows(1.0), 1: rows(1.0)}, {0: rows(1.0)}, 1, [])
+        self.assertFalse(verdict["good"])
+
+    def test_step_times_are_told_apart_by_what_they_overlap(self):
+        # Steps at 0, 100, 200: the suspension 95..150 overlaps the second alone, of 40 ns.
+        other = [(0, 10, 1.0), (100, 140, 1.0), (200, 212, 1.0)]
+        verdict = check_ddp.check({0: rows(1.0, 1.0, 1.0)}, {0: other}, 1, [(95, 150)])
+        one = verdict["step_time"]["other"][0]
+        self.assertEqual((one["steps_hit"], one["hit_median_ns"], one["hit_max_ns"]), (1, 40, 40))
+        self.assertEqual(one["free_median_ns"], 12)
+        self.assertEqual(one["undisturbed_median_ns"], 10)
+
+    def test_a_step_that_ends_as_the_suspension_begins_is_not_hit(self):
+        verdict = check_ddp.check({0: rows(1.0)}, {0: rows(1.0)}, 1, [(10, 20)])
+        self.assertEqual(verdict["step_time"]["other"][0]["steps_hit"], 0)
+
+
+class Read(unittest.TestCase):
+    def setUp(self):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+
+    def put(self, name, text):
+        (self.folder / name).write_text(text, encoding="ascii")
+
+    def test_a_last_line_that_was_cut_is_dropped(self):
+        self.put("0.csv", "step,begin_ns,end_ns,loss\n0,1,2,0x1.8p+1\n1,3,4,0x1")
+        self.assertEqual(check_ddp.read_run(self.folder), {0: [(1, 2, 3.0)]})
+
+    def test_bad_rows_are_refused_with_file_and_line(self):
+        for row in ("0,1,2", "0,1,2,loss", "1,1,2,0x1p+0", "0,5,2,0x1p+0", ",,,"):
+            self.put("0.csv", f"step,begin_ns,end_ns,loss\n{row}\n")
+            with self.assertRaisesRegex(check_ddp.Refused, r"0\.csv:2: "):
+                check_ddp.read_run(self.folder)
+
+    def test_ranks_must_be_all_there(self):
+        self.put("1.csv", "step,begin_ns,end_ns,loss\n")
+        with self.assertRaises(check_ddp.Refused):
+            check_ddp.read_run(self.folder)
+
+    def test_refused_input_has_an_exit_code_of_its_own(self):
+        self.put("0.csv", "what?\n")
+        done = subprocess.run([sys.executable, "-B", str(KIT / "check_ddp.py"), str(self.folder),
+                               str(self.folder), "--suspended-rank", "1"],
+                              capture_output=True, text=True, check=False)
+        self.assertEqual(done.returncode, 2)
+        self.assertIn("0.csv:1: the header is not", done.stderr)
+
+
+class Orchestration(unittest.TestCase):
+    """The whole of run_ddp.py, with stand-ins."""
+
+    def run_kit(self, *job, durations="1,10"):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        out = pathlib.Path(folder.name)
+        times = 3
+        tool = f"{sys.executable} -B {HERE / 'stand_in_gpreempt.py'} {out / 'asked'} {times}"
+        done = subprocess.run(
+            [sys.executable, "-B", str(KIT / "run_ddp.py"), "--out", str(out), "--durations", durations,
+             "--times", str(times), "--patience", "60", "--gpreempt", tool, "--",
+             sys.executable, "-B", str(HERE / "stand_in_job.py"), *job],
+            capture_output=True, text=True, check=False, timeout=110)
+        verdict = out / "verdict.json"
+        asked = out / "asked"
+        return (done, json.loads(verdict.read_text()) if verdict.exists() else None,
+                asked.read_text().splitlines() if asked.exists() else [], out)
+
+    def test_each_duration_is_asked_for_as_often_as_wanted_and_the_job_is_good(self):
+        done, verdict, asked, out = self.run_kit()
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual(done.stdout, "1ms: good\n10ms: good\n")
+        pid = (out / "10ms" / "1.pid").read_text().strip()
+        self.assertEqual(sum(line.startswith(f"suspend {pid} --for 10ms ") for line in asked), 3)
+        self.assertEqual(len(asked), 6)
+        self.assertEqual(verdict["1ms"]["suspensions"], 3)
+
+    def test_a_job_that_comes_to_other_losses_is_bad(self):
+        done, verdict, _, _ = self.run_kit("--wrong-after", "20", "--only-in", "1ms", durations="1")
+        self.assertEqual(done.returncode, 1)
+        self.assertIn("rank 1, step 20", verdict["1ms"]["faults"][0])
+
+    def test_an_abort_is_bad(self):
+        done, verdict, _, _ = self.run_kit("--abort-after", "30", "--only-in", "1ms", durations="1")
+        self.assertEqual(done.returncode, 1)
+        self.assertTrue(any("ended after 30 of 50 steps" in fault for fault in verdict["1ms"]["faults"]))
+        self.assertTrue(any("the job ended with 1" in fault for fault in verdict["1ms"]["faults"]))
+
+    def test_a_job_that_fails_undisturbed_is_no_verdict(self):
+        done, verdict, asked, _ = self.run_kit("--abort-after", "5")
+        self.assertEqual(done.returncode, 3)
+        self.assertIsNone(verdict)
+        self.assertEqual(asked, [])
+
+
+if __name__ == "__main__":
+    unittest.main()

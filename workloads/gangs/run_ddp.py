@@ -1,0 +1,142 @@
+"""One rank of a DDP job is suspended again and again: does the job come to the same losses?
+
+    run_ddp.py --out DIR [--durations 1,10,100,1000] [--times 100] [-- JOB...]
+
+Runs JOB undisturbed, then once for each duration (ms) while `gpreempt suspend` takes the compute queues of
+rank 1 off the GPU so often, with as long a pause after each, and judges each run by the first (check_ddp.py).
+JOB gets --out FOLDER; the default is torchrun with ddp_train.py on two GPUs. DIR/verdict.json has it all.
+Exit codes: 0 all good, 1 not, 3 the job or gpreempt could not be run.
+"""
+import argparse
+import json
+import os
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE))
+import check_ddp  # noqa: E402
+
+DEFAULT_JOB = ["torchrun", "--standalone", "--nproc-per-node", "2", str(HERE / "ddp_train.py")]
+
+
+def wait_for(condition, seconds, job):
+    """Whether it came true while the job ran."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and job.poll() is None:
+        if condition():
+            return True
+        time.sleep(0.01)
+    return condition()
+
+
+def end_job(job):
+    """The job and all of its process group are gone afterwards."""
+    for number, patience in ((signal.SIGTERM, 10), (signal.SIGKILL, 20)):
+        try:
+            os.killpg(job.pid, number)
+        except ProcessLookupError:
+            break
+        try:
+            job.wait(patience)
+        except subprocess.TimeoutExpired:
+            continue
+    job.wait()
+
+
+def steps_done(folder, rank):
+    file = folder / f"{rank}.csv"
+    return max(0, file.read_text(encoding="ascii").count("\n") - 1) if file.exists() else 0
+
+
+def suspend(gpreempt, pid, milliseconds):
+    """begin and end on the job's clock, or None if it was refused."""
+    begin = time.monotonic_ns()
+    done = subprocess.run([*gpreempt, "suspend", str(pid), "--for", f"{milliseconds}ms",
+                           "--allow-bystanders", "--format", "json"],
+                          stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
+    if done.returncode != 0:
+        print(f"run_ddp.py: gpreempt suspend {pid}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
+        return None
+    return begin, time.monotonic_ns()
+
+
+def run_once(wanted, folder, milliseconds):
+    """Runs the job, disturbed unless `milliseconds` is 0. Returns (exit code, suspensions, refusals)."""
+    folder.mkdir(parents=True, exist_ok=True)
+    spans, refused = [], 0
+    with open(folder / "job.log", "wb") as log:
+        job = subprocess.Popen([*wanted.job, "--out", str(folder)], stdout=log, stderr=log,
+                               start_new_session=True)
+        try:
+            if milliseconds:
+                rank = wanted.rank
+                begun = wait_for(lambda: steps_done(folder, rank) > 0, wanted.patience, job)
+                pid = int((folder / f"{rank}.pid").read_text()) if begun else 0
+                while begun and len(spans) + refused < wanted.times and job.poll() is None:
+                    span = suspend(wanted.gpreempt, pid, milliseconds)
+                    refused += span is None
+                    if span:
+                        spans.append(span)
+                    time.sleep(milliseconds / 1000)
+            job.wait(wanted.patience)
+        except subprocess.TimeoutExpired:
+            print(f"run_ddp.py: {folder}: the job did not end in {wanted.patience} s", file=sys.stderr)
+        finally:
+            end_job(job)
+    lines = ["begin_ns,end_ns"] + [f"{begin},{end}" for begin, end in spans]
+    (folder / "suspensions.csv").write_text("\n".join(lines) + "\n", encoding="ascii")
+    return job.returncode, spans, refused
+
+
+def judge(wanted, undisturbed, folder, outcome):
+    code, spans, refused = outcome
+    verdict = check_ddp.check(undisturbed, check_ddp.read_run(folder), wanted.rank, spans)
+    if code != 0:
+        verdict["faults"].append(f"the job ended with {code}; see {folder / 'job.log'}")
+    if refused:
+        verdict["faults"].append(f"{refused} suspends were refused")
+    if len(spans) < wanted.times:
+        verdict["faults"].append(f"{len(spans)} of {wanted.times} suspensions were made while it ran")
+    verdict["good"] = not verdict["faults"]
+    return verdict
+
+
+def main(arguments):
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--out", type=pathlib.Path, required=True)
+    parser.add_argument("--durations", default="1,10,100,1000")
+    parser.add_argument("--times", type=int, default=100)
+    parser.add_argument("--rank", type=int, default=1)
+    parser.add_argument("--patience", type=float, default=1800)
+    parser.add_argument("--gpreempt", default="gpreempt", help="the command, with its options")
+    parser.add_argument("job", nargs="*", default=DEFAULT_JOB)
+    wanted = parser.parse_args(arguments)
+    wanted.gpreempt = wanted.gpreempt.split()
+    wanted.job = wanted.job or DEFAULT_JOB
+    verdicts = {}
+    try:
+        code, _, _ = run_once(wanted, wanted.out / "undisturbed", 0)
+        if code != 0:
+            print(f"run_ddp.py: the undisturbed job ended with {code}; see "
+                  f"{wanted.out / 'undisturbed' / 'job.log'}", file=sys.stderr)
+            return 3
+        undisturbed = check_ddp.read_run(wanted.out / "undisturbed")
+        for milliseconds in [int(text) for text in wanted.durations.split(",")]:
+            folder = wanted.out / f"{milliseconds}ms"
+            outcome = run_once(wanted, folder, milliseconds)
+            verdicts[f"{milliseconds}ms"] = judge(wanted, undisturbed, folder, outcome)
+    except (OSError, ValueError, check_ddp.Refused) as error:
+        print(f"run_ddp.py: {error}", file=sys.stderr)
+        return 3
+    (wanted.out / "verdict.json").write_text(json.dumps(verdicts, indent=2) + "\n")
+    for name, verdict in verdicts.items():
+        print(f"{name}: {'good' if verdict['good'] else 'BAD: ' + '; '.join(verdict['faults'])}")
+    return 0 if all(verdict["good"] for verdict in verdicts.values()) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
