@@ -175,6 +175,7 @@ ProgramProgress Tenant::progress(Pid pid) {
   Told& told = told_.at(rank);
   hints_->update(rank, told);
   ProgramProgress progress = told.progress;
+  progress.tells_work = told.works;
   if (!told.works) {
     progress.kernels = packets_.at(rank).look(os_);
   }
