@@ -10,8 +10,8 @@
 #include <vector>
 
 #include "backends/kfd/launch/tenant.h"
+#include "backends/kfd/linux_programs.h"
 #include "backends/kfd/os.h"
-#include "backends/kfd/testbed.h"
 #include "core/error.h"
 #include "core/policy.h"
 #include "workloads/compile.h"
