@@ -3,19 +3,19 @@
 #include <fmt/format.h>
 
 #include <cstddef>
-#include <cstdint>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "backends/kfd/launch/tenant.h"
+#include "backends/kfd/linux_programs.h"
 #include "backends/kfd/os.h"
-#include "backends/kfd/testbed.h"
-#include "cli/run_options.h"
-#include "cli/run_setup.h"
 #include "core/error.h"
 #include "core/policy.h"
 #include "workloads/compile.h"
+#include "workloads/program_file.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -29,56 +29,68 @@ std::string shell_word(std::string_view word) {
   return text + "'";
 }
 
-std::vector<std::string> words_for(const std::string& program, const RunOptions& options,
-                                   const RunSetup& setup, const TenantMeta& tenant,
-                                   std::uint32_t gpu) {
-  const std::string records =
-      options.out.empty() ? "/dev/null"
-                          : (options.out / fmt::format("hip-{}-{}.csv", tenant.name, gpu)).string();
-  return {program,     options.scenario,
-          "--tenant",  tenant.name,
-          "--records", records,
-          "--gpu",     fmt::format("{}", gpu),
-          "--seed",    fmt::format("{}", setup.scenario.run.seed),
-          "--hints",   "{hints}"};
+std::filesystem::path file_of(const TenantMeta& tenant, std::size_t rank,
+                              const std::filesystem::path& folder) {
+  return folder / fmt::format("hip-{}-{}.program.json", tenant.name, rank);
+}
+
+std::vector<std::string> words_for(const std::string& program, const TenantMeta& tenant,
+                                   std::size_t rank, const std::filesystem::path& folder) {
+  return {program,
+          "--program",
+          file_of(tenant, rank, folder).string(),
+          "--records",
+          (folder / fmt::format("hip-{}-{}.csv", tenant.name, rank)).string(),
+          "--report",
+          (folder / fmt::format("hip-{}-{}.json", tenant.name, rank)).string(),
+          "--hints",
+          "{hints}"};
 }
 
 }  // namespace
 
-Result<kfd::TenantCommand> hip_command(kfd::Os& os, const RunOptions& options,
-                                       const RunSetup& setup, const TenantMeta& tenant) {
+Result<kfd::TenantCommand> hip_command(kfd::Os& os, const TenantMeta& tenant,
+                                       const std::filesystem::path& folder) {
   const bool is_online = tenant.cls == TenantClass::kOnline;
   const std::string name = is_online ? "gpreempt-hip-online" : "gpreempt-hip-offline";
   const std::string program = kfd::find_program(os, name);
-  const std::string option = is_online ? "--online" : "--offline";
   if (program.empty()) {
     return fail(Errc::kNoSuchDevice,
                 fmt::format("find {} for tenant '{}': it is neither beside gpreempt nor in PATH; "
                             "build it with hipcc (docs/hip-workloads.md), or name a command with "
                             "{}",
-                            name, tenant.name, option));
-  }
-  if (!options.set.empty() || options.duration || !options.traces.empty()) {
-    return fail(Errc::kUnsupported,
-                fmt::format("run {} for tenant '{}': it reads the scenario's file and knows "
-                            "nothing of --set, --duration and --trace; write them into a file",
-                            name, tenant.name));
+                            name, tenant.name, is_online ? "--online" : "--offline"));
   }
   kfd::TenantCommand who{
       .argv = {}, .existing = {}, .processes = tenant.programs, .says_ready = true};
   if (tenant.programs == 1) {
-    who.argv = words_for(program, options, setup, tenant, tenant.gpus.front());
+    who.argv = words_for(program, tenant, 0, folder);
     return who;
   }
   std::string line;
-  for (std::size_t i = 0; i < tenant.programs; ++i) {
-    for (const std::string& word : words_for(program, options, setup, tenant, tenant.gpus.at(i))) {
+  for (std::size_t rank = 0; rank < tenant.programs; ++rank) {
+    for (const std::string& word : words_for(program, tenant, rank, folder)) {
       line += shell_word(word) + " ";
     }
     line += "& ";
   }
   who.argv = {"/bin/sh", "-c", line + "wait"};
   return who;
+}
+
+Result<void> write_programs(const Workload& workload, const TenantMeta& tenant,
+                            const std::filesystem::path& folder) {
+  for (std::size_t rank = 0; rank < tenant.programs; ++rank) {
+    const std::filesystem::path path = file_of(tenant, rank, folder);
+    std::ofstream file(path, std::ios::trunc);
+    file << program_text(workload.programs.at(tenant.first_program + rank));
+    file.close();
+    if (!file) {
+      return fail(Errc::kIo,
+                  fmt::format("write {}: it cannot be written; is there room?", path.string()));
+    }
+  }
+  return {};
 }
 
 }  // namespace gpreempt::cli

@@ -3,11 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <functional>
 #include <map>
 #include <memory>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -41,13 +43,52 @@ namespace {
 
 using Commands = std::map<std::string, kfd::TenantCommand>;
 
+/// Where the HIP programs find what they are to do, and leave what they did.
+class ProgramFolder {
+ public:
+  /// A bundle's folder, or one for as long as this lives.
+  ProgramFolder(kfd::Os& os, const std::filesystem::path& bundle)
+      : path_(bundle.empty()
+                  ? std::filesystem::path("/tmp") /
+                        fmt::format("gpreempt-{}.run", os.read_link("/proc/self").value_or("0"))
+                  : bundle),
+        is_own_(bundle.empty()) {}
+  ProgramFolder(const ProgramFolder&) = delete;
+  ProgramFolder& operator=(const ProgramFolder&) = delete;
+  ~ProgramFolder() {
+    std::error_code ignored;
+    if (is_own_) {
+      std::filesystem::remove_all(path_, ignored);
+    }
+  }
+  [[nodiscard]] const std::filesystem::path& path() const { return path_; }
+
+  [[nodiscard]] Result<void> fill(const ProcessOptions& options, const Workload& workload) const {
+    Commands named;
+    GPREEMPT_TRY(store(named, bind_processes(options, workload)));
+    std::error_code error;
+    std::filesystem::create_directories(path_, error);
+    for (const TenantMeta& tenant : workload.tenants) {
+      if (!named.contains(tenant.name)) {
+        GPREEMPT_TRY(write_programs(workload, tenant, path_));
+      }
+    }
+    return {};
+  }
+
+ private:
+  std::filesystem::path path_;
+  bool is_own_;
+};
+
 /// Everybody, those included that nobody was named for.
-Result<Commands> commands_of(kfd::Os& os, const RunOptions& options, const RunSetup& setup) {
+Result<Commands> commands_of(kfd::Os& os, const RunOptions& options, const RunSetup& setup,
+                             const ProgramFolder& folder) {
   Commands commands;
   GPREEMPT_TRY(store(commands, bind_processes(options.processes, setup.workload)));
   for (const TenantMeta& tenant : setup.workload.tenants) {
     if (!commands.contains(tenant.name)) {
-      GPREEMPT_TRY(store(commands[tenant.name], hip_command(os, options, setup, tenant)));
+      GPREEMPT_TRY(store(commands[tenant.name], hip_command(os, tenant, folder.path())));
     }
   }
   return commands;
@@ -169,8 +210,9 @@ class ProcessWorld {
 
 Result<std::string> process_plan(const RunOptions& options, const RunSetup& setup) {
   kfd::LinuxOs os;
+  const ProgramFolder folder(os, options.out);
   Commands commands;
-  GPREEMPT_TRY(store(commands, commands_of(os, options, setup)));
+  GPREEMPT_TRY(store(commands, commands_of(os, options, setup, folder)));
   kfd::SafetyRequest request;
   GPREEMPT_TRY(store(request, request_of(os, options.processes, setup.workload, commands)));
   const auto plan = kfd::plan_safety(os, request);
@@ -184,13 +226,15 @@ Result<void> run_on_processes(const RunOptions& options, const RunSetup& setup,
                               const std::function<Result<void>(const OpenTestbed&)>& body,
                               MeasuredOn& measured) {
   kfd::LinuxOs os;
+  const ProgramFolder folder(os, options.out);
   Commands commands;
-  GPREEMPT_TRY(store(commands, commands_of(os, options, setup)));
+  GPREEMPT_TRY(store(commands, commands_of(os, options, setup, folder)));
   kfd::SafetyRequest request;
   GPREEMPT_TRY(store(request, request_of(os, options.processes, setup.workload, commands)));
   const auto plan = kfd::plan_safety(os, request);
   GPREEMPT_TRY(plan);
   GPREEMPT_TRY(kfd::check_safety(*plan, request));
+  GPREEMPT_TRY(folder.fill(options.processes, setup.workload));
   say(plan_of(commands, setup.workload) + kfd::plan_text(*plan, request));
   ProcessWorld world(os, options, std::move(commands), measured);
   Result<void> done = body([&]() -> Result<std::unique_ptr<Testbed>> {

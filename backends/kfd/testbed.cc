@@ -2,20 +2,18 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <cstddef>
-#include <cstdlib>
 #include <fstream>
 #include <functional>
 #include <memory>
 #include <string>
-#include <string_view>
 #include <utility>
 #include <vector>
 
 #include "backends/kfd/launch/process_testbed.h"
 #include "backends/kfd/launch/tenant.h"
 #include "backends/kfd/linux_os.h"
+#include "backends/kfd/linux_programs.h"
 #include "backends/kfd/os.h"
 #include "core/backend.h"
 #include "core/error.h"
@@ -85,29 +83,6 @@ struct Foundation {
 };
 
 }  // namespace
-
-std::string find_program(Os& os, const std::string& name) {
-  std::vector<std::string> folders;
-  if (const auto own = os.read_link("/proc/self/exe")) {
-    const std::string folder = own->substr(0, own->rfind('/'));
-    folders = {folder, folder + "/../workloads/hip", folder + "/../../workloads/hip"};
-  }
-  const char* const path = std::getenv("PATH");
-  std::string_view rest = path == nullptr ? "" : path;
-  while (!rest.empty()) {
-    const std::size_t end = std::min(rest.find(':'), rest.size());
-    folders.emplace_back(rest.substr(0, end));
-    rest.remove_prefix(std::min(end + 1, rest.size()));
-  }
-  for (const std::string& folder : folders) {
-    std::string candidate = fmt::format("{}/{}", folder, name);
-    if (const auto file = os.open(candidate, OpenMode::kRead)) {
-      os.close(*file);
-      return candidate;
-    }
-  }
-  return {};
-}
 
 Result<std::unique_ptr<Testbed>> open_testbed(HipTestbedOptions options) {
   const auto foundation = std::make_shared<Foundation>(std::move(options.text_of));

@@ -22,10 +22,6 @@ struct HipTestbedOptions {
   std::uint32_t gpus = 1;  ///< that it must have
 };
 
-/// Where a program of ours is: beside this one, where it was built, or in PATH; empty: nowhere.
-/// Blocks: as looking for a few files does.
-[[nodiscard]] std::string find_program(Os& os, const std::string& name);
-
 /// The `kfd` world of the contract tests and of experiments: each program is a process,
 /// `gpreempt-hip-online` or `gpreempt-hip-offline --program FILE --hints SOCKET`. Blocks: as
 /// opening the backend does. Errors: those of `HipTestbedOptions::open`, kNoSuchDevice (there are

@@ -36,7 +36,8 @@ struct gpreempt_hints {
 static inline int64_t gpreempt_hints_now(void) {
   struct timespec now;
   clock_gettime(CLOCK_MONOTONIC, &now);
-  return (int64_t)now.tv_sec * 1000000000 + now.tv_nsec;
+  const int64_t seconds = now.tv_sec;
+  return seconds * 1000000000 + now.tv_nsec;
 }
 
 /* 0, or -1 with errno. A connection that fails is given up: later calls return -1, ENOTCONN. */
@@ -59,22 +60,25 @@ static inline int gpreempt_hints_send(struct gpreempt_hints* hints, const char* 
 
 /* Connects to `path`, or to the socket that GPREEMPT_HINTS names. 0, or -1 with errno. */
 static inline int gpreempt_hints_open(struct gpreempt_hints* hints, const char* path) {
-  struct sockaddr_un address;
+  union {
+    struct sockaddr any;
+    struct sockaddr_un local;
+  } address;
   memset(hints, 0, sizeof *hints);
   hints->fd = -1;
   if (path == NULL) {
     path = getenv("GPREEMPT_HINTS");
   }
   memset(&address, 0, sizeof address);
-  address.sun_family = AF_UNIX;
-  if (path == NULL || strlen(path) >= sizeof address.sun_path) {
+  address.local.sun_family = AF_UNIX;
+  if (path == NULL || strlen(path) >= sizeof address.local.sun_path) {
     errno = path == NULL ? ENOENT : ENAMETOOLONG;
     return -1;
   }
-  memcpy(address.sun_path, path, strlen(path) + 1);
+  memcpy(address.local.sun_path, path, strlen(path) + 1);
   hints->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
   if (hints->fd >= 0 &&
-      connect(hints->fd, (const struct sockaddr*)(const void*)&address, sizeof address) < 0) {
+      connect(hints->fd, &address.any, sizeof address.local) < 0) {
     const int number = errno;
     close(hints->fd);
     hints->fd = -1;
@@ -144,16 +148,16 @@ static inline int gpreempt_hints_arrived(struct gpreempt_hints* hints, uint64_t 
 /* `first_wave_ns`: when its first work ran on the GPU; 0: not known. */
 static inline int gpreempt_hints_finished(struct gpreempt_hints* hints, uint64_t request,
                                           int64_t at_ns, int64_t first_wave_ns) {
+  char at[48] = "";
+  char first_wave[48] = "";
   char text[192];
-  int used = snprintf(text, sizeof text, "{\"finished\":%" PRIu64, request);
   if (at_ns > 0) {
-    used += snprintf(text + used, sizeof text - (size_t)used, ",\"at_ns\":%" PRId64, at_ns);
+    snprintf(at, sizeof at, ",\"at_ns\":%" PRId64, at_ns);
   }
   if (first_wave_ns > 0) {
-    used += snprintf(text + used, sizeof text - (size_t)used, ",\"first_wave_ns\":%" PRId64,
-                     first_wave_ns);
+    snprintf(first_wave, sizeof first_wave, ",\"first_wave_ns\":%" PRId64, first_wave_ns);
   }
-  snprintf(text + used, sizeof text - (size_t)used, "}");
+  snprintf(text, sizeof text, "{\"finished\":%" PRIu64 "%s%s}", request, at, first_wave);
   return gpreempt_hints_send(hints, text);
 }
 

@@ -48,7 +48,7 @@ std::size_t first_gpu(Os& os, const std::string& sysfs, Pid pid, const std::vect
 }
 
 /// Sleeps until it is time for another look.
-Result<void> sleep_until(Os& os, const GpuProcessWait& wait, Instant until, std::size_t found) {
+Result<void> await_next_look(Os& os, const GpuProcessWait& wait, Instant until, std::size_t found) {
   std::vector<WaitFd> fds;
   for (const Fd fd : {wait.interrupted, wait.ended}) {
     if (fd != kNoFd) {
@@ -124,8 +124,8 @@ Result<std::vector<Pid>> await_gpu_processes(Os& os, const GpuProcessRoots& root
                               found.size(), wait.wanted,
                               found.size() == wait.wanted ? " and nobody said \"ready\"" : ""));
     }
-    GPREEMPT_TRY(sleep_until(os, wait, std::min(settled, saturating_add(os.now(), kLookAgain)),
-                             found.size()));
+    GPREEMPT_TRY(await_next_look(os, wait, std::min(settled, saturating_add(os.now(), kLookAgain)),
+                                 found.size()));
   }
 }
 

@@ -124,8 +124,10 @@ class ProcessTestbed final : public Testbed {
     }
     Tenant& tenant =
         *tenants_.emplace_back(std::make_unique<Tenant>(os_, program.name, *std::move(who)));
-    GPREEMPT_TRY(tenant.bring_up(
-        tenant_options_, fmt::format("{}-{}.hints", options_.socket_prefix, next_socket_++)));
+    TenantOptions how = tenant_options_;
+    how.hints = program.hints ? how.hints : nullptr;
+    GPREEMPT_TRY(
+        tenant.bring_up(how, fmt::format("{}-{}.hints", options_.socket_prefix, next_socket_++)));
     if (name_) {
       std::for_each(tenant.pids().begin(), tenant.pids().end(), name_);
     }

@@ -50,6 +50,7 @@ struct ProcessTestbedOptions {
 /// run, and waits until they have queues. `os` must outlive it. Destroying it ends what it has
 /// started, after the backend is closed; blocks until they have gone.
 ///
+/// The backend hears of a process's hints if its program gives hints; they are remembered always.
 /// What a program does is up to its process: `start` tells those that listen when to begin.
 /// `requests` and `progress` are what processes have said of themselves (docs/run-anything.md);
 /// without a word of them there are no requests, and no work is known. `exit` ends what was started
