@@ -5,7 +5,7 @@
 #include "cli/conformance_options.h"
 #include "cli/exit_code.h"
 #include "core/error.h"
-#ifdef GPREEMPT_CLI_HAS_VKFD
+#ifdef GPREEMPT_CLI_HAS_KFD
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -21,9 +21,6 @@
 #include <vector>
 
 #include "backends/sim/kfd_model/personality.h"
-#include "backends/sim/model_file.h"
-#include "backends/sim/system.h"
-#include "backends/sim/world.h"
 #include "cli/conformance_report.h"
 #include "cli/option_values.h"
 #include "cli/output.h"
@@ -32,16 +29,21 @@
 #include "config/document.h"
 #include "conformance/actors.h"
 #include "conformance/linux_actors.h"
-#include "conformance/model/model_actors.h"
 #include "conformance/record.h"
 #include "conformance/scenario.h"
 #include "conformance/sequences.h"
 #include "core/nearest.h"
 #endif
+#ifdef GPREEMPT_CLI_HAS_VKFD
+#include "backends/sim/model_file.h"
+#include "backends/sim/system.h"
+#include "backends/sim/world.h"
+#include "conformance/model/model_actors.h"
+#endif
 
 namespace gpreempt::cli {
 
-#ifdef GPREEMPT_CLI_HAS_VKFD
+#ifdef GPREEMPT_CLI_HAS_KFD
 
 namespace {
 
@@ -75,6 +77,7 @@ std::string personality_of(const BackendChoice& backend) {
 
 using Body = std::function<Result<void>(conformance::Actors&)>;
 
+#ifdef GPREEMPT_CLI_HAS_VKFD
 /// No exception may leave a party of the world; the one that ends a party is not a std::exception.
 Result<void> guarded_body(const Body& body, conformance::Actors& actors) {
   try {
@@ -99,6 +102,14 @@ Result<void> with_model(const BackendChoice& backend, const sim::Personality& pe
   }));
   return result;
 }
+#else
+Result<void> with_model(const BackendChoice& /*backend*/, const sim::Personality& /*personality*/,
+                        const Body& /*body*/) {
+  return fail(Errc::kUnsupported,
+              "conformance: the virtual driver was left out of this build; ask /dev/kfd with "
+              "--backend kfd, or configure with GPREEMPT_WITH_SIM=ON where SimGrid is installed");
+}
+#endif
 
 Result<void> with_actors(const BackendChoice& backend, const sim::Personality& personality,
                          std::span<const conformance::Scenario> scenarios, const Body& body) {

@@ -9,7 +9,6 @@
 #include "backends/sim/sim_testbed.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
-#include "backends/sim/world.h"
 #include "cli/run_options.h"
 #include "core/error.h"
 #include "core/testbed.h"
@@ -25,6 +24,7 @@
 #include "workloads/program_file.h"
 #endif
 #ifdef GPREEMPT_CLI_HAS_VKFD
+#include "backends/sim/world.h"
 #include "backends/vkfd/vkfd_testbed.h"
 #endif
 
@@ -70,16 +70,16 @@ Result<std::unique_ptr<Testbed>> open_this_machine(const sim::SystemOptions& opt
 }
 #endif
 
+#ifdef GPREEMPT_CLI_HAS_VKFD
 Result<std::unique_ptr<Testbed>> open(BackendKind kind, sim::World& world,
                                       const sim::SystemOptions& options) {
-#ifdef GPREEMPT_CLI_HAS_VKFD
   if (kind == BackendKind::kVkfd) {
     return vkfd::open_vkfd_testbed(world, options);
   }
-#endif
   GPREEMPT_CHECK(kind == BackendKind::kSim);
   return sim::open_sim_testbed(world.timeline(), options);
 }
+#endif
 
 /// No exception may leave a party of the world; the one that ends a party is not a std::exception.
 Result<void> guarded(const std::function<Result<void>()>& body) {
@@ -102,7 +102,8 @@ Result<void> check_backend(BackendKind kind, const std::string& device) {
   return {};
 #else
   return fail(Errc::kUnsupported,
-              "backend vkfd: left out of this build; configure with GPREEMPT_WITH_KFD=ON on Linux");
+              "backend vkfd: left out of this build; configure with GPREEMPT_WITH_SIM=ON and "
+              "GPREEMPT_WITH_KFD=ON on Linux, where SimGrid is installed");
 #endif
 }
 
@@ -120,6 +121,7 @@ Result<void> run_in_world(BackendKind kind,
     return guarded([&] { return body(open_this_machine); });
   }
 #endif
+#ifdef GPREEMPT_CLI_HAS_VKFD
   sim::World world;
   const OpenMachine opener = [&](const sim::SystemOptions& options) {
     return open(kind, world, options);
@@ -127,6 +129,16 @@ Result<void> run_in_world(BackendKind kind,
   Result<void> result;
   GPREEMPT_TRY(world.run([&] { result = guarded([&] { return body(opener); }); }));
   return result;
+#else
+  // Only processes beside the models need the engine: without them a timeline is enough.
+  GPREEMPT_TRY(check_backend(kind));
+  sim::PlainTimeline timeline;
+  return guarded([&] {
+    return body([&](const sim::SystemOptions& options) {
+      return sim::open_sim_testbed(timeline, options);
+    });
+  });
+#endif
 }
 
 Result<void> run_without_engine(const sim::SystemOptions& options,

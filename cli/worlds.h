@@ -24,9 +24,9 @@ using OpenTestbed = std::function<Result<std::unique_ptr<Testbed>>()>;
 /// The same, of machines that may differ from one to the next.
 using OpenMachine = std::function<Result<std::unique_ptr<Testbed>>(const sim::SystemOptions&)>;
 
-/// Makes the world and lets `body` run in it. Once per process. `body` must not throw.
-/// Blocks: until `body` returns. Errors: those of `body`; kInternal (a deadlock: who waits for
-/// what).
+/// Makes the world (a plain timeline in a build without vkfd) and lets `body`, which must not
+/// throw, run in it. Once per process. Blocks: until `body` returns. Errors: those of `body`;
+/// kInternal (a deadlock: who waits for what).
 [[nodiscard]] Result<void> run_in_world(
     BackendKind kind, const sim::SystemOptions& options,
     const std::function<Result<void>(const OpenTestbed&)>& body);

@@ -43,9 +43,11 @@ if(GPREEMPT_STATIC)
     message(FATAL_ERROR "GPREEMPT_STATIC: SimGrid is a shared library; set GPREEMPT_WITH_SIM=OFF")
   endif()
   add_link_options(-static)
-  # Its headers ask for the shared {fmt}.
-  set_target_properties(spdlog::spdlog_header_only PROPERTIES
-    INTERFACE_LINK_LIBRARIES "fmt::fmt-header-only;Threads::Threads")
+  if(NOT GPREEMPT_VENDORED)
+    # Its headers ask for the shared {fmt}.
+    set_target_properties(spdlog::spdlog_header_only PROPERTIES
+      INTERFACE_LINK_LIBRARIES "fmt::fmt-header-only;Threads::Threads")
+  endif()
 endif()
 
 # gpreempt_linkable(LIST): in a static build, {fmt} and spdlog by their headers: there is no archive of them to link.
@@ -64,7 +66,11 @@ function(gpreempt_library name)
   gpreempt_linkable(ARG_PUBLIC)
   gpreempt_linkable(ARG_PRIVATE)
   add_library(${name} STATIC ${ARG_SOURCES})
-  target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${ARG_HEADERS})
+  if(CMAKE_VERSION VERSION_LESS 3.23)
+    target_include_directories(${name} PUBLIC ${PROJECT_SOURCE_DIR})
+  else()
+    target_sources(${name} PUBLIC FILE_SET HEADERS BASE_DIRS ${PROJECT_SOURCE_DIR} FILES ${ARG_HEADERS})
+  endif()
   target_link_libraries(${name} PUBLIC ${ARG_PUBLIC} PRIVATE ${ARG_PRIVATE} gpreempt_warnings)
   string(REPLACE "gpreempt_" "" short ${name})
   add_library(gpreempt::${short} ALIAS ${name})

@@ -18,11 +18,11 @@
 namespace gpreempt {
 namespace {
 
-using Json = nlohmann::json;
+using ProgramJson = nlohmann::json;
 
 // ---- writing
 
-Json json_of(const KernelShape& shape) {
+ProgramJson json_of(const KernelShape& shape) {
   return {{"workgroups", shape.workgroups},
           {"waves", shape.waves},
           {"vgprs", shape.vgprs},
@@ -30,35 +30,35 @@ Json json_of(const KernelShape& shape) {
           {"lds_bytes", shape.lds_bytes}};
 }
 
-Json json_of(const KernelRun& run) {
+ProgramJson json_of(const KernelRun& run) {
   return {{"count", run.count},
           {"duration_ns", to_ns(run.duration)},
           {"shape", json_of(run.shape)},
           {"collective", run.collective}};
 }
 
-Json json_of(const Arrival& arrival) {
+ProgramJson json_of(const Arrival& arrival) {
   return {{"at_ns", to_ns(arrival.at)},
           {"train", arrival.train},
           {"prompt_tokens", arrival.prompt_tokens},
           {"output_tokens", arrival.output_tokens}};
 }
 
-Json json_of(const SizedTime& table) {
-  Json points = Json::array();
+ProgramJson json_of(const SizedTime& table) {
+  ProgramJson points = ProgramJson::array();
   for (const SizedTime::Point& point : table.points) {
     points.push_back({{"size", point.size}, {"time_ns", to_ns(point.time)}});
   }
   return points;
 }
 
-Json json_of(const Collective& collective) {
+ProgramJson json_of(const Collective& collective) {
   return {{"every", collective.every},
           {"duration_ns", to_ns(collective.duration)},
           {"shape", json_of(collective.shape)}};
 }
 
-Json json_of(const Serving& serving) {
+ProgramJson json_of(const Serving& serving) {
   return {{"max_batch", serving.max_batch},
           {"max_prefill_tokens", serving.max_prefill_tokens},
           {"decode_steps", serving.decode_steps},
@@ -66,10 +66,10 @@ Json json_of(const Serving& serving) {
           {"decode", json_of(serving.decode)},
           {"kernels", serving.kernels},
           {"shape", json_of(serving.shape)},
-          {"collective", serving.collective ? json_of(*serving.collective) : Json()}};
+          {"collective", serving.collective ? json_of(*serving.collective) : ProgramJson()}};
 }
 
-Json json_of(const GangPlace& place) {
+ProgramJson json_of(const GangPlace& place) {
   return {{"gang", place.gang},
           {"rank", place.rank},
           {"ranks", place.ranks},
@@ -77,8 +77,8 @@ Json json_of(const GangPlace& place) {
 }
 
 template <class T>
-Json list_of(const std::vector<T>& items) {
-  Json list = Json::array();
+ProgramJson list_of(const std::vector<T>& items) {
+  ProgramJson list = ProgramJson::array();
   for (const T& item : items) {
     list.push_back(json_of(item));
   }
@@ -88,29 +88,30 @@ Json list_of(const std::vector<T>& items) {
 // ---- reading: a wrong key or kind is nlohmann's exception, which ends in `read_program`
 
 template <class Whole>
-Whole whole_at(const Json& object, const char* key) {
-  const Json& value = object.at(key);
+Whole whole_at(const ProgramJson& object, const char* key) {
+  const ProgramJson& value = object.at(key);
   const bool fits =
       value.is_number_unsigned() && value.get<std::uint64_t>() <= std::numeric_limits<Whole>::max();
   if (!fits) {
-    throw Json::type_error::create(302, std::string(key) + " must be a whole number in range",
-                                   &object);
+    throw ProgramJson::type_error::create(
+        302, std::string(key) + " must be a whole number in range", &object);
   }
   return value.get<Whole>();
 }
 
-Duration nanoseconds_at(const Json& object, const char* key) {
-  const Json& value = object.at(key);
+Duration nanoseconds_at(const ProgramJson& object, const char* key) {
+  const ProgramJson& value = object.at(key);
   const bool fits = value.is_number_integer() &&
                     (!value.is_number_unsigned() ||
                      value.get<std::uint64_t>() <= static_cast<std::uint64_t>(INT64_MAX));
   if (!fits) {
-    throw Json::type_error::create(302, std::string(key) + " must be whole nanoseconds", &object);
+    throw ProgramJson::type_error::create(302, std::string(key) + " must be whole nanoseconds",
+                                          &object);
   }
   return std::chrono::nanoseconds(value.get<std::int64_t>());
 }
 
-KernelShape shape_of(const Json& object) {
+KernelShape shape_of(const ProgramJson& object) {
   return {.workgroups = whole_at<std::uint32_t>(object, "workgroups"),
           .waves = whole_at<std::uint32_t>(object, "waves"),
           .vgprs = whole_at<std::uint32_t>(object, "vgprs"),
@@ -118,22 +119,22 @@ KernelShape shape_of(const Json& object) {
           .lds_bytes = whole_at<std::uint64_t>(object, "lds_bytes")};
 }
 
-SizedTime table_of(const Json& points) {
+SizedTime table_of(const ProgramJson& points) {
   SizedTime table;
-  for (const Json& point : points) {
+  for (const ProgramJson& point : points) {
     table.points.push_back(
         {.size = whole_at<std::uint32_t>(point, "size"), .time = nanoseconds_at(point, "time_ns")});
   }
   return table;
 }
 
-Collective collective_of(const Json& object) {
+Collective collective_of(const ProgramJson& object) {
   return {.every = whole_at<std::uint32_t>(object, "every"),
           .duration = nanoseconds_at(object, "duration_ns"),
           .shape = shape_of(object.at("shape"))};
 }
 
-Serving serving_of(const Json& object) {
+Serving serving_of(const ProgramJson& object) {
   Serving serving{.max_batch = whole_at<std::uint32_t>(object, "max_batch"),
                   .max_prefill_tokens = whole_at<std::uint32_t>(object, "max_prefill_tokens"),
                   .decode_steps = whole_at<std::uint32_t>(object, "decode_steps"),
@@ -142,15 +143,15 @@ Serving serving_of(const Json& object) {
                   .kernels = whole_at<std::uint32_t>(object, "kernels"),
                   .shape = shape_of(object.at("shape")),
                   .collective = std::nullopt};
-  if (const Json& collective = object.at("collective"); !collective.is_null()) {
+  if (const ProgramJson& collective = object.at("collective"); !collective.is_null()) {
     serving.collective = collective_of(collective);
   }
   return serving;
 }
 
-KernelTrain train_of(const Json& runs) {
+KernelTrain train_of(const ProgramJson& runs) {
   KernelTrain train;
-  for (const Json& run : runs) {
+  for (const ProgramJson& run : runs) {
     train.push_back({.count = whole_at<std::uint32_t>(run, "count"),
                      .duration = nanoseconds_at(run, "duration_ns"),
                      .shape = shape_of(run.at("shape")),
@@ -159,11 +160,11 @@ KernelTrain train_of(const Json& runs) {
   return train;
 }
 
-void read_work(const Json& object, Program& program) {
-  for (const Json& train : object.at("trains")) {
+void read_work(const ProgramJson& object, Program& program) {
+  for (const ProgramJson& train : object.at("trains")) {
     program.trains.push_back(train_of(train));
   }
-  for (const Json& arrival : object.at("arrivals")) {
+  for (const ProgramJson& arrival : object.at("arrivals")) {
     program.arrivals.push_back(
         {.at = nanoseconds_at(arrival, "at_ns"),
          .train = whole_at<std::uint32_t>(arrival, "train"),
@@ -172,20 +173,20 @@ void read_work(const Json& object, Program& program) {
   }
   program.clients = whole_at<std::uint32_t>(object, "clients");
   program.issue_until = nanoseconds_at(object, "issue_until_ns");
-  if (const Json& serving = object.at("serving"); !serving.is_null()) {
+  if (const ProgramJson& serving = object.at("serving"); !serving.is_null()) {
     program.serving = serving_of(serving);
   }
 }
 
-Program program_of(const Json& object) {
+Program program_of(const ProgramJson& object) {
   Program program;
   program.name = object.at("name").get<std::string>();
   program.offline = object.at("offline").get<bool>();
   program.gpu = whole_at<std::uint32_t>(object, "gpu");
-  for (const Json& gpu : object.at("more_gpus")) {
+  for (const ProgramJson& gpu : object.at("more_gpus")) {
     program.more_gpus.push_back(gpu.get<std::uint32_t>());
   }
-  if (const Json& gang = object.at("gang"); !gang.is_null()) {
+  if (const ProgramJson& gang = object.at("gang"); !gang.is_null()) {
     program.gang = {.gang = whole_at<std::uint32_t>(gang, "gang"),
                     .rank = whole_at<std::uint32_t>(gang, "rank"),
                     .ranks = whole_at<std::uint32_t>(gang, "ranks"),
@@ -207,35 +208,36 @@ Program program_of(const Json& object) {
 }  // namespace
 
 std::string program_text(const Program& program) {
-  Json trains = Json::array();
+  ProgramJson trains = ProgramJson::array();
   for (const KernelTrain& train : program.trains) {
     trains.push_back(list_of(train));
   }
-  const Json object = {{"schema", 1},
-                       {"name", program.name},
-                       {"offline", program.offline},
-                       {"gpu", program.gpu},
-                       {"more_gpus", program.more_gpus},
-                       {"gang", program.gang ? json_of(*program.gang) : Json()},
-                       {"hip", program.runtime == Runtime::kHip},
-                       {"queues", program.queues},
-                       {"hardware_priority", program.hardware_priority},
-                       {"cooperative", program.cooperative},
-                       {"hints", program.hints},
-                       {"hint_delay_ns", to_ns(program.hint_delay)},
-                       {"preparation_ns", to_ns(program.preparation)},
-                       {"endless", program.endless},
-                       {"run_ahead", program.run_ahead},
-                       {"trains", trains},
-                       {"arrivals", list_of(program.arrivals)},
-                       {"clients", program.clients},
-                       {"issue_until_ns", to_ns(program.issue_until)},
-                       {"serving", program.serving ? json_of(*program.serving) : Json()}};
-  return object.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n";
+  const ProgramJson object = {
+      {"schema", 1},
+      {"name", program.name},
+      {"offline", program.offline},
+      {"gpu", program.gpu},
+      {"more_gpus", program.more_gpus},
+      {"gang", program.gang ? json_of(*program.gang) : ProgramJson()},
+      {"hip", program.runtime == Runtime::kHip},
+      {"queues", program.queues},
+      {"hardware_priority", program.hardware_priority},
+      {"cooperative", program.cooperative},
+      {"hints", program.hints},
+      {"hint_delay_ns", to_ns(program.hint_delay)},
+      {"preparation_ns", to_ns(program.preparation)},
+      {"endless", program.endless},
+      {"run_ahead", program.run_ahead},
+      {"trains", trains},
+      {"arrivals", list_of(program.arrivals)},
+      {"clients", program.clients},
+      {"issue_until_ns", to_ns(program.issue_until)},
+      {"serving", program.serving ? json_of(*program.serving) : ProgramJson()}};
+  return object.dump(-1, ' ', false, ProgramJson::error_handler_t::replace) + "\n";
 }
 
 Result<Program> read_program(std::string_view text, std::string_view name) {
-  const Json object = Json::parse(text, nullptr, false);
+  const ProgramJson object = ProgramJson::parse(text, nullptr, false);
   const auto refuse = [&](std::string_view reason) {
     return fail(Errc::kParse, fmt::format("{}: {}; a program is written by gpreempt, see "
                                           "workloads/program_file.h",
@@ -246,7 +248,7 @@ Result<Program> read_program(std::string_view text, std::string_view name) {
   }
   try {
     return program_of(object);
-  } catch (const Json::exception& error) {
+  } catch (const ProgramJson::exception& error) {
     return refuse(error.what());
   }
 }

@@ -3,12 +3,17 @@
 #include "backends/kfd/target_selector.h"
 
 #include <gtest/gtest.h>
+#include <sched.h>
+#include <sys/prctl.h>
+#include <sys/types.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "backends/kfd/discovery/pid_namespace.h"
 #include "backends/kfd/linux_os.h"
 #include "core/error.h"
 #include "core/ids.h"
@@ -97,6 +102,46 @@ TEST(FindRealTargets, ChildByItsPid) {
   LinuxOs os;
   const TargetSelector selector{.by = By::kPid, .pid = child.pid(), .name = {}};
   EXPECT_EQ(find_targets(os, selector).value(), std::vector{child.pid()});
+}
+
+/// A process that is pid 1 of a pid namespace of its own, as the first one of a container is.
+class NamespacedProcess {
+ public:
+  NamespacedProcess()
+      : parent_([](int report) {
+          if (::unshare(CLONE_NEWPID) != 0) {
+            report_number(report, 0);
+            return;
+          }
+          const pid_t inside = ::fork();
+          if (inside == 0) {
+            ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+            ::pause();
+          }
+          report_number(report, inside);
+          ::pause();
+        }),
+        pid_(parent_.read().value_or(0)) {}
+  /// By this machine's /proc; 0: namespaces may not be made here.
+  [[nodiscard]] Pid pid() const { return pid_; }
+
+ private:
+  ForkedProcess parent_;
+  Pid pid_;
+};
+
+TEST(RealPidNamespace, ItsFirstProcessIsFoundByEitherPid) {
+  const NamespacedProcess process;
+  LinuxOs os;
+  if (process.pid() == Pid(0)) {
+    GTEST_SKIP() << "this user may not make a pid namespace";
+  }
+  EXPECT_EQ(inner_pid(os, "/proc", process.pid()), Pid(1));
+  if (pid_view(os, "/proc") != PidView::kInitial) {
+    GTEST_SKIP() << "this test runs in a container of its own: no tool can tell pids from there";
+  }
+  EXPECT_EQ(outer_pid(os, "/proc", Pid(1), process.pid()).value(), process.pid());
+  EXPECT_EQ(outer_pid(os, "/proc", Pid(2), process.pid()).error().code, Errc::kProcessExited);
 }
 
 }  // namespace

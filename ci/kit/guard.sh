@@ -1,0 +1,127 @@
+# shellcheck shell=bash disable=SC2154,SC2016
+# Runs a step under its limit with an eye on the kernel's log, and stops everything by the rules of a shared machine: sourced by
+# ci/hardware.sh.
+
+# What the driver writes when a preemption failed or a GPU was, or is about to be, reset (amdgpu and amdkfd of 6.12 and amdgpu-dkms 6.12).
+TROUBLE='GPU reset|reset begin|HWS hang|unrecoverable state|unsuccessful queues preemption|fence wait loop timeout|failed to (evict|suspend|remove|unmap) (all )?(process |user )?queues?|ring [^ ]+ timeout|[Uu]ncorrectable|poison|VRAM is lost'
+# How long a tool that is told to end has for giving back what it holds: a call of the driver may take 9 s.
+END_S=20
+LOOK_S=${LOOK_S:-1}
+
+is_watched() { [[ -n ${KERNEL_LOG:-} || $BACKEND == kfd ]]; }
+
+# kernel_log: prints it; nothing where nobody said how and the backend is a model.
+kernel_log() {
+  if [[ -n ${KERNEL_LOG:-} ]]; then
+    bash -c "$KERNEL_LOG"
+  elif [[ $BACKEND == kfd ]]; then
+    dmesg
+  fi
+}
+
+troubles() { kernel_log 2>/dev/null | grep -cE "$TROUBLE" || true; }
+
+# start_guard: on hardware the kernel's log must be readable before anything is preempted.
+start_guard() {
+  exec 8<> <(:)  # nothing ever comes: to wait for without a process
+  kernel_log >/dev/null 2>"$out/state/kernel-log.error" ||
+    refuse 3 "the kernel's log cannot be read ($(head -n 1 "$out/state/kernel-log.error")): a reset would go unseen; run as root, give the container --cap-add=SYSLOG, or set KERNEL_LOG to a command that prints it"
+  troubles_before=$(troubles)
+  ((troubles_before == 0)) || say "the kernel's log already has $troubles_before lines about resets or hangs; only new ones stop this"
+}
+
+# run_step STEP: leaves its stamp, or stops everything.
+run_step() {
+  local step=$1 limit=${step_limit[$1]} log=$out/logs/$1.log begin=$SECONDS status=0 child next
+  say "$step: ${step_about[$step]}; at most $limit s"
+  [[ ! -e $out/results/$step ]] || rm -rf "${out:?}/results/$step"
+  [[ -d $out/provenance ]] || mkdir "$out/provenance"
+  # A group of its own, which ends as a whole; without the lock, which must not outlive this script.
+  step_shell "$step" "$limit" >"$log" 2>&1 </dev/null 8<&- 9>&- &
+  child=$!
+  printf '%s %s\n' "$child" "$(start_time "$child")" >"$out/state/running"
+  next=$((SECONDS + 30))
+  while kill -0 "$child" 2>/dev/null; do
+    read -r -t 0.05 -u 8 || true
+    ((SECONDS < look_at)) || watch_log "$step"
+    if ((SECONDS >= next)); then
+      say "  $((SECONDS - begin)) s: $(tail -n 1 "$log" | cut -c 1-90)"
+      next=$((SECONDS + 30))
+    fi
+  done
+  wait "$child" || status=$?
+  rm -f "$out/state/running"
+  watch_log "$step"
+  case $status in
+    0) say "$step: done" ;;
+    1) say "$step: done, not as expected: $(tail -n 1 "$log" | cut -c 1-100)" ;;
+    124 | 137) stop_all "$step took longer than its limit of $limit s" 3 ;;
+    *) stop_all "$step ended with exit code $status: $(grep -v '^ *$' "$log" | tail -n 1 | cut -c 1-200)" 3 ;;
+  esac
+  write_stamp "$step" "$status" $((SECONDS - begin))
+}
+look_at=0
+
+# step_shell STEP LIMIT: its command under timeout(1), which makes a process group and passes a TERM on to all of it. A function of the kit
+# runs in a shell that has sourced it.
+step_shell() {
+  local -a words
+  eval "words=(${step_command[$1]})"
+  if [[ $(type -t "${words[0]}") == function ]]; then
+    words=(bash -c 'source "$kit/steps.sh"; source "$kit/guard.sh"; "$@"' "$1" "${words[@]}")
+    export kit out tool BACKEND profile soak_s exclusive RUN_ARGS KERNEL_LOG
+  fi
+  exec timeout --kill-after="$END_S" "$2" "${words[@]}"
+}
+
+# watch_log STEP: a new line about a reset stops everything.
+watch_log() {
+  is_watched || return 0
+  look_at=$((SECONDS + LOOK_S))
+  (($(troubles) > troubles_before)) || return 0
+  stop_all "the kernel's log tells of trouble during $1: $(kernel_log | grep -E "$TROUBLE" | tail -n 1 | cut -c 1-160)" 3
+}
+
+# end_step PID: TERM, on which the tool resumes what it holds and detaches; KILL if it does not end, on which the driver does it.
+end_step() {
+  local waited=0
+  kill -TERM "$1" 2>/dev/null || return 0
+  while kill -0 "$1" 2>/dev/null && ((waited < END_S * 10)); do
+    sleep 0.1  # also before there is anything to wait at
+    waited=$((waited + 1))
+  done
+  kill -KILL -- "-$1" "$1" 2>/dev/null || true
+}
+
+# rescue_held: whoever is traced by a gpreempt that is gone, or waits in the start of its runtime, is freed. Only on hardware.
+rescue_held() {
+  local pid
+  [[ $BACKEND == kfd ]] || return 0
+  for pid in "${KFD_PROC:-/sys/class/kfd/kfd/proc}"/*; do
+    [[ -d $pid ]] || continue
+    pid=${pid##*/}
+    say "rescue $pid: $("$tool" rescue "$pid" 2>&1 | tail -n 1)"
+  done
+}
+
+# stop_all WHY CODE: resume all, detach, stop, and say what to do.
+stop_all() {
+  local pid
+  trap - INT TERM HUP
+  printf '\nhardware: stopped: %s\n' "$1" >&2
+  if [[ -f $out/state/running ]]; then
+    read -r pid _ <"$out/state/running" || true
+    [[ -z ${pid:-} ]] || end_step "$pid"
+    wait "$pid" 2>/dev/null || true
+    rm -f "$out/state/running"
+  fi
+  rescue_held
+  printf '%s\n' "$1" >"$out/stopped.txt"
+  cat >&2 <<EOF
+hardware: every queue was given back. Before going on:
+  1. read $out/logs and, on hardware, \`dmesg | tail -n 50\` and \`gpreempt doctor\`
+  2. after a reset: end the jobs that were on the GPUs, and see that \`gpreempt queues\` shows none that is off
+  3. repeat the same command: finished steps are kept; --from STEP does one and all after it again
+EOF
+  exit "$2"
+}

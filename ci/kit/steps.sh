@@ -1,0 +1,127 @@
+# shellcheck shell=bash disable=SC2154,SC2034
+# What the kit runs: sourced by ci/hardware.sh. A step is a name, a limit in seconds for each profile, what it is for, and its command.
+
+step_names=()
+declare -A step_limit=() step_about=() step_command=()
+declare -A limits=() # those of the command line
+
+# find_tool: prints the tool's path.
+find_tool() {
+  local each top
+  top=$(dirname "$kit")/..
+  for each in ${GPREEMPT:+"$GPREEMPT"} "$top/build/release/cli/gpreempt" "$top/build/cli/gpreempt" "$top/bin/gpreempt" "$(command -v gpreempt || true)"; do
+    [[ -n $each && -x $each && ! -d $each ]] && (cd "$(dirname "$each")" && printf '%s/%s\n' "$PWD" "$(basename "$each")") && return
+    [[ $each != "${GPREEMPT:-}" ]] || return 1  # who names one wants that one
+  done
+  return 1
+}
+
+# add_step NAME QUICK FULL ABOUT COMMAND...: the command is run with its output in the step's log.
+add_step() {
+  local name=$1 quick=$2 full=$3 about=$4 command
+  shift 4
+  step_names+=("$name")
+  [[ $profile == quick ]] || quick=$full
+  step_limit[$name]=${limits[$name]:-$quick}
+  step_about[$name]=$about
+  printf -v command '%q ' "$@"
+  step_command[$name]=$command
+}
+
+is_step() { [[ -n ${step_command[$1]:-} ]]; }
+
+# The order is that of trust: what only looks, what asks the driver without a queue, what preempts a little, what preempts a lot.
+make_steps() {
+  local name streams rate results=$out/results options=() alone=() quick=() sequences=5592
+  [[ $exclusive == yes ]] && options=(--exclusive-hive)
+  # Experiments take it where the tool knows whom they would disturb.
+  [[ $exclusive == no ]] || ! "$tool" experiment --help | grep -q -- --exclusive-hive || alone=(--exclusive-hive)
+  [[ $profile == quick ]] && quick=(--quick) && sequences=200
+  add_step provenance 60 60 "what this machine, driver and tool are" collect_provenance
+  add_step doctor 60 60 "what keeps this machine from preempting" examine
+  if [[ $BACKEND != sim ]]; then
+    add_step conformance 180 900 "the driver's answers against those of real drivers" \
+      "$tool" conformance --backend "$BACKEND" --quiet --sequences "$sequences" \
+      --record "$out/state/conformance.record"
+  fi
+  add_step validate-hardware 1500 14400 "the test plan T-1 to T-18" \
+    "$tool" validate-hardware --profile "$profile" --backend "$BACKEND" --quiet --out "$results/validate-hardware" "${options[@]}"
+  while read -r name; do
+    add_step "experiment-$name" 60 900 "the question $name" \
+      "$tool" experiment "$name" --backend "$BACKEND" --quiet "${quick[@]}" "${alone[@]}" --out "$results/experiment-$name"
+  done < <("$tool" experiment list | awk '/^[a-z]/ { print $1 }')
+  # HIP gives the streams of a process four queues (GPU_MAX_HW_QUEUES): two streams have one each, eight share.
+  for streams in 2 8; do
+    for rate in 10 100; do
+      add_step "soak-$streams-streams-$rate-hz" $((soak_s * 5 + 30)) $((soak_s * 5 + 60)) \
+        "$streams streams, taken off and put back $rate times a second, against the same left alone" soak "$streams" "$rate"
+    done
+  done
+  if "$tool" --help | grep -q '^ *calibrate '; then
+    add_step calibrate 120 600 "the model's parameters, from what was measured" \
+      "$tool" calibrate "$results/experiment-suspend-latency" --out "$out/calibration"
+  fi
+  add_step report 60 60 "the proof of concept's report, of everything above" make_reports
+  add_step bundle 60 120 "one archive with all of it" pack
+}
+
+# collect_provenance: files that say where the results come from; those of the driver as `gpreempt doctor --sysroot` reads them.
+collect_provenance() {
+  local folder=$out/provenance file
+  rm -rf "$folder"
+  mkdir -p "$folder/sysroot"
+  {
+    date -u +'%Y-%m-%dT%H:%M:%SZ'
+    uname -a
+    "$tool" --version
+    sha256sum "$tool"
+    cat "$kit/../../COMMIT" 2>/dev/null || git -C "$kit" rev-parse HEAD 2>/dev/null || echo "commit unknown"
+    printf 'backend %s, profile %s, seconds of a soak %s, exclusive hive %s\n' "$BACKEND" "$profile" "$soak_s" "$exclusive"
+    cat /etc/os-release 2>/dev/null || true
+    cat /opt/rocm/.info/version 2>/dev/null || echo "no /opt/rocm/.info/version"
+  } | tee "$folder/machine.txt"
+  for file in /sys/module/amdgpu/version /sys/module/amdgpu/taint /sys/module/amdgpu/parameters/* \
+    /sys/class/kfd/kfd/topology/system_properties /sys/class/kfd/kfd/topology/nodes/*/{gpu_id,name,properties} \
+    /proc/cpuinfo /proc/version /proc/sys/kernel/osrelease /proc/sys/kernel/yama/ptrace_scope; do
+    [[ -r $file && -f $file ]] || continue
+    mkdir -p "$folder/sysroot$(dirname "$file")"
+    cat "$file" >"$folder/sysroot$file" 2>/dev/null || true
+  done
+  "$tool" queues --format json >"$folder/queues.json" 2>"$folder/queues.txt" || true  # who else is there
+  kernel_log >"$folder/kernel-log-before.txt" 2>/dev/null || true
+}
+
+# examine: the doctor's findings, which decide on kfd only: a model needs nothing of this machine.
+examine() {
+  local status=0
+  "$tool" doctor --format json >"$out/provenance/doctor.json" || true
+  "$tool" doctor || status=$?
+  [[ $BACKEND == kfd ]] || { echo "not judged: BACKEND=$BACKEND needs no GPU" && return; }
+  return "$status"
+}
+
+# soak STREAMS RATE: the scenario without and with its remaps, with the same requests.
+soak() {
+  local streams=$1 rate=$2 more=()
+  read -r -a more <<<"${RUN_ARGS:-}"
+  export GPU_MAX_HW_QUEUES=4  # HIP's default, written down
+  "$tool" run soak-remaps --backend "$BACKEND" --policy none,suspend --duration "${soak_s}s" --quiet --gate \
+    --set "offline.streams.queues=$streams" --set "online.ask.arrivals.rate=$rate/s" \
+    --out "$out/results/soak-$streams-streams-$rate-hz" "${more[@]}"
+}
+
+# make_reports: a page and a text, from whatever steps have left results.
+make_reports() {
+  "$tool" report "$out/results" --kind poc --out "$out/report.html" &&
+    "$tool" report "$out/results" --kind poc --format md --out "$out/report.md"
+}
+
+# pack: the archive and its checksum, made whole or not at all.
+pack() {
+  local name=evidence-$BACKEND-$profile
+  kernel_log >"$out/provenance/kernel-log-after.txt" 2>/dev/null || true
+  rm -f "$out/$name.tar.gz" "$out/$name.tar.gz.sha256"
+  tar -C "$out" -czf "$out/.packing" --exclude=state/lock --exclude=state/running --exclude=.packing .  || (($? == 1))  # 1: this step's log grew
+  mv "$out/.packing" "$out/$name.tar.gz"
+  (cd "$out" && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
+}
