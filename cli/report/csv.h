@@ -17,6 +17,7 @@ namespace gpreempt::report {
 /// its strict mode. The texts must outlive it.
 class CsvRows {
  public:
+  CsvRows() = default;  ///< no rows
   /// `columns`: those wanted, in the order in which `next` gives them. `file`: for errors.
   /// Errors: kParse (the file is empty, or lacks a column), and those of `next`.
   [[nodiscard]] static Result<CsvRows> open(std::string_view file, std::string_view text,
