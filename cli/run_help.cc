@@ -34,7 +34,7 @@ Examples:
   gpreempt validate                     the model against what is published
   gpreempt conformance                  the modelled driver against what real ones answered
   gpreempt soak                         random runs in which things go wrong
-  gpreempt study STUDY.toml             varies a scenario and says what matters
+  gpreempt study STUDY                  varies a scenario and says what matters
   gpreempt decode hqds FILE             which queue is in which hardware slot
   gpreempt suspend 4711 --for 30s       keeps a process off the GPU for a while
   gpreempt rescue 4711                  frees a process that a controller left behind

@@ -22,6 +22,7 @@
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
 #include "cli/study_folder.h"
+#include "cli/study_list.h"
 #include "cli/study_merge.h"
 #include "cli/study_options.h"
 #include "cli/study_report.h"
@@ -35,6 +36,7 @@
 #include "study/engine.h"
 #include "study/outputs.h"
 #include "study/schedule.h"
+#include "study/shipped.h"
 #include "study/study_file.h"
 #ifdef GPREEMPT_STUDY_HAS_SQLITE
 #include "study/sqlite_file.h"
@@ -81,11 +83,9 @@ Result<StudyIdentity> identity_of(const StudyOptions& options, const study::Stud
 
 Result<Prepared> prepare_study(const StudyOptions& options) {
   study::StudyFile file;
-  std::string text;
-  if (Result<void> read = store(text, read_text_file(options.study)); !read) {
-    return fail(Errc::kInvalidArgument, read.error().what);
-  }
-  GPREEMPT_TRY(store(file, study::parse_study(text, options.study, options.quick)));
+  study::StudyText source;
+  GPREEMPT_TRY(store(source, study::find_study(options.study)));
+  GPREEMPT_TRY(store(file, study::parse_study(source.text, source.display_name, options.quick)));
   RunOptions base;
   base.scenario = scenario_of(options.study, file.scenario);
   base.traces = options.traces;
@@ -189,6 +189,12 @@ Result<ExitCode> conclude(const StudyRecord& record, const std::vector<study::Ro
 }  // namespace
 
 Result<ExitCode> study_command(const StudyOptions& options) {
+  if (options.list) {
+    std::string list;
+    GPREEMPT_TRY(store(list, list_of_studies(options.format)));
+    GPREEMPT_TRY(print(list));
+    return ExitCode::kOk;
+  }
   if (!options.merge.empty()) {
     StudyRecord record;
     std::vector<study::Row> rows;

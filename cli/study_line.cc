@@ -24,7 +24,8 @@ namespace {
 constexpr std::string_view kStudyFooter =
     R"(
 STUDY is a TOML file that says what is varied in a scenario and its hardware model, what is looked
-at, and how often each point is repeated; docs/study-files.md has the format.
+at, and how often each point is repeated; docs/study-files.md has the format. A name that is no
+file is that of a built-in study: --list shows them, docs/studies.md has their answers.
 
 What it does:
   Runs every point of the design with several seeds, each run as `gpreempt run` makes it, in -j
@@ -41,7 +42,8 @@ What it does:
   made in one go, byte for byte.
 
 Examples:
-  gpreempt study workloads/studies/kernel-length.toml --quick
+  gpreempt study --list
+  gpreempt study kernel-length --quick
   gpreempt study kernel-length.toml -j 8 --out kernel-length/
   gpreempt study kernel-length.toml --shard 2/4 --out part2/
   gpreempt study --merge part1 part2 part3 part4 --out kernel-length/
@@ -59,6 +61,7 @@ struct RawStudy {
   std::vector<std::string> traces;
   std::string format = "text";
   std::uint32_t jobs = 0;
+  bool list = false;
   bool fresh = false;
   bool quick = false;
   bool quiet = false;
@@ -88,6 +91,10 @@ tl::unexpected<Error> refuse(const std::string& what) {
 }
 
 Result<void> check(const RawStudy& raw) {
+  if (raw.list) {
+    const bool alone = raw.study.empty() && raw.merge.empty() && raw.out.empty();
+    return alone ? Result<void>{} : refuse("--list takes no STUDY and no folders");
+  }
   if (!raw.merge.empty()) {
     if (!raw.study.empty()) {
       return refuse("--merge takes folders of shards and no STUDY; their journals say which it is");
@@ -98,7 +105,8 @@ Result<void> check(const RawStudy& raw) {
     return {};
   }
   if (raw.study.empty()) {
-    return refuse("no study; name a TOML file, see 'gpreempt study --help'");
+    return refuse(
+        "no study; name a TOML file or a built-in study, see 'gpreempt study --list' for those");
   }
   if (!raw.shard.empty() && raw.out.empty()) {
     return refuse("--shard needs --out, a folder of its own for each shard");
@@ -114,7 +122,8 @@ class StudyLine final : public VerbLine {
   void add(CLI::App& app) override {
     CLI::App* const study = app.add_subcommand(
         "study", "Varies a scenario, repeats it with several seeds and says what matters");
-    study->add_option("STUDY", raw_.study, "A TOML file");
+    study->add_option("STUDY", raw_.study, "A TOML file, or a built-in study");
+    study->add_flag("--list", raw_.list, "Lists the built-in studies and their questions");
     study->add_option("-j,--jobs", raw_.jobs, "Worker processes; default: one a processor")
         ->check(CLI::Range(1, 1024));
     study->add_option("--out", raw_.out, "Keeps everything in this folder, and goes on from there");
@@ -135,6 +144,7 @@ class StudyLine final : public VerbLine {
     GPREEMPT_TRY(check(raw_));
     StudyOptions options;
     options.study = raw_.study;
+    options.list = raw_.list;
     options.jobs = raw_.jobs;
     options.out = raw_.out;
     options.fresh = raw_.fresh;

@@ -21,6 +21,7 @@ struct StudyOptions {
   std::string study;          ///< a TOML file, or a built-in study; empty with `merge`
   std::uint32_t jobs = 0;     ///< workers at a time; 0: one a processor
   std::filesystem::path out;  ///< empty: nothing is kept
+  bool list = false;          ///< only what built-in studies there are
   bool fresh = false;         ///< forget the runs in `out`
   bool quick = false;
   ShardOption shard;

@@ -26,6 +26,7 @@
 #include "core/nearest.h"
 #include "study/plan.h"
 #include "study/table.h"
+#include "workloads/loader.h"
 #include "workloads/scenario.h"
 
 namespace gpreempt::cli {
@@ -197,15 +198,10 @@ Result<void> StudyRuns::check_levels(const study::Plan& plan) const {
 std::string scenario_of(const std::string& study_file, const std::string& scenario) {
   namespace fs = std::filesystem;
   std::error_code ignored;
-  if (fs::is_regular_file(study_file, ignored)) {
-    const fs::path beside = (fs::path(study_file).parent_path() / scenario).lexically_normal();
-    if (fs::is_regular_file(beside, ignored)) {
-      return beside.string();
-    }
-  }
-  // Of a built-in study: its scenario is built in, too.
-  const fs::path name = fs::path(scenario).filename();
-  return name.extension() == ".toml" ? name.stem().string() : scenario;
+  const fs::path beside = (fs::path(study_file).parent_path() / scenario).lexically_normal();
+  const bool built_in = !fs::is_regular_file(beside, ignored) && find_embedded(scenario) != nullptr;
+  // A file that is missing is named as it was looked for: no built-in one takes its place.
+  return built_in ? scenario : beside.string();
 }
 
 }  // namespace gpreempt::cli

@@ -39,7 +39,8 @@ class StudyRuns {
   BaselineStore baselines_;
 };
 
-/// The scenario that a study names: a file beside the study's, or a built-in one.
+/// The scenario that a study names: a file, its name taken from the study's folder, or else a
+/// built-in one, by its name without a folder.
 [[nodiscard]] std::string scenario_of(const std::string& study_file, const std::string& scenario);
 
 }  // namespace gpreempt::cli
