@@ -7,7 +7,7 @@ export DEBIAN_FRONTEND=noninteractive LC_ALL=C.UTF-8
 
 # What the target gpreempt needs, what the tests add, and what the checks add.
 BUILD_PACKAGES=(g++ cmake ninja-build ccache pkg-config libsimgrid-dev libcli11-dev libexpected-dev
-  libfmt-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev libsqlite3-dev)
+  libfmt-dev libspdlog-dev nlohmann-json3-dev libtomlplusplus-dev libboost-dev libsqlite3-dev libcsv-dev)
 TEST_PACKAGES=(libgtest-dev libgmock-dev librapidcheck-dev libbenchmark-dev)
 CLANG_PACKAGES=(clang-19 clang-format-19 clang-tidy-19 libclang-rt-19-dev)
 

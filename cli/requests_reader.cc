@@ -96,16 +96,16 @@ Result<std::vector<SavedRequest>> read_requests(std::string_view text, std::stri
                             name));
   }
   const std::vector<std::string> names = column_names();
-  Result<CsvRows> csv = CsvRows::open(name, text, {names.begin(), names.end()});
-  GPREEMPT_TRY(csv);
+  CsvRows csv;
+  GPREEMPT_TRY(store(csv, CsvRows::open(name, text, {names.begin(), names.end()})));
   std::vector<SavedRequest> rows;
   while (true) {
     bool more = false;
-    GPREEMPT_TRY(store(more, csv->next()));
+    GPREEMPT_TRY(store(more, csv.next()));
     if (!more) {
       return rows;
     }
-    Result<SavedRequest> row = read_row(*csv);
+    Result<SavedRequest> row = read_row(csv);
     GPREEMPT_TRY(row);
     rows.push_back(*std::move(row));
   }

@@ -1,5 +1,6 @@
 #include "cli/report/csv.h"
 
+#include <csv.h>
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -15,6 +16,35 @@
 #include "core/error.h"
 
 namespace gpreempt::report {
+namespace {
+
+/// What libcsv has reported since the row began.
+struct RowSoFar {
+  std::vector<std::string>& fields;
+  bool ended = false;
+};
+
+void add_field(void* field, std::size_t size, void* row) {
+  static_cast<RowSoFar*>(row)->fields.emplace_back(static_cast<const char*>(field), size);
+}
+
+void end_row(int /*character*/, void* row) { static_cast<RowSoFar*>(row)->ended = true; }
+
+/// Blanks belong to their field; libcsv would cut them off.
+int is_space(unsigned char /*character*/) { return 0; }
+
+}  // namespace
+
+void CsvRows::FreeParser::operator()(csv_parser* parser) const {
+  csv_free(parser);
+  delete parser;
+}
+
+CsvRows::CsvRows(std::string_view file, std::string_view text)
+    : parser_(new csv_parser{}), file_(file), rest_(text) {
+  GPREEMPT_CHECK(csv_init(parser_.get(), CSV_STRICT | CSV_STRICT_FINI) == 0);
+  csv_set_space_func(parser_.get(), is_space);
+}
 
 tl::unexpected<Error> CsvRows::refuse(std::string_view reason) const {
   return fail(Errc::kParse,
@@ -23,10 +53,7 @@ tl::unexpected<Error> CsvRows::refuse(std::string_view reason) const {
 
 Result<CsvRows> CsvRows::open(std::string_view file, std::string_view text,
                               const std::vector<std::string_view>& columns) {
-  CsvRows rows;
-  rows.file_ = file;
-  rows.rest_ = text;
-  rows.line_ = 1;
+  CsvRows rows(file, text);
   if (text.empty()) {
     return rows.refuse("the file is empty");
   }
@@ -45,32 +72,23 @@ Result<CsvRows> CsvRows::open(std::string_view file, std::string_view text,
 Result<void> CsvRows::read_fields() {
   fields_.clear();
   line_ = next_line_;
-  std::string field;
-  bool is_quoted = false;
-  std::size_t i = 0;
-  for (; i < rest_.size(); ++i) {
-    const char c = rest_[i];
-    next_line_ += c == '\n' ? 1 : 0;
-    if (c == '"') {
-      // Two of them within quotes are one in the text.
-      if (is_quoted && i + 1 < rest_.size() && rest_[i + 1] == '"') {
-        field += c;
-        ++i;
-      } else {
-        is_quoted = !is_quoted;
-      }
-    } else if (is_quoted || (c != ',' && c != '\n' && c != '\r')) {
-      field += c;
-    } else if (c == ',') {
-      fields_.push_back(std::exchange(field, {}));
-    } else if (c == '\n') {
-      ++i;
-      break;
-    }
+  if (rest_.starts_with('\n') || rest_.starts_with('\r')) {
+    return refuse("the line is empty");  // libcsv passes over it
   }
-  rest_.remove_prefix(i);
-  fields_.push_back(std::move(field));
-  if (is_quoted) {
+  RowSoFar row{.fields = fields_};
+  while (!row.ended && !rest_.empty()) {
+    // A line at a time, because libcsv does not say where in the text a row was.
+    const std::size_t size = std::min(rest_.find('\n'), rest_.size() - 1) + 1;
+    if (csv_parse(parser_.get(), rest_.data(), size, add_field, end_row, &row) != size) {
+      return refuse(csv_error(parser_.get()) == CSV_EPARSE
+                        ? "a quote stands where none may be; a field with quotes is quoted whole, "
+                          "and its own are doubled"
+                        : csv_strerror(csv_error(parser_.get())));
+    }
+    rest_.remove_prefix(size);
+    ++next_line_;
+  }
+  if (!row.ended && csv_fini(parser_.get(), add_field, end_row, &row) != 0) {
     return refuse("a quoted field has no end");
   }
   return {};

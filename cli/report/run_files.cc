@@ -38,16 +38,16 @@ Result<std::vector<Row>> read_rows(const fs::path& file,
   std::string text;
   GPREEMPT_TRY(store(text, read_needed(file)));
   const std::string name = file.string();
-  Result<CsvRows> csv = CsvRows::open(name, text, columns);
-  GPREEMPT_TRY(csv);
+  CsvRows csv;
+  GPREEMPT_TRY(store(csv, CsvRows::open(name, text, columns)));
   std::vector<Row> rows;
   while (true) {
     bool more = false;
-    GPREEMPT_TRY(store(more, csv->next()));
+    GPREEMPT_TRY(store(more, csv.next()));
     if (!more) {
       return rows;
     }
-    GPREEMPT_TRY(read(*csv, rows.emplace_back()));
+    GPREEMPT_TRY(read(csv, rows.emplace_back()));
   }
 }
 

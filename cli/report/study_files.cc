@@ -36,21 +36,21 @@ Result<StudyFiles> read_study_files(const std::filesystem::path& folder) {
 
 Result<RunsSeen> look_at_runs(const std::string& text) {
   RunsSeen seen;
-  Result<CsvRows> csv = CsvRows::open("runs.csv", text, {"point", "seed", "error", "command"});
-  GPREEMPT_TRY(csv);
+  CsvRows csv;
+  GPREEMPT_TRY(store(csv, CsvRows::open("runs.csv", text, {"point", "seed", "error", "command"})));
   while (true) {
     bool more = false;
-    GPREEMPT_TRY(store(more, csv->next()));
+    GPREEMPT_TRY(store(more, csv.next()));
     if (!more) {
       return seen;
     }
     ++seen.runs;
-    if (!csv->text(2).empty()) {
+    if (!csv.text(2).empty()) {
       seen.failures.push_back(
-          fmt::format("point {}, seed {}: {}", csv->text(0), csv->text(1), csv->text(2)));
+          fmt::format("point {}, seed {}: {}", csv.text(0), csv.text(1), csv.text(2)));
     }
     if (seen.first_command.empty()) {
-      seen.first_command = csv->text(3);
+      seen.first_command = csv.text(3);
     }
   }
 }

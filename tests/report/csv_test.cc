@@ -29,6 +29,15 @@ TEST(CsvRows, QuotesHoldCommasLineBreaksAndQuotes) {
   EXPECT_FALSE(rows->next().value());
 }
 
+// RFC 4180, section 2.4: spaces are considered part of a field.
+TEST(CsvRows, BlanksBelongToTheirField) {
+  Result<CsvRows> rows = CsvRows::open("f.csv", "a,b\n  x ,\t\n", {"a", "b"});
+  ASSERT_TRUE(rows) << rows.error().what;
+  ASSERT_TRUE(rows->next().value());
+  EXPECT_EQ(rows->text(0), "  x ");
+  EXPECT_EQ(rows->text(1), "\t");
+}
+
 TEST(CsvRows, TheLastLineNeedsNoEnd) {
   Result<CsvRows> rows = CsvRows::open("f.csv", "a,b\n1,2", {"b"});
   ASSERT_TRUE(rows);
@@ -64,6 +73,10 @@ TEST(CsvRows, RefusalsNameTheLine) {
   EXPECT_THAT(error_of("a,b\n\"1\n\",2\n").what,
               HasSubstr("f.csv:2: column a: '1\n' is no integer"));
   EXPECT_THAT(error_of("a,b\n1,\"2\n").what, HasSubstr("f.csv:2: a quoted field has no end"));
+  EXPECT_THAT(error_of("a,b\n1,\"2\n3").what, HasSubstr("f.csv:2: a quoted field has no end"));
+  EXPECT_THAT(error_of("a,b\n1,\"2\n3\"\n4,\"5\"6\n").what, HasSubstr("f.csv:4: a quote stands"));
+  EXPECT_THAT(error_of("a,b\n1,2\n4,5\"\n").what, HasSubstr("f.csv:3: a quote stands"));
+  EXPECT_THAT(error_of("a,b\n1,2\n\n3,4\n").what, HasSubstr("f.csv:3: the line is empty"));
   EXPECT_EQ(error_of("a\nx\n").code, Errc::kParse);
 }
 
