@@ -1,7 +1,7 @@
 // `loss-budget:budget=10%,window=1s`: as `suspend` while Offline can afford it. Guarantee: in no
 // interval of one window's length was a member decided off, resumes by their predicted cost
-// included, for more than `budget` of it. Overhead is loss less what Online needs anyway, so the
-// same bounds the overhead.
+// included, for more than `budget` of it. That bounds what preempting costs Offline (overhead), not
+// its loss: beside Online a member that runs is slowed, too.
 //
 // The time off is kept in slots of an eighth of the window. Any window lies within nine slots in a
 // row, the last of which is the present one; so the sum of nine never exceeds the budget.
@@ -170,7 +170,7 @@ constexpr std::array<PolicyOption, 2> kLossBudgetOptions{
 
 PolicyEntry loss_budget_entry() {
   return {.name = "loss-budget",
-          .summary = "as suspend, while Offline's rolling loss is within its budget",
+          .summary = "as suspend, while Offline's rolling time off is within its budget",
           .options = kLossBudgetOptions,
           .needs = kLossBudgetNeeds,
           .make = make_loss_budget};

@@ -287,12 +287,31 @@ TEST(GuardTest, CreditBoundsHowOftenAMemberIsPreempted) {
                           "600ms suspend online-busy", "1200ms run no-online-work"));
 }
 
-TEST(PolicyTableTest, TheDocumentNamesEveryPolicyAndKnob) {
+std::string policies_document() {
   const std::filesystem::path file =
       std::filesystem::path(GPREEMPT_SOURCE_DIR) / "docs" / "policies.md";
   std::ifstream stream(file);
-  const std::string text((std::istreambuf_iterator<char>(stream)), {});
-  ASSERT_FALSE(text.empty()) << file;
+  return {(std::istreambuf_iterator<char>(stream)), {}};
+}
+
+TEST(PolicyTableTest, TheDocumentSaysOfEveryPolicyWhenItWinsAndWhatItGuaranteesAndShowsIt) {
+  const std::string text = policies_document();
+  for (const PolicyEntry& entry : policies()) {
+    const std::string title = "\n## `" + std::string(entry.name) + "`\n";
+    const std::size_t begin = text.find(title);
+    ASSERT_NE(begin, std::string::npos) << entry.name;
+    const std::string section =
+        text.substr(begin + title.size(), text.find("\n## ", begin + 1) - begin - title.size());
+    EXPECT_THAT(section, HasSubstr("Wins ")) << entry.name;
+    EXPECT_THAT(section, HasSubstr("Guarantee: ")) << entry.name;
+    EXPECT_THAT(section, HasSubstr("eeds ")) << entry.name;
+    EXPECT_THAT(section, HasSubstr("\n```\n")) << entry.name;
+  }
+}
+
+TEST(PolicyTableTest, TheDocumentNamesEveryPolicyAndKnob) {
+  const std::string text = policies_document();
+  ASSERT_FALSE(text.empty());
   for (const PolicyEntry& entry : policies()) {
     EXPECT_THAT(text, HasSubstr("\n## `" + std::string(entry.name) + "`"));
     for (const PolicyOption& option : entry.options) {

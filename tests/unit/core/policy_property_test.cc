@@ -140,6 +140,44 @@ RC_GTEST_PROP(GuardTest, NoPolicyPreemptsAMemberThatRanForLessThanMinRun, ()) {
   }
 }
 
+/// The instants at which a member was taken off.
+std::vector<Instant> suspensions(const Timetable& table, TargetId target) {
+  std::vector<Instant> instants;
+  for (const Decision& each : table.decisions()) {
+    if (each.target == target && each.verdict == Verdict::kSuspend) {
+      instants.push_back(each.at);
+    }
+  }
+  return instants;
+}
+
+RC_GTEST_PROP(GuardTest, NoPolicyPreemptsAMemberMoreOftenThanItsCreditAllows, ()) {
+  struct Credit {
+    std::string_view text;
+    std::size_t saved;  // what one second earns, at least one
+    Duration earned_in;
+  };
+  const std::vector<Busy> periods = busy_periods();
+  for (const Credit& credit :
+       {Credit{"2/s", 2, Duration(500 * kMs)}, Credit{"0.5/s", 1, Duration(2000 * kMs)}}) {
+    for (const std::string_view name : policy_names()) {
+      Timetable table(std::string(name) + ":credit=" + std::string(credit.text),
+                      {.promise = Duration(30 * kMs)});
+      requests(table, periods);
+      (void)table.until(periods.back().until + 5000);
+      for (const TargetId target : {kOffline, Timetable::kSecond}) {
+        const std::vector<Instant> off = suspensions(table, target);
+        for (std::size_t i = credit.saved; i < off.size(); ++i) {
+          for (std::size_t first = 0; first + credit.saved <= i; ++first) {
+            const auto beyond = static_cast<std::int64_t>(i - first + 1 - credit.saved);
+            RC_ASSERT(off[i] - off[first] >= beyond * credit.earned_in);
+          }
+        }
+      }
+    }
+  }
+}
+
 RC_GTEST_PROP(PolicyPropertyTest, EveryOfflineMemberRunsAgainWhenOnlineIsDone, ()) {
   const std::vector<Busy> periods = busy_periods();
   for (const std::string_view name : policy_names()) {
