@@ -137,10 +137,7 @@ Result<void> make_runs(const StudyOptions& options, Prepared& prepared, study::S
                                        {.workers = workers_of(options),
                                         .stop_fd = stop.fd(),
                                         .journal = folder == nullptr ? nullptr : &folder->journal(),
-                                        .progress = [&] {
-                                          progress.update(static_cast<double>(schedule.settled()) /
-                                                          static_cast<double>(schedule.at_least()));
-                                        }});
+                                        .progress = [&] { estimate.tell(progress); }});
   progress.finish();
   if (!made && made.error().code == Errc::kInterrupted) {
     return fail(Errc::kInterrupted,

@@ -132,6 +132,19 @@ TEST_F(StudyVerb, ARowsCommandGivesItsNumbersAgain) {
   }
 }
 
+TEST_F(StudyVerb, SaysOnATerminalHowManyRunsThereAreAndHowLongTheyTake) {
+  const std::string file = study(kFactors, "max = 50");
+  const std::string typescript = out("typescript");
+  ASSERT_EQ(
+      std::system(fmt::format("script -qec \"'{}' study '{}' -j 1\" '{}' >/dev/null </dev/null",
+                              GPREEMPT_EXECUTABLE, file, typescript)
+                      .c_str()),
+      0);
+  const std::string said = read_file(typescript);
+  EXPECT_NE(said.find(" of 400 runs, "), std::string::npos) << said;
+  EXPECT_NE(said.find(" s left"), std::string::npos) << said;
+}
+
 TEST_F(StudyVerb, GoesOnAfterAKillWithoutRepeatingARun) {
   const std::string file = study(kFactors, "max = 25");
   ASSERT_EQ(gpreempt(fmt::format("study '{}' --quiet --out '{}'", file, out("whole"))).exit_code,
