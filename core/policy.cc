@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <chrono>
-#include <cstddef>
 #include <memory>
 #include <span>
 #include <string_view>
+#include <type_traits>
 #include <utility>
 
 #include "core/error.h"
@@ -21,15 +21,13 @@
 namespace gpreempt {
 namespace {
 
-constexpr std::size_t kPolicies = 15;
-
 /// One row a policy, in the order of `--policy all`.
-const std::array<PolicyEntry, kPolicies>& table() {
-  static const std::array<PolicyEntry, kPolicies> kTable{
-      none_entry(),       suspend_entry(),   linger_entry(),      slice_entry(),
-      priority_entry(),   timeshare_entry(), loss_budget_entry(), deadline_entry(),
-      break_even_entry(), coalesce_entry(),  k_edf_entry(),       laxity_entry(),
-      partition_entry(),  fair_entry(),      mlfq_entry()};
+const auto& table() {
+  static const std::array kTable{none_entry(),        suspend_entry(),  linger_entry(),
+                                 slice_entry(),       priority_entry(), timeshare_entry(),
+                                 loss_budget_entry(), deadline_entry(), break_even_entry(),
+                                 coalesce_entry(),    k_edf_entry(),    laxity_entry(),
+                                 partition_entry(),   fair_entry(),     mlfq_entry()};
   return kTable;
 }
 
@@ -65,7 +63,7 @@ std::span<const PolicyOption> common_policy_options() { return guard_options(); 
 
 std::span<const std::string_view> policy_names() {
   static const auto kNames = [] {
-    std::array<std::string_view, kPolicies> names;
+    std::array<std::string_view, std::tuple_size_v<std::remove_cvref_t<decltype(table())>>> names;
     std::ranges::transform(table(), names.begin(), &PolicyEntry::name);
     return names;
   }();
