@@ -179,7 +179,7 @@ class ProcessWorld {
   }
 
  private:
-  Result<kfd::Controller> open_controller() {
+  Result<kfd::OpenedBackend> open_controller() {
     const ProcessOptions& wanted = options_.processes;
     kfd::SupervisionOptions supervision;
     supervision.watchdog = kfd::watchdog_command(os_, wanted.device, wanted.watchdog_cgroup);
@@ -195,9 +195,9 @@ class ProcessWorld {
     measured_.driver = opened->backend->info().driver;
     measured_.gpus = opened->backend->info().gpus.size();
     kfd::GuardedBackend* const guard = opened->guard;
-    return kfd::Controller{.backend = std::move(opened->backend),
-                           .hints = opened->hints,
-                           .name = [guard](Pid pid) { guard->name(pid); }};
+    return kfd::OpenedBackend{.backend = std::move(opened->backend),
+                              .hints = opened->hints,
+                              .name = [guard](Pid pid) { guard->name(pid); }};
   }
 
   kfd::Os& os_;

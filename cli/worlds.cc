@@ -51,7 +51,7 @@ Result<void> check_kfd([[maybe_unused]] const std::string& device) {
 
 #ifdef GPREEMPT_CLI_HAS_KFD
 /// This machine under a guard and a watchdog.
-Result<kfd::Controller> open_guarded(kfd::Os& os) {
+Result<kfd::OpenedBackend> open_guarded(kfd::Os& os) {
   kfd::SupervisionOptions supervision;
   supervision.watchdog = kfd::watchdog_command(os, supervision.backend.device, "");
   auto opened = kfd::open_supervised(os, std::move(supervision));
@@ -59,9 +59,9 @@ Result<kfd::Controller> open_guarded(kfd::Os& os) {
     return tl::unexpected<Error>(std::move(opened).error());
   }
   kfd::GuardedBackend* const guard = opened->guard;
-  return kfd::Controller{.backend = std::move(opened->backend),
-                         .hints = opened->hints,
-                         .name = [guard](Pid pid) { guard->name(pid); }};
+  return kfd::OpenedBackend{.backend = std::move(opened->backend),
+                            .hints = opened->hints,
+                            .name = [guard](Pid pid) { guard->name(pid); }};
 }
 
 /// The machine that there is, whatever machine is asked for; it may have too few GPUs.

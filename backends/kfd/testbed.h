@@ -18,7 +18,7 @@ struct HipTestbedOptions {
   /// A program as the HIP programs read it: workloads/program_file.h.
   std::function<std::string(const Program&)> text_of;
   /// The backend; empty: `open_plain`.
-  std::function<Result<Controller>(Os&)> open;
+  std::function<Result<OpenedBackend>(Os&)> open;
   std::uint32_t gpus = 1;  ///< that it must have
 };
 

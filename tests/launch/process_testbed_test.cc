@@ -297,7 +297,8 @@ TEST(ProcessTestbed, CommandThatNeverUsesAGpuIsGivenUpAndEnded) {
     ASSERT_FALSE(record);
     EXPECT_EQ(record.error().code, Errc::kTimedOut);
     // The tool's own, and nobody's who would sleep.
-    for (const std::string& name : rig.tool().list_dir("/proc").value()) {
+    const std::vector<std::string> processes = rig.tool().list_dir("/proc").value();
+    for (const std::string& name : processes) {
       EXPECT_NE(rig.tool().read_file("/proc/" + name + "/comm").value_or(""), "sleep\n");
     }
     rig.expect_nothing_left();

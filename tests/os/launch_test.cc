@@ -117,15 +117,18 @@ TEST_F(Launch, StoppedProcessIsEndedToo) {
 }
 
 TEST_F(Launch, WorkerThatHasLostItsParentIsEndedIfItWasKept) {
-  auto command = start("sleep 1000 & echo");
+  auto command = start("sleep 1000 & wait");
   ASSERT_TRUE(command) << command.error().what;
-  // The shell ends at once; who was known to use a GPU is remembered.
-  auto other = start("exec sleep 1000");
-  ASSERT_TRUE(other) << other.error().what;
-  command->keep(other->pid());
+  const std::vector<Pid> tree = await_tree(command->pid(), 2);
+  ASSERT_EQ(tree.size(), 2U);
+  const Pid worker = tree[0] == command->pid() ? tree[1] : tree[0];
+  command->keep(worker);
+  ASSERT_TRUE(os_.signal(command->pidfd(), SIGKILL));
+  std::vector<WaitFd> exit = {{.fd = command->pidfd()}};
+  ASSERT_TRUE(os_.wait(exit, os_.now() + seconds(60)));
+  EXPECT_TRUE(lives(worker));
   ASSERT_TRUE(command->stop(seconds(60)));
-  EXPECT_FALSE(lives(other->pid()));
-  ASSERT_TRUE(other->stop(seconds(60)));
+  EXPECT_FALSE(lives(worker));
 }
 
 TEST_F(Launch, EndOfACommandIsToldAsTheKernelTellsIt) {

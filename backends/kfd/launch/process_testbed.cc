@@ -86,17 +86,17 @@ std::vector<GpuId> gpu_ids_of(const BackendInfo& info) {
 
 class ProcessTestbed final : public Testbed {
  public:
-  ProcessTestbed(Os& os, ProcessTestbedOptions options, Controller controller)
+  ProcessTestbed(Os& os, ProcessTestbedOptions options, OpenedBackend opened)
       : os_(os),
         options_(std::move(options)),
-        name_(std::move(controller.name)),
+        name_(std::move(opened.name)),
         tenant_options_{.roots = options_.roots,
-                        .gpus = gpu_ids_of(controller.backend->info()),
+                        .gpus = gpu_ids_of(opened.backend->info()),
                         .ready_patience = options_.ready_patience,
                         .settle = options_.settle,
-                        .hints = controller.hints,
+                        .hints = opened.hints,
                         .say = options_.say} {
-    auto recorder = std::make_unique<CallRecorder>(std::move(controller.backend),
+    auto recorder = std::make_unique<CallRecorder>(std::move(opened.backend),
                                                    [this] { return end_processes(); });
     recorder_ = recorder.get();
     backend_ = std::move(recorder);
@@ -248,13 +248,13 @@ class ProcessTestbed final : public Testbed {
 
 }  // namespace
 
-Result<Controller> open_plain(Os& os) {
+Result<OpenedBackend> open_plain(Os& os) {
   auto backend = open_backend(os, {});
   if (!backend) {
     return tl::unexpected<Error>(std::move(backend).error());
   }
   HintSink* const hints = backend->get();
-  return Controller{
+  return OpenedBackend{
       .backend = make_checked_backend(*std::move(backend)), .hints = hints, .name = {}};
 }
 
@@ -263,11 +263,11 @@ Result<std::unique_ptr<Testbed>> open_process_testbed(Os& os, ProcessTestbedOpti
     options.socket_prefix =
         fmt::format("/tmp/gpreempt-{}", os.read_link("/proc/self").value_or("0"));
   }
-  auto controller = options.open();
-  if (!controller) {
-    return tl::unexpected<Error>(std::move(controller).error());
+  auto opened = options.open();
+  if (!opened) {
+    return tl::unexpected<Error>(std::move(opened).error());
   }
-  return std::make_unique<ProcessTestbed>(os, std::move(options), *std::move(controller));
+  return std::make_unique<ProcessTestbed>(os, std::move(options), *std::move(opened));
 }
 
 }  // namespace gpreempt::kfd

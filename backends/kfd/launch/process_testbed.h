@@ -20,7 +20,7 @@
 namespace gpreempt::kfd {
 
 /// A backend and what a testbed needs to know of it.
-struct Controller {
+struct OpenedBackend {
   std::unique_ptr<Backend> backend;  ///< checks its arguments
   HintSink* hints = nullptr;         ///< beneath it
   /// Told of each process that was started here or that the user has named; may be empty.
@@ -29,7 +29,7 @@ struct Controller {
 
 struct ProcessTestbedOptions {
   /// Once for each testbed. `open_plain` where nobody else uses the machine.
-  std::function<Result<Controller>()> open;
+  std::function<Result<OpenedBackend>()> open;
   /// Who does the work of a program; asked when it is launched, unless it belongs to the one
   /// before.
   std::function<Result<TenantCommand>(const Program&)> command_of;
@@ -44,7 +44,7 @@ struct ProcessTestbedOptions {
 };
 
 /// The backend on `os` with nothing around it. Errors: those of `open_backend`.
-[[nodiscard]] Result<Controller> open_plain(Os& os);
+[[nodiscard]] Result<OpenedBackend> open_plain(Os& os);
 
 /// A testbed whose programs are processes: `launch` starts a command, or looks for processes that
 /// run, and waits until they have queues. `os` must outlive it. Destroying it ends what it has
