@@ -117,9 +117,9 @@ TEST(BuiltInStudies, AreListedWithTheirQuestions) {
   const testing::Finished text = testing::gpreempt("study --list");
   ASSERT_EQ(text.exit_code, 0) << text.err;
   EXPECT_THAT(text.out, HasSubstr("detection                 Which poll period is as good as a"));
-  const testing::Finished json = testing::gpreempt("study --list --format json");
-  ASSERT_EQ(json.exit_code, 0) << json.err;
-  const auto listed = nlohmann::json::parse(json.out)["studies"];
+  const testing::Finished listing = testing::gpreempt("study --list --format json");
+  ASSERT_EQ(listing.exit_code, 0) << listing.err;
+  const auto listed = nlohmann::json::parse(listing.out)["studies"];
   ASSERT_EQ(listed.size(), shipped_studies().size());
   EXPECT_EQ(listed[1]["name"], "detection");
   EXPECT_EQ(listed[1]["scenario"], "default");

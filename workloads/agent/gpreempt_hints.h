@@ -165,7 +165,8 @@ static inline int gpreempt_hints_finished(struct gpreempt_hints* hints, uint64_t
 static inline int gpreempt_hints_work(struct gpreempt_hints* hints, int64_t work_ns,
                                       uint64_t kernels) {
   char text[128];
-  snprintf(text, sizeof text, "{\"work_ns\":%" PRId64 ",\"kernels\":%" PRIu64 "}", work_ns, kernels);
+  snprintf(text, sizeof text, "{\"work_ns\":%" PRId64 ",\"kernels\":%" PRIu64 "}", work_ns,
+           kernels);
   return gpreempt_hints_send(hints, text);
 }
 
