@@ -299,12 +299,6 @@ std::optional<OfflineMetrics> measure_offline(const RunRecord& run, const Baseli
   if (!any) {
     return std::nullopt;
   }
-  if (metrics.baseline_work == Duration::zero() && metrics.baseline_kernels > 0) {
-    // Nobody knows how long its kernels take alone, but how many there were: what of them is due to
-    // Online's share is not known then.
-    metrics.loss =
-        1 - static_cast<double>(metrics.kernels) / static_cast<double>(metrics.baseline_kernels);
-  }
   if (metrics.baseline_work > Duration::zero()) {
     const double alone = std::chrono::duration<double>(metrics.baseline_work).count();
     metrics.loss = 1 - std::chrono::duration<double>(metrics.work).count() / alone;

@@ -32,6 +32,7 @@
 #include "config/document.h"
 #include "core/error.h"
 #include "core/policy.h"
+#include "core/time.h"
 #include "workloads/compile.h"
 #include "workloads/scenario.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
@@ -155,6 +156,13 @@ void leave_open(std::vector<PolicyMetrics>& results) {
     result.preemptions.is_blind = true;
     result.preemptions.saved_bytes_mean.reset();
     result.preemptions.bystander_per_call.reset();
+    std::optional<OfflineMetrics>& offline = result.offline;
+    if (offline && offline->baseline_work == Duration{} && offline->baseline_kernels > 0) {
+      // How long kernels take alone is not known, but how many there were: what of the loss is due
+      // to Online's share is not known then.
+      offline->loss = 1 - static_cast<double>(offline->kernels) /
+                              static_cast<double>(offline->baseline_kernels);
+    }
   }
 }
 

@@ -18,8 +18,7 @@ using OpenTestbed = std::function<Result<std::unique_ptr<Testbed>>()>;
 /// Whether this build and machine can run `kind`; kfd: on that driver's device.
 /// Errors: kUnsupported (left out of this build), kNoSuchDevice, kNotPermitted, ... (kfd's
 /// preflight).
-[[nodiscard]] Result<void> check_backend(BackendKind kind,
-                                         const std::string& device = "/dev/kfd");
+[[nodiscard]] Result<void> check_backend(BackendKind kind, const std::string& device = "/dev/kfd");
 
 /// The same, of machines that may differ from one to the next.
 using OpenMachine = std::function<Result<std::unique_ptr<Testbed>>(const sim::SystemOptions&)>;

@@ -62,8 +62,7 @@ SysResult<Fd> LinuxOs::listen(const std::string& path) {
 SysResult<Fd> LinuxOs::listen_to_all(const std::string& path) {
   const auto listener = listen(path);
   // Of the path: what bind makes of a socket's own mode is up to the umask.
-  constexpr mode_t kEverybody =
-      S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH;
+  constexpr mode_t kEverybody = S_IRUSR | S_IWUSR | S_IRGRP | S_IWGRP | S_IROTH | S_IWOTH;
   if (listener && ::chmod(path.c_str(), kEverybody) < 0) {
     const auto error = last_error();
     ::close(*listener);

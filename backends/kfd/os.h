@@ -181,10 +181,11 @@ class Os {
 
   // ---- processes
 
-  /// Starts a program as a child of this process, in a process group of its own. `env` ("NAME=value") is added to our environment.
-  /// `stopped`: it stops itself with SIGSTOP before it executes the program and goes on at SIGCONT;
-  /// a program that cannot be executed then exits with 127. Blocks: until it executes or has
-  /// stopped. Errors: those of execve (not when `stopped`), EAGAIN.
+  /// Starts a program as a child of this process, in a process group of its own. `env`
+  /// ("NAME=value") is added to our environment. `stopped`: it stops itself with SIGSTOP before it
+  /// executes the program and goes on at SIGCONT; a program that cannot be executed then exits with
+  /// 127. Blocks: until it executes or has stopped. Errors: those of execve (not when `stopped`),
+  /// EAGAIN.
   [[nodiscard]] virtual SysResult<Pid> start(std::span<const std::string> argv,
                                              std::span<const std::string> env, bool stopped) = 0;
 

@@ -108,8 +108,8 @@ TEST(RunProcesses, TimesThatAreNoneAreRefused) {
 }
 
 TEST(RunProcesses, MachineWithoutAGpuIsToldApartAndTheDoctorNamed) {
-  const Finished finished = gpreempt(
-      "run --backend kfd --device /nowhere/kfd --online 'sleep 1' --offline 'sleep 1'");
+  const Finished finished =
+      gpreempt("run --backend kfd --device /nowhere/kfd --online 'sleep 1' --offline 'sleep 1'");
   EXPECT_EQ(finished.exit_code, 3);
   EXPECT_TRUE(finished.out.empty());
   EXPECT_NE(finished.err.find("gpreempt doctor"), std::string::npos) << finished.err;

@@ -82,9 +82,8 @@ TEST_F(OpenTest, DriverIsNamedByItsPackage) {
 }
 
 TEST(KfdTestbed, WithoutHipProgramsItEndsInAReason) {
-  const auto testbed = open_testbed({.text_of = [](const Program&) { return std::string(); },
-                                     .open = {},
-                                     .gpus = 1});
+  const auto testbed = open_testbed(
+      {.text_of = [](const Program&) { return std::string(); }, .open = {}, .gpus = 1});
   ASSERT_FALSE(testbed);
   EXPECT_FALSE(testbed.error().what.empty());
 }

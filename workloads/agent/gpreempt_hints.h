@@ -1,4 +1,5 @@
-/* Hints to gpreempt, for C and C++: one header, nothing to link. The protocol: docs/run-anything.md.
+/* Hints to gpreempt, for C and C++: one header, nothing to link. The protocol:
+ * docs/run-anything.md.
  *
  *   struct gpreempt_hints hints;
  *   gpreempt_hints_open(&hints, NULL);           // the socket of GPREEMPT_HINTS
@@ -9,9 +10,9 @@
  *   gpreempt_hints_finished(&hints, 17, 0, 0);   // it is done
  *   gpreempt_hints_close(&hints);
  *
- * Where nobody listens (no variable, no such socket, refused) every call does nothing and says so by
- * its result: a program gives hints whether gpreempt runs or not. A message is one send, which never
- * waits; one that finds no room is dropped. Not for two threads at once on one struct.
+ * Where nobody listens (no variable, no such socket, refused) every call does nothing and says so
+ * by its result: a program gives hints whether gpreempt runs or not. A message is one send, which
+ * never waits; one that finds no room is dropped. Not for two threads at once on one struct.
  */
 #pragma once
 
@@ -77,8 +78,7 @@ static inline int gpreempt_hints_open(struct gpreempt_hints* hints, const char* 
   }
   memcpy(address.local.sun_path, path, strlen(path) + 1);
   hints->fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
-  if (hints->fd >= 0 &&
-      connect(hints->fd, &address.any, sizeof address.local) < 0) {
+  if (hints->fd >= 0 && connect(hints->fd, &address.any, sizeof address.local) < 0) {
     const int number = errno;
     close(hints->fd);
     hints->fd = -1;
