@@ -182,7 +182,7 @@ TEST(Guard, ResetLineInTheKernelsLogGivesEverythingBack) {
     EXPECT_EQ(rig.last_error()->code, Errc::kHardwareFailure);
     EXPECT_TRUE(rig.guard().stopped());
     // It looks every 20 ms; the way out is a resume, the end of the session and a detach.
-    EXPECT_LT(rig.backend().now() - logged, milliseconds(50));
+    EXPECT_LT(rig.backend().now() - logged, milliseconds(100));
     rig.expect_given_back();
   }));
 }
@@ -267,7 +267,7 @@ TEST(Guard, SuspendThatTakesLongGivesEverythingBackBeforeItHasEnded) {
     rig.os().delay = milliseconds(150);
     ASSERT_TRUE(rig.suspend());
     const std::string error = rig.error_within(seconds(1));
-    EXPECT_TRUE(has(error, "under way for 100 ms")) << error;
+    EXPECT_TRUE(has(error, "not done after 100ms")) << error;
     EXPECT_EQ(rig.last_error()->code, Errc::kHardwareFailure);
     rig.os().delay = {};
     rig.expect_given_back();
@@ -286,7 +286,7 @@ TEST(Guard, SuspendThatTookLongIsStillDeliveredAndGivesEverythingBack) {
     EXPECT_GE(done->done - done->issued, milliseconds(150));
     EXPECT_EQ(rig.active_queues(), kQueues);
     rig.os().delay = {};
-    EXPECT_TRUE(has(rig.error_within(seconds(1)), "more than 100 ms"));
+    EXPECT_TRUE(has(rig.error_within(seconds(1)), "more than 100ms"));
     rig.expect_given_back();
   }));
 }
@@ -355,7 +355,7 @@ TEST(Guard, NothingBeginsSoonAfterTrouble) {
     const auto refused = rig.open();
     ASSERT_FALSE(refused);
     EXPECT_EQ(refused.error().code, Errc::kHardwareFailure);
-    EXPECT_TRUE(has(refused.error().what, "9 min ago")) << refused.error().what;
+    EXPECT_TRUE(has(refused.error().what, "540s ago")) << refused.error().what;
     auto forced = rig.open({.back_off = {}});
     ASSERT_TRUE(forced) << forced.error().what;
     EXPECT_TRUE(has(forced->warnings.front(), kReset));

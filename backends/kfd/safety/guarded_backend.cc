@@ -3,10 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <memory>
 #include <optional>
 #include <span>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 #include <vector>
@@ -27,6 +29,11 @@ namespace {
 constexpr std::string_view kAdvice =
     "everything is given back. Look at the kernel's log, and do not preempt on this machine before "
     "its GPUs are known to be well";
+
+/// Short: microseconds are enough for people.
+std::string rounded(Duration duration) {
+  return format_duration(std::chrono::floor<std::chrono::microseconds>(duration));
+}
 
 }  // namespace
 
@@ -146,13 +153,10 @@ void GuardedBackend::look() {
 
 void GuardedBackend::look_at_suspends() {
   for (const auto& [request, suspend] : suspends_) {
-    const Duration taken = now() - suspend.issued;
-    if (taken > options_.slow) {
+    if (now() - suspend.issued > options_.slow) {
       return stop(Errc::kHardwareFailure,
-                  fmt::format("suspend pid {}: it is under way for {}, more than {}: firmware may "
-                              "hang; {}",
-                              targets_[suspend.target], format_duration(taken),
-                              format_duration(options_.slow), kAdvice));
+                  fmt::format("suspend pid {}: it is not done after {}: firmware may hang; {}",
+                              targets_[suspend.target], format_duration(options_.slow), kAdvice));
     }
   }
 }
@@ -184,8 +188,7 @@ void GuardedBackend::judge(const ControlDone& done) {
              !GPREEMPT_MUTANT("slow-suspend-tolerated")) {
     stop(Errc::kHardwareFailure,
          fmt::format("suspend pid {}: it took {}, more than {}: firmware may hang; {}", pid,
-                     format_duration(done.done - done.issued), format_duration(options_.slow),
-                     kAdvice));
+                     rounded(done.done - done.issued), format_duration(options_.slow), kAdvice));
   }
 }
 

@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
+#include <chrono>
 #include <cstring>
 #include <memory>
 #include <optional>
@@ -121,9 +121,11 @@ class TroubleWatch::Worker {
 
 namespace {
 
-/// How long ago; a clock that runs a little ahead of ours does not make it negative.
+/// How long ago, in whole seconds; a clock that runs a little ahead of ours does not make it
+/// negative.
 Duration age_of(const KernelRecord& record, Instant now) {
-  return std::max(now.time_since_epoch() - record.since_boot, Duration{});
+  const Duration age = std::max(now.time_since_epoch() - record.since_boot, Duration{});
+  return std::chrono::floor<std::chrono::seconds>(age);
 }
 
 tl::unexpected<Error> not_started(SysError error) {

@@ -29,7 +29,7 @@ struct TroubleOptions {
 [[nodiscard]] Result<void> check_back_off(std::span<const KernelRecord> history, Duration back_off,
                                           Instant now);
 
-/// "3 min ago the kernel's log said ..." of the last of `history`; empty without one.
+/// "180s ago the kernel's log said ..." of the last of `history`; empty without one.
 [[nodiscard]] std::string last_trouble(std::span<const KernelRecord> history, Instant now);
 
 /// Looks out for signs that a GPU or its driver fails, on a worker of its own: lines in the

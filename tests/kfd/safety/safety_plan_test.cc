@@ -56,10 +56,20 @@ class LookOnlyBox final : public KmsgBox {
 
 class SafetyPlanTest : public ::testing::Test {
  protected:
-  SafetyPlanTest() { request_.targets = {FakeBox::kTarget}; }
+  SafetyPlanTest() {
+    request_.targets = {FakeBox::kTarget};
+    put_queue(FakeBox::kTarget.value(), 0);
+    put_queue(FakeBox::kTarget.value(), 1);
+  }
 
+  void put_queue(int pid, int id) {
+    const std::string folder = fmt::format("{}{}/queues/{}/", FakeBox::kQueues, pid, id);
+    box_.put(folder + "gpuid", "63420");
+    box_.put(folder + "size", "1048576");
+    box_.put(folder + "type", "0");
+  }
   void add_bystander(int pid) {
-    box_.put(fmt::format("{}{}/queues/0/gpuid", FakeBox::kQueues, pid), "63420");
+    put_queue(pid, 0);
     box_.put(fmt::format("{}{}/vram_63420", FakeBox::kQueues, pid), "0");
     box_.put(fmt::format("/proc/{}/status", pid), "Name:\tvllm\nTracerPid:\t0\n");
     box_.put(fmt::format("/proc/{}/comm", pid), "vllm\n");
