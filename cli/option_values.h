@@ -23,8 +23,9 @@ enum class OutputFormat { kText, kJson };
 /// A duration longer than 0.
 [[nodiscard]] Result<Duration> read_duration(const std::string& text);
 
-/// How many draws `--band` takes, 2 to 100000.
-[[nodiscard]] Result<std::uint32_t> read_draws(const std::string& text);
+/// How many draws `--band`, or another option, takes: 2 to 100000.
+[[nodiscard]] Result<std::uint32_t> read_draws(const std::string& text,
+                                               std::string_view option = "--band");
 
 /// Reads values of --trace, [TENANT=]FILE: files by tenant; "" is the only tenant with a trace.
 [[nodiscard]] Result<std::map<std::string, std::filesystem::path>> read_traces(
