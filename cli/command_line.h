@@ -4,6 +4,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/calibrate_options.h"
 #include "cli/compare_options.h"
 #include "cli/conformance_options.h"
 #include "cli/decode_options.h"
@@ -36,7 +37,7 @@ using Command =
                  ValidateOptions, ConformanceOptions, DecodeOptions, DoctorCommandOptions,
                  QueuesOptions, SoakOptions, StudyOptions, SuspendCommandOptions,
                  ResumeCommandOptions, RescueCommandOptions, WatchdogCommandOptions,
-                 ExperimentOptions, HardwareOptions, ReportOptions>;
+                 ExperimentOptions, HardwareOptions, ReportOptions, CalibrateOptions>;
 
 /// Reads a command line (without the program's name).
 /// Errors: kInvalidArgument (unknown command, option, name or value; with the nearest valid one).

@@ -61,6 +61,7 @@ class ConformanceLine final : public VerbLine {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
     GPREEMPT_TRY(store(options_.seed, read_seed(seed_)));
     GPREEMPT_TRY(store(options_.backend, read_backend(backend_)));
+    GPREEMPT_TRY(check_unperturbed(options_.backend, backend_));
     if (options_.backend.kind == BackendKind::kSim) {
       return fail(Errc::kInvalidArgument,
                   "reading --backend 'sim': it has no interface of a driver; use vkfd or kfd");

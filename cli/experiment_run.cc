@@ -9,6 +9,7 @@
 
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/system.h"
+#include "calibration/sample.h"
 #include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/experiment_options.h"
@@ -18,6 +19,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
+#include "cli/samples_file.h"
 #include "cli/verdict_folder.h"
 #include "cli/worlds.h"
 #include "config/document.h"
@@ -107,6 +109,7 @@ bool takes_a_model(const experiments::WorldRequest& request) {
 sim::SystemOptions as_asked(sim::SystemOptions machine, const experiments::WorldRequest& request) {
   machine.gpus = request.gpus;
   machine.seed = request.seed;
+  machine.gpu.perturbation.seed = request.seed;
   if (request.read_index_early) {
     machine.gpu.read_index_early = *request.read_index_early ? 1 : 0;
   }
@@ -116,17 +119,21 @@ sim::SystemOptions as_asked(sim::SystemOptions machine, const experiments::World
   return machine;
 }
 
+using Samples = std::vector<calibration::CallSample>;
+
 Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
-                                    const std::vector<const Experiment*>& wanted) {
+                                    const std::vector<const Experiment*>& wanted,
+                                    Samples& samples) {
   Progress progress(options.quiet);
-  experiments::Setting setting{.open = {},
-                               .quick = options.quick,
-                               .seed = options.seed,
-                               .backend = to_string(options.backend.kind),
-                               .basis = options.backend.kind == BackendKind::kKfd
-                                            ? experiments::Basis::kMeasured
-                                            : experiments::Basis::kSimulated,
-                               .progress = [&](double done) { progress.update(done); }};
+  experiments::Setting setting{
+      .open = {},
+      .quick = options.quick,
+      .seed = options.seed,
+      .backend = to_string(options.backend.kind),
+      .basis = options.backend.kind == BackendKind::kKfd ? experiments::Basis::kMeasured
+                                                         : experiments::Basis::kSimulated,
+      .progress = [&](double done) { progress.update(done); },
+      .record = [&](const calibration::CallSample& sample) { samples.push_back(sample); }};
   const Result<void> usable = check_backend(options.backend.kind);
   if (!usable) {
     setting.open =
@@ -188,12 +195,14 @@ Result<ExitCode> run_experiments(const ExperimentOptions& options) {
     return ExitCode::kOk;
   }
   std::vector<Verdict> verdicts;
+  Samples samples;
   GPREEMPT_TRY(store(verdicts, is_saved ? experiments::judge_saved_runs(options.mqds_dir)
-                                        : run_on(options, wanted)));
+                                        : run_on(options, wanted, samples)));
   const std::string document = experiments::verdicts_document(
       "experiment", is_saved ? "files" : to_string(options.backend.kind), verdicts);
   if (!options.out.empty()) {
     GPREEMPT_TRY(write_verdicts(options.out, document));
+    GPREEMPT_TRY(write_samples(options.out, samples));
   }
   GPREEMPT_TRY(print(options.format == OutputFormat::kJson ? document : verdicts_text(verdicts)));
   return exit_code_of(verdicts);

@@ -7,7 +7,9 @@
 namespace gpreempt::cli {
 
 /// The modelled machine that `--backend` asks for, the usual one where it says nothing; one GPU.
-/// Nothing of it matters to hardware. Errors: kInvalidArgument, kParse.
+/// Nothing of it matters to hardware. What it does beyond its model is in the options `noise`,
+/// `unmodelled`, `jitter`, `bend` (times), `drift` and `missing` (percent), see
+/// `sim::Perturbation`. Errors: kInvalidArgument, kParse.
 [[nodiscard]] Result<sim::SystemOptions> machine_of(const BackendChoice& backend);
 
 }  // namespace gpreempt::cli

@@ -7,6 +7,8 @@
 #include <variant>
 #include <vector>
 
+#include "cli/calibrate_command.h"
+#include "cli/calibrate_options.h"
 #include "cli/command_line.h"
 #include "cli/compare_command.h"
 #include "cli/compare_options.h"
@@ -63,6 +65,7 @@ int report(const Error& error) {
   return static_cast<int>(gpreempt::cli::exit_code_for(error.code));
 }
 
+using gpreempt::cli::CalibrateOptions;
 using gpreempt::cli::CompareOptions;
 using gpreempt::cli::ConformanceOptions;
 using gpreempt::cli::DecodeOptions;
@@ -91,6 +94,9 @@ struct Execute {
   }
   Result<ExitCode> operator()(const RunOptions& options) const {
     return gpreempt::cli::run_command(options);
+  }
+  Result<ExitCode> operator()(const CalibrateOptions& options) const {
+    return gpreempt::cli::calibrate_command(options);
   }
   Result<ExitCode> operator()(const CompareOptions& options) const {
     return gpreempt::cli::compare_command(options);

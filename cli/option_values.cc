@@ -87,15 +87,14 @@ Result<void> read_watch(std::string& kernel_log, const std::string& back_off_tex
   return {};
 }
 
-Result<std::uint32_t> read_draws(const std::string& text) {
+Result<std::uint32_t> read_draws(const std::string& text, std::string_view option) {
   constexpr std::uint64_t kMin = 2;
   constexpr std::uint64_t kMax = 100'000;
   const std::optional<std::uint64_t> draws = whole_number(text);
   if (!draws || *draws < kMin || *draws > kMax) {
     return fail(Errc::kInvalidArgument,
-                fmt::format("reading --band '{}': the number of draws is a whole number from {} to "
-                            "{}",
-                            text, kMin, kMax));
+                fmt::format("reading {} '{}': the number of draws is a whole number from {} to {}",
+                            option, text, kMin, kMax));
   }
   return static_cast<std::uint32_t>(*draws);
 }

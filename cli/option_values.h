@@ -4,6 +4,7 @@
 #include <filesystem>
 #include <map>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "config/override.h"
@@ -27,8 +28,9 @@ enum class OutputFormat { kText, kJson };
 [[nodiscard]] Result<void> read_watch(std::string& kernel_log, const std::string& back_off_text,
                                       Duration& back_off);
 
-/// How many draws `--band` takes, 2 to 100000.
-[[nodiscard]] Result<std::uint32_t> read_draws(const std::string& text);
+/// How many draws `--band`, or another option, takes: 2 to 100000.
+[[nodiscard]] Result<std::uint32_t> read_draws(const std::string& text,
+                                               std::string_view option = "--band");
 
 /// Reads values of --trace, [TENANT=]FILE: files by tenant; "" is the only tenant with a trace.
 [[nodiscard]] Result<std::map<std::string, std::filesystem::path>> read_traces(

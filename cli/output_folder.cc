@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <fstream>
+#include <ios>
 #include <string_view>
 #include <system_error>
 
@@ -29,6 +31,14 @@ Result<void> make_output_folder(const std::filesystem::path& folder, std::string
     return tl::unexpected<Error>(write_error(folder, error.message()));
   }
   return {};
+}
+
+Result<void> write_text(const std::filesystem::path& file, std::string_view text) {
+  std::ofstream out(file, std::ios::binary);
+  out << text;
+  out.close();
+  return out ? Result<void>{}
+             : tl::unexpected<Error>(write_error(file, "it cannot be written"));
 }
 
 Error write_error(const std::filesystem::path& file, std::string_view reason) {

@@ -15,6 +15,9 @@ namespace gpreempt::cli {
                                               std::string_view what, std::string_view mark,
                                               bool ours);
 
+/// Errors: kIo.
+[[nodiscard]] Result<void> write_text(const std::filesystem::path& file, std::string_view text);
+
 /// The error of a file that cannot be written: kIo.
 [[nodiscard]] Error write_error(const std::filesystem::path& file, std::string_view reason);
 

@@ -109,6 +109,7 @@ Result<RunOptions> read_run(RawRun raw, bool has_out) {
   options.gate = raw.gate;
   options.quiet = raw.quiet;
   GPREEMPT_TRY(store(options.backend, read_backend(raw.backend)));
+  GPREEMPT_TRY(check_unperturbed(options.backend, raw.backend));
   GPREEMPT_TRY(store(options.format, read_format(raw.format)));
   read_policies(raw.policies, options);
   if (!raw.mechanism.empty()) {
@@ -179,12 +180,15 @@ Result<BackendChoice> read_backend(const std::string& text) {
   choice.kind = static_cast<BackendKind>(found - kBackends.begin());
   choice.model = spec.bare;
   for (const auto& [key, value] : spec.options) {
-    constexpr std::array<std::string_view, 2> kKeys = {"model", "personality"};
+    constexpr std::array<std::string_view, 8> kKeys = {
+        "model", "personality", "noise", "unmodelled", "jitter", "drift", "missing", "bend"};
     if (std::ranges::find(kKeys, key) == kKeys.end()) {
       return fail(Errc::kInvalidArgument, fmt::format("reading --backend '{}': no option '{}'{}",
                                                       text, key, suggestion(key, kKeys)));
     }
-    std::string& target = key == "model" ? choice.model : choice.personality;
+    std::string& target = key == "model"         ? choice.model
+                          : key == "personality" ? choice.personality
+                                                 : choice.perturbation[key];
     if (value.empty() || !target.empty()) {
       return fail(Errc::kInvalidArgument,
                   fmt::format("reading --backend '{}': {} needs one value", text, key));
@@ -192,6 +196,16 @@ Result<BackendChoice> read_backend(const std::string& text) {
     target = value;
   }
   return choice;
+}
+
+Result<void> check_unperturbed(const BackendChoice& choice, const std::string& text) {
+  if (choice.perturbation.empty()) {
+    return {};
+  }
+  return fail(Errc::kInvalidArgument,
+              fmt::format("reading --backend '{}': {} is for 'gpreempt experiment', whose bundles "
+                          "calibrate is tried on; leave it out here",
+                          text, choice.perturbation.begin()->first));
 }
 
 }  // namespace gpreempt::cli

@@ -22,6 +22,8 @@ struct BackendChoice {
   BackendKind kind = BackendKind::kSim;
   std::string model;        ///< empty: the scenario's
   std::string personality;  ///< empty: the scenario's
+  /// What the machine does beyond its model, as written: see `machine_of`.
+  std::map<std::string, std::string> perturbation{};
 };
 
 /// `gpreempt run` as written, read but not yet checked against the scenario.
@@ -46,5 +48,7 @@ struct RunOptions {
 
 /// Reads --backend. Errors: kInvalidArgument (no such backend or option; names the nearest).
 [[nodiscard]] Result<BackendChoice> read_backend(const std::string& text);
+/// For commands whose machines do as their model says. Errors: kInvalidArgument.
+[[nodiscard]] Result<void> check_unperturbed(const BackendChoice& choice, const std::string& text);
 
 }  // namespace gpreempt::cli

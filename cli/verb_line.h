@@ -37,6 +37,7 @@ class VerbLine {
 [[nodiscard]] std::unique_ptr<VerbLine> report_line();
 [[nodiscard]] std::unique_ptr<VerbLine> models_line();
 [[nodiscard]] std::unique_ptr<VerbLine> experiment_line();
+[[nodiscard]] std::unique_ptr<VerbLine> calibrate_line();
 [[nodiscard]] std::unique_ptr<VerbLine> validate_line();
 [[nodiscard]] std::unique_ptr<VerbLine> hardware_line();
 [[nodiscard]] std::unique_ptr<VerbLine> conformance_line();

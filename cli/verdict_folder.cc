@@ -1,8 +1,6 @@
 #include "cli/verdict_folder.h"
 
 #include <filesystem>
-#include <fstream>
-#include <ios>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -21,11 +19,7 @@ Result<void> write_verdicts(const std::filesystem::path& folder, const std::stri
   std::error_code ignored;
   const bool ours = std::filesystem::exists(folder / kVerdictsFile, ignored);
   GPREEMPT_TRY(make_output_folder(folder, "verdicts", kVerdictsFile, ours));
-  std::ofstream out(folder / kVerdictsFile, std::ios::binary);
-  out << document;
-  out.close();
-  return out ? Result<void>{}
-             : tl::unexpected<Error>(write_error(folder / kVerdictsFile, "it cannot be written"));
+  return write_text(folder / kVerdictsFile, document);
 }
 
 }  // namespace gpreempt::cli

@@ -25,7 +25,8 @@ constexpr std::array kDistributions{Distribution::kPoint, Distribution::kUniform
                                     Distribution::kLogUniform, Distribution::kChoice};
 constexpr std::array kEvidence{Evidence::kMeasured, Evidence::kVendor, Evidence::kSource,
                                Evidence::kPeer,     Evidence::kRaw,    Evidence::kReport,
-                               Evidence::kDerived,  Evidence::kVm,     Evidence::kGuess};
+                               Evidence::kDerived,  Evidence::kVm,     Evidence::kGuess,
+                               Evidence::kSimulated};
 
 template <class Enum, std::size_t N>
 std::vector<std::string_view> names_of(const std::array<Enum, N>& values) {

@@ -53,6 +53,7 @@ std::string_view to_string(Evidence evidence) {
     case Evidence::kDerived: return "derived";
     case Evidence::kVm: return "vm";
     case Evidence::kGuess: return "guess";
+    case Evidence::kSimulated: return "simulated";
   }
   return "invalid";
 }

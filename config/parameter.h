@@ -35,6 +35,7 @@ enum class Evidence {
   kDerived,
   kVm,
   kGuess,
+  kSimulated,  ///< fitted to a simulation: it says nothing about hardware
 };
 
 [[nodiscard]] std::string_view to_string(Quantity quantity);

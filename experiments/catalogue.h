@@ -11,6 +11,7 @@ namespace gpreempt::experiments {
 
 [[nodiscard]] Result<std::vector<Verdict>> run_queue_ids(const Setting& setting);
 [[nodiscard]] Result<std::vector<Verdict>> run_suspend_latency(const Setting& setting);
+[[nodiscard]] Result<std::vector<Verdict>> run_suspend_costs(const Setting& setting);
 [[nodiscard]] Result<std::vector<Verdict>> run_priority(const Setting& setting);
 [[nodiscard]] Result<std::vector<Verdict>> run_bystander(const Setting& setting);
 [[nodiscard]] Result<std::vector<Verdict>> run_lifecycle(const Setting& setting);

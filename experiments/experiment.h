@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "calibration/sample.h"
 #include "core/error.h"
 #include "core/testbed.h"
 #include "experiments/verdict.h"
@@ -41,6 +42,8 @@ struct Setting {
   std::string backend;     ///< "sim", "vkfd", "kfd"
   Basis basis = Basis::kSimulated;
   std::function<void(double)> progress{};  ///< told the share that is done; may be empty
+  /// Told of each suspend that `suspend-costs` makes, in their order; may be empty.
+  std::function<void(const calibration::CallSample&)> record{};
 };
 
 struct Experiment {

@@ -1,20 +1,27 @@
 #include "backends/vkfd/queue_words.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <bit>
 #include <cstddef>
 #include <cstdint>
 
+#include "backends/kfd/debugfs/cwsr.h"
 #include "backends/kfd/debugfs/fields.h"
+#include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
 #include "backends/sim/kfd_model/kfd_model.h"
 #include "backends/sim/system.h"
 #include "backends/vkfd/queue_places.h"
+#include "core/random.h"
+#include "core/time.h"
 
 namespace gpreempt::vkfd {
 
 using kfd::debugfs::high_half;
+using kfd::debugfs::kReferenceHertz;
 using kfd::debugfs::low_half;
 namespace debugfs = kfd::debugfs;
 
@@ -54,6 +61,34 @@ void put_save_area(Words& words, sim::System& system, const ListedQueue& queue, 
   words[177] = static_cast<std::uint32_t>(gpu.cwsr_area_bytes);
 }
 
+/// Ticks of the GPU's reference clock, which began before the host's and may run fast or slow.
+std::uint64_t ticks_of(const sim::GpuParameters& gpu, Instant instant) {
+  constexpr double kNsPerTick = kNsPerSecond / static_cast<double>(kReferenceHertz);
+  constexpr std::uint64_t kHead = 1'000'000'000;
+  const double ns = static_cast<double>(to_ns(instant)) * (1 + gpu.perturbation.clock_drift);
+  return kHead + static_cast<std::uint64_t>(ns / kNsPerTick);
+}
+
+/// When the firmware saved and restored the queue's waves last: all zero if it never did.
+void put_save_times(Words& words, sim::System& system, const ListedQueue& queue) {
+  const sim::SaveTimes& times = system.gpu(queue.gpu).save_times(queue.hardware);
+  if (times.save_end == Instant{}) {
+    return;
+  }
+  const sim::GpuParameters& gpu = system.kfd().parameters(queue.gpu);
+  RandomStream random(gpu.perturbation.seed, fmt::format("stamps of queue {} at {}", queue.serial,
+                                                         to_ns(times.save_start)));
+  if (gpu.perturbation.missing_stamps > 0 && random.uniform() < gpu.perturbation.missing_stamps) {
+    return;
+  }
+  put_pair(words, 98, ticks_of(gpu, times.save_start));
+  put_pair(words, 100, ticks_of(gpu, times.save_end));
+  if (times.restore_end != Instant{}) {
+    put_pair(words, 102, ticks_of(gpu, times.restore_start));
+    put_pair(words, 104, ticks_of(gpu, times.restore_end));
+  }
+}
+
 }  // namespace
 
 Words compute_mqd(sim::System& system, const ListedQueue& queue, std::uint32_t xcc) {
@@ -65,6 +100,7 @@ Words compute_mqd(sim::System& system, const ListedQueue& queue, std::uint32_t x
   }
   words[39] = xcc;
   words[41] = 1;
+  put_save_times(words, system, queue);
   put_pair(words, 128, mqd_of(queue.serial, xcc));
   words[132] = 0x40005301;
   words[133] = pipe_priority(queue.priority);

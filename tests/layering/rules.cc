@@ -42,7 +42,7 @@ const std::vector<Layer>& layers() {
   static const Names everything = {"core",         "config",        "workloads",  "backends/sim",
                                    "backends/kfd", "backends/vkfd", "validation", "conformance",
                                    "crew",         "soak",          "study",      "experiments",
-                                   "cli",          "tests"};
+                                   "calibration",  "cli",           "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
@@ -103,13 +103,18 @@ const std::vector<Layer>& layers() {
        .folders = {"core", "config", "crew"},
        .libraries = {"fmt", "tl", "nlohmann", "boost", "sqlite", "system"},
        .instead = "a study runs and analyses whatever cli hands it; it knows no world"},
+      {.folder = "calibration",
+       .folders = {"core"},
+       .libraries = {"fmt", "tl", "boost"},
+       .instead = "calibration is pure functions of samples; it knows no world and reads no file"},
       {.folder = "experiments",
-       .folders = {"core", "config", "workloads", "backends/kfd"},
+       .folders = {"core", "config", "workloads", "backends/kfd", "calibration"},
        .libraries = {"fmt", "tl", "nlohmann"},
        .instead = "an experiment sees core/testbed.h, and of backends/kfd what takes texts apart"},
       {.folder = "cli",
        .folders = {"core", "config", "workloads", "backends/sim", "backends/kfd", "backends/vkfd",
-                   "validation", "conformance", "crew", "soak", "study", "experiments"},
+                   "validation", "conformance", "crew", "soak", "study", "experiments",
+                   "calibration"},
        .libraries = {"fmt", "tl", "toml++", "system", "spdlog", "nlohmann", "CLI", "boost", "csv"},
        .instead = "the command line reaches the engine through core/testbed.h"},
       {.folder = "tests/contract",
@@ -145,10 +150,10 @@ const Layer* layer_of(const SourceFile& file) {
 
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
-  static constexpr std::array<std::string_view, 14> kFolders = {
+  static constexpr std::array<std::string_view, 15> kFolders = {
       "core",          "config",      "workloads",   "backends/sim", "backends/kfd",
       "backends/vkfd", "validation",  "conformance", "crew",         "soak",
-      "study",         "experiments", "cli",         "tests"};
+      "study",         "experiments", "calibration", "cli",          "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;

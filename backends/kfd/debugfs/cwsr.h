@@ -79,6 +79,10 @@ struct SaveTimes {
 
 [[nodiscard]] SaveTimes save_times(std::span<const std::uint32_t, kMqdDwords> mqd);
 
+/// Of the GPU's reference clock (REFCLK, gfx9). That these times are in its ticks is a reading of
+/// the driver and was not measured.
+inline constexpr std::uint64_t kReferenceHertz = 100'000'000;
+
 /// Ticks of a clock as time, to the nearest nanosecond.
 /// Shape: `hertz` is not 0, and the time is one that a `Duration` holds.
 [[nodiscard]] Duration ticks_to_duration(std::uint64_t ticks, std::uint64_t hertz);

@@ -25,6 +25,7 @@ Gpu::Gpu(Timeline& timeline, const GpuParameters& parameters, WaveDispatcher::Li
          WaveDispatcher::Options options)
     : timeline_(timeline),
       parameters_(parameters),
+      disturbance_(parameters.perturbation),
       waves_(timeline, parameters_, listener, options) {}
 
 QueueIndex Gpu::add_queue(const QueueSpec& spec) {
@@ -102,7 +103,11 @@ Task Gpu::unmap(UnmapRequest request, UnmapReport& report) {
   }
   const std::vector<QueueIndex> told =
       occupancy_ != nullptr ? request.only : std::vector<QueueIndex>{};
+  const std::size_t leaving = request.only.size();
   co_await save(std::move(request.only), request.grace, request.drop, report);
+  if (!disturbance_.is_none()) {
+    co_await Delay(timeline_, disturbance_.unmap(leaving));
+  }
   tell_unless_bystander(told, Occupancy::kSuspended);
   report.unmap = timeline_.now() - begin - report.save;
   if (all) {
@@ -140,9 +145,14 @@ Task Gpu::save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapR
     if (marks) {
       phase(DriverPhase::kSave);
     }
-    const Duration time = save_time(parameters_, load);
+    const Duration ideal = save_time(parameters_, load);
+    const Duration time = disturbance_.is_none() ? ideal : disturbance_.jittered(ideal);
+    const Instant start = timeline_.now();
     co_await Delay(timeline_,
                    GPREEMPT_MUTANT("suspend-returns-before-save") ? Duration::zero() : time);
+    for (const WaveDispatcher::Frozen& each : frozen.queues) {
+      queues_[each.queue].save_times = {.save_start = start, .save_end = timeline_.now()};
+    }
     report.save += time;
     if (marks) {
       phase(DriverPhase::kUnmap);
@@ -248,16 +258,24 @@ Task Gpu::switch_in(const Runlist& list) {
   }
   if (!saved.empty()) {
     phase(DriverPhase::kRestore);
-    co_await Delay(timeline_, GPREEMPT_MUTANT("restore-is-free")
-                                  ? Duration::zero()
-                                  : restore_time(parameters_, restore_load(saved)));
-    for (const QueueIndex index : saved) {
-      if (queues_[index].present && queues_[index].mapped) {
-        turn_on(index);
-      }
-    }
+    co_await restore(std::move(saved));
   }
   phase(DriverPhase::kNone);
+}
+
+/// Brings the waves of mapped queues back, and lets them run.
+Task Gpu::restore(std::vector<QueueIndex> queues) {
+  const Duration ideal = restore_time(parameters_, restore_load(queues));
+  const Duration time = disturbance_.is_none() ? ideal : disturbance_.jittered(ideal);
+  const Instant start = timeline_.now();
+  co_await Delay(timeline_, GPREEMPT_MUTANT("restore-is-free") ? Duration::zero() : time);
+  for (const QueueIndex index : queues) {
+    queues_[index].save_times.restore_start = start;
+    queues_[index].save_times.restore_end = timeline_.now();
+    if (queues_[index].present && queues_[index].mapped) {
+      turn_on(index);
+    }
+  }
 }
 
 /// The end of a turn: what it had mapped makes room.

@@ -7,6 +7,7 @@
 
 #include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
+#include "backends/sim/gpu/perturbation.h"
 #include "backends/sim/gpu/phase_clock.h"
 #include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
@@ -35,6 +36,14 @@ struct UnmapReport {
   std::uint64_t saved_bytes = 0;
   std::vector<QueueIndex> stuck;  ///< ignored preemption until the firmware gave up
   bool timed_out = false;         ///< the firmware did not answer: the fence's time ran out
+};
+
+/// When a queue's waves were saved and restored last; all zero: never.
+struct SaveTimes {
+  Instant save_start{};
+  Instant save_end{};
+  Instant restore_start{};
+  Instant restore_end{};
 };
 
 /// Told of what becomes of each queue, at the instant it happens.
@@ -121,6 +130,10 @@ class Gpu {
   }
   /// Time this queue was off for calls of other processes, until now.
   [[nodiscard]] Duration bystander(QueueIndex queue) const;
+  [[nodiscard]] const SaveTimes& save_times(QueueIndex queue) const {
+    return queues_[queue].save_times;
+  }
+  [[nodiscard]] Disturbance& disturbance() { return disturbance_; }
   [[nodiscard]] bool is_mapped(QueueIndex queue) const { return queues_[queue].mapped; }
   /// Whether the runlist is chained.
   [[nodiscard]] bool is_oversubscribed() const { return groups_.count() > 1; }
@@ -141,6 +154,7 @@ class Gpu {
     std::optional<std::int32_t> off_for{};
     Instant off_since{};
     Duration bystander{};
+    SaveTimes save_times;
   };
 
   Task map_and_restore(std::uint64_t generation);
@@ -149,6 +163,7 @@ class Gpu {
   Task switch_in(const Runlist& list);
   Task switch_out();
   Task map_beside(std::vector<QueueIndex> queues);
+  Task restore(std::vector<QueueIndex> queues);
   Task save(std::vector<QueueIndex> queues, Duration grace, bool drop, UnmapReport& report);
   void turn_on(QueueIndex queue);
   /// Ends the time that the queue was off for the call of another process.
@@ -165,6 +180,7 @@ class Gpu {
 
   Timeline& timeline_;
   GpuParameters parameters_;
+  Disturbance disturbance_;
   WaveDispatcher waves_;
   PhaseClock phases_;
   std::vector<Queue> queues_;

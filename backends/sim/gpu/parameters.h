@@ -3,6 +3,7 @@
 #include <chrono>
 #include <cstdint>
 
+#include "backends/sim/gpu/perturbation.h"
 #include "core/error.h"
 #include "core/ids.h"
 #include "core/program.h"
@@ -66,6 +67,9 @@ struct GpuParameters {
   Duration unmap_timeout = std::chrono::seconds(4);  ///< firmware gives up on a queue
   Duration fence_timeout = std::chrono::seconds(9);  ///< driver gives up on the firmware
   Duration gpu_reset_time = std::chrono::seconds(5);
+
+  /// What the machine does beyond all this; no model file has it.
+  Perturbation perturbation;
 
   [[nodiscard]] std::uint32_t cus() const { return xccs * cus_per_xcc; }
   bool operator==(const GpuParameters&) const = default;

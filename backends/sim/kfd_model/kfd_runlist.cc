@@ -10,6 +10,7 @@
 
 #include "backends/sim/gpu/gpu.h"
 #include "backends/sim/gpu/parameters.h"
+#include "backends/sim/gpu/perturbation.h"
 #include "backends/sim/gpu/phase_clock.h"
 #include "backends/sim/gpu/runlist.h"
 #include "backends/sim/gpu/wave_dispatcher.h"
@@ -35,7 +36,9 @@ Task KfdModel::enter(const Process* process, CallRecord& call) {
       nodes_[device.gpu]->gpu->phases().call_enters(DriverPhase::kIssue, timeline_.now());
     }
   }
-  co_await Delay(timeline_, parameters(0).t_ioctl);
+  Disturbance& disturbance = nodes_[0]->gpu->disturbance();
+  const Duration entry = parameters(0).t_ioctl;
+  co_await Delay(timeline_, disturbance.is_none() ? entry : disturbance.jittered(entry));
   if (process != nullptr) {
     for (const Device& device : process->devices) {
       nodes_[device.gpu]->gpu->phases().call_leaves(DriverPhase::kIssue, timeline_.now());
