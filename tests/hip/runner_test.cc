@@ -30,7 +30,7 @@ using testing::SizeIs;
 constexpr Duration kFixed = microseconds(4);
 constexpr Duration kPerIteration{10};
 /// The fake GPU's clock: 10 ns a tick from the host's zero.
-constexpr ClockFit kClock{.origin_ticks = 0, .origin = Instant{}, .ns_per_tick = 10};
+constexpr ClockFit kGpuClock{.origin_ticks = 0, .origin = Instant{}, .ns_per_tick = 10};
 constexpr Instant kStart{seconds(1)};
 
 KernelTrain train_of(std::uint32_t count, Duration each) {
@@ -56,7 +56,7 @@ struct World {
       // Calibration has used up some numbers of kernels.
       gpu.inject(streams.front(), fault);
     }
-    Runner runner(program, plan, streams, kClock, options);
+    Runner runner(program, plan, streams, kGpuClock, options);
     return runner.run(gpu, host, kStart).value();
   }
   WitnessFault fault;
@@ -76,7 +76,7 @@ TEST(Runner, StampsRequestsThatWaitForEachOther) {
   // 10 kernels of 100 us are 1 ms; the second request comes while the first one runs.
   world.program =
       requests_at({milliseconds(10), milliseconds(10) + microseconds(500)}, microseconds(100));
-  const auto records = records_of(world.run(), kClock);
+  const auto records = records_of(world.run(), kGpuClock);
   ASSERT_THAT(records, SizeIs(2));
   EXPECT_EQ(records.at(0).arrival, kStart + milliseconds(10));
   const auto near = [](Instant got, Instant expected) {
@@ -92,7 +92,7 @@ TEST(Runner, LaunchesAfterThePreparationAndCountsFromTheArrival) {
   World world;
   world.program = requests_at({milliseconds(10)}, microseconds(100));
   world.program.preparation = milliseconds(3);
-  const auto records = records_of(world.run(), kClock);
+  const auto records = records_of(world.run(), kGpuClock);
   ASSERT_THAT(records, SizeIs(1));
   EXPECT_EQ(records.front().arrival, kStart + milliseconds(10));
   EXPECT_GE(records.front().first_wave, kStart + milliseconds(13));
@@ -118,7 +118,7 @@ TEST(Runner, AClosedLoopThinksBetweenAnAnswerAndTheNextRequest) {
   // A cycle is 9 ms of thinking and 1 ms of kernels: 100 in a second, less what noticing takes.
   EXPECT_GE(outcome.requests.size(), 98U);
   EXPECT_LE(outcome.requests.size(), 100U);
-  const auto records = records_of(outcome, kClock);
+  const auto records = records_of(outcome, kGpuClock);
   for (std::size_t i = 1; i < records.size(); ++i) {
     EXPECT_GE(records.at(i).arrival - records.at(i - 1).end, milliseconds(9));
     EXPECT_LE(records.at(i).arrival - records.at(i - 1).end, milliseconds(9) + microseconds(50));
@@ -199,7 +199,7 @@ TEST(Runner, WhatDoesNotEndWithinTheDrainHasNoEnd) {
   world.program = requests_at({milliseconds(990)}, seconds(1));  // 10 s of kernels
   const RunOutcome outcome = world.run();
   EXPECT_TRUE(outcome.unfinished);
-  EXPECT_EQ(records_of(outcome, kClock).front().end, kForever);
+  EXPECT_EQ(records_of(outcome, kGpuClock).front().end, kForever);
 }
 
 TEST(Runner, ReportsWhatALaneHasLost) {

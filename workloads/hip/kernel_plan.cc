@@ -106,13 +106,13 @@ Result<void> KernelPlan::add_train(const KernelTrain& train, const KernelOptions
 
 Result<Kernel> KernelPlan::kernel_for(const KernelRun& run, const KernelOptions& options,
                                       const MeasureKernel& measure, Gpu& gpu) {
-  constexpr std::uint32_t kKernelsInARow = 16;
+  constexpr std::uint32_t kMeasuredTogether = 16;
   Kernel kernel{.shape = run.shape, .gemm = options.gemm};
   if (options.gemm > 0) {
     if (made_.empty()) {
       Duration made{};
       (void)measure(kernel, 1);  // the matrices are made and filled
-      GPREEMPT_TRY(store(made, measure(kernel, kKernelsInARow)));
+      GPREEMPT_TRY(store(made, measure(kernel, kMeasuredTogether)));
       made_.push_back({.shape = run.shape, .asked = made, .iterations = 1, .made = made});
     }
     return kernel;
@@ -135,7 +135,7 @@ Result<Kernel> KernelPlan::kernel_for(const KernelRun& run, const KernelOptions&
   constexpr std::size_t kMostChecked = 64;  // of thousands of durations these say enough
   if (!known && made_.size() < kMostChecked) {
     Duration made{};
-    GPREEMPT_TRY(store(made, measure(kernel, kKernelsInARow)));
+    GPREEMPT_TRY(store(made, measure(kernel, kMeasuredTogether)));
     made_.push_back(
         {.shape = run.shape, .asked = run.duration, .iterations = kernel.iterations, .made = made});
   }

@@ -24,7 +24,6 @@
 // A header for C.
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wold-style-cast"
-#pragma GCC diagnostic ignored "-Wuseless-cast"
 #include "workloads/agent/gpreempt_hints.h"
 #pragma GCC diagnostic pop
 

@@ -29,7 +29,7 @@
 namespace gpreempt::hip {
 namespace {
 
-constexpr std::uint32_t kReadings = 128;
+constexpr std::uint32_t kReadingsATime = 128;
 constexpr int kLost = 1;
 constexpr int kRefused = 2;
 constexpr int kEnvironment = 3;
@@ -37,7 +37,7 @@ constexpr int kInternal = 4;
 
 Result<void> add_readings(Gpu& gpu, Host& host, std::vector<ClockSample>& samples) {
   std::vector<ClockSample> more;
-  GPREEMPT_TRY(store(more, gpu.read_clock(host, kReadings)));
+  GPREEMPT_TRY(store(more, gpu.read_clock(host, kReadingsATime)));
   samples.insert(samples.end(), more.begin(), more.end());
   return {};
 }
