@@ -14,7 +14,6 @@
 #include <vector>
 
 #include "cli/output_folder.h"
-#include "cli/requests_reader.h"
 #include "cli/run_help.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
@@ -30,6 +29,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "core/units.h"
+#include "workloads/record_rows.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -46,10 +46,6 @@ bool is_bundle(const fs::path& folder) {
   }
   const nlohmann::json run = nlohmann::json::parse(*text, nullptr, false);
   return run.is_object() && run.contains("tool") && run["tool"] == std::string(kTool);
-}
-
-std::string instant_text(Instant instant) {
-  return instant == kForever ? std::string{} : fmt::format("{}", to_ns(instant));
 }
 
 }  // namespace
@@ -86,7 +82,7 @@ Result<Bundle> Bundle::create(const fs::path& folder) {
   fmt::print(bundle.timeline_.get(), "policy,tenant,gpu,state,from_ns,to_ns,origin\n");
   fmt::print(bundle.requests_.get(), "{}\n", requests_header());
   GPREEMPT_TRY(store(bundle.progress_, open(folder / "progress.csv")));
-  fmt::print(bundle.progress_.get(), "policy,tenant,at_ns,work_ns\n");
+  fmt::print(bundle.progress_.get(), "{}\n", progress_header());
   return bundle;
 }
 
@@ -94,16 +90,7 @@ void Bundle::add_requests(std::string_view label, const RunRecord& run) {
   for (const TenantRecord& tenant : run.tenants) {
     for (const RequestRecord& request : tenant.requests) {
       fmt::memory_buffer line;
-      auto out = std::back_inserter(line);
-      fmt::format_to(out, "\"{}\",{},{},{},{},{}", label, tenant.name, request.request,
-                     to_ns(request.arrival), instant_text(request.first_wave),
-                     instant_text(request.end));
-      for (const Duration phase : request.phases) {
-        // Until the end they are counters and not yet times of this request.
-        fmt::format_to(out, ",{}",
-                       request.end == kForever ? std::string{} : fmt::format("{}", to_ns(phase)));
-      }
-      fmt::format_to(out, ",{},{}\n", instant_text(request.first_token), request.tokens);
+      append_request(line, label, tenant.name, request, Phases::kKnown);
       (void)std::fwrite(line.data(), 1, line.size(), requests_.get());
     }
   }
@@ -133,8 +120,9 @@ void Bundle::add_trace(std::string_view label, const RunRecord& run) {
 
 void Bundle::add_progress(std::string_view label, const RunRecord& run) {
   for (const WorkSample& sample : run.samples) {
-    fmt::print(progress_.get(), "\"{}\",{},{},{}\n", label, run.tenants.at(sample.tenant).name,
-               to_ns(sample.at), to_ns(sample.work));
+    fmt::memory_buffer line;
+    append_progress(line, label, run.tenants.at(sample.tenant).name, sample.at, sample.work);
+    (void)std::fwrite(line.data(), 1, line.size(), progress_.get());
   }
 }
 

@@ -15,27 +15,14 @@
 #include "core/error.h"
 #include "core/testbed.h"
 #include "core/time.h"
+#include "workloads/record_rows.h"
 
 namespace gpreempt::cli {
 namespace {
 
 using report::CsvRows;
 
-/// policy, tenant, request, arrival, first wave, end, the phases, first token, tokens.
-constexpr std::size_t kFirstPhase = 6;
-constexpr std::size_t kColumns = kFirstPhase + kDriverPhases + 2;
-
-std::vector<std::string> column_names() {
-  std::vector<std::string> names = {"policy",     "tenant",        "request",
-                                    "arrival_ns", "first_wave_ns", "end_ns"};
-  names.reserve(kColumns);
-  for (std::size_t i = 0; i < kDriverPhases; ++i) {
-    names.push_back(fmt::format("{}_ns", to_string(static_cast<DriverPhase>(i))));
-  }
-  names.emplace_back("first_token_ns");
-  names.emplace_back("tokens");
-  return names;
-}
+constexpr std::size_t kColumns = kFirstPhaseColumn + kDriverPhases + 2;
 
 /// nullopt: nothing is written. Errors: kParse.
 Result<std::optional<std::int64_t>> written(const CsvRows& csv, std::size_t column) {
@@ -53,7 +40,7 @@ Result<void> read_instant(const CsvRows& csv, std::size_t column, Instant& insta
 }
 
 Result<void> read_phases(const CsvRows& csv, RequestRecord& record) {
-  std::size_t column = kFirstPhase;
+  std::size_t column = kFirstPhaseColumn;
   for (Duration& phase : record.phases) {
     std::optional<std::int64_t> ns;
     GPREEMPT_TRY(store(ns, written(csv, column++)));
@@ -95,7 +82,7 @@ Result<std::vector<SavedRequest>> read_requests(std::string_view text, std::stri
                             "again",
                             name));
   }
-  const std::vector<std::string> names = column_names();
+  const std::vector<std::string> names = request_columns();
   CsvRows csv;
   GPREEMPT_TRY(store(csv, CsvRows::open(name, text, {names.begin(), names.end()})));
   std::vector<SavedRequest> rows;
@@ -109,15 +96,6 @@ Result<std::vector<SavedRequest>> read_requests(std::string_view text, std::stri
     GPREEMPT_TRY(row);
     rows.push_back(*std::move(row));
   }
-}
-
-std::string requests_header() {
-  std::string header;
-  for (const std::string& name : column_names()) {
-    header += header.empty() ? "" : ",";
-    header += name;
-  }
-  return header;
 }
 
 }  // namespace gpreempt::cli

@@ -22,7 +22,4 @@ struct SavedRequest {
 [[nodiscard]] Result<std::vector<SavedRequest>> read_requests(std::string_view text,
                                                               std::string_view name);
 
-/// The header's line, without its end.
-[[nodiscard]] std::string requests_header();
-
 }  // namespace gpreempt::cli

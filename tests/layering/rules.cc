@@ -39,10 +39,10 @@ struct Layer {
 };
 
 const std::vector<Layer>& layers() {
-  static const Names everything = {"core",         "config",        "workloads",  "backends/sim",
-                                   "backends/kfd", "backends/vkfd", "validation", "conformance",
-                                   "crew",         "soak",          "study",      "experiments",
-                                   "calibration",  "cli",           "tests"};
+  static const Names everything = {"core",         "config",       "workloads",     "workloads/hip",
+                                   "backends/sim", "backends/kfd", "backends/vkfd", "validation",
+                                   "conformance",  "crew",         "soak",          "study",
+                                   "experiments",  "calibration",  "cli",           "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
@@ -60,6 +60,10 @@ const std::vector<Layer>& layers() {
        .folders = {},
        .libraries = {"system"},
        .instead = "it is copied into other people's programs: C and the C library only"},
+      {.folder = "workloads/hip",
+       .folders = {"core", "config", "workloads", "workloads/agent"},
+       .libraries = {"fmt", "tl", "nlohmann", "CLI", "system"},
+       .instead = "a workload process knows no backend; what needs the GPU's runtime is gpu.hip"},
       {.folder = "workloads",
        .folders = {"core", "config"},
        .libraries = {"fmt", "tl", "toml++", "nlohmann"},
@@ -150,10 +154,11 @@ const Layer* layer_of(const SourceFile& file) {
 
 /// The folder of ours that a quoted include names, "" if none.
 std::string_view folder_of(std::string_view target) {
-  static constexpr std::array<std::string_view, 15> kFolders = {
-      "core",          "config",      "workloads",   "backends/sim", "backends/kfd",
-      "backends/vkfd", "validation",  "conformance", "crew",         "soak",
-      "study",         "experiments", "calibration", "cli",          "tests"};
+  static constexpr std::array<std::string_view, 17> kFolders = {
+      "core",         "config",       "workloads/agent", "workloads/hip", "workloads",
+      "backends/sim", "backends/kfd", "backends/vkfd",   "validation",    "conformance",
+      "crew",         "soak",         "study",           "experiments",   "calibration",
+      "cli",          "tests"};
   for (const std::string_view folder : kFolders) {
     if (target.starts_with(folder) && target.substr(folder.size()).starts_with("/")) {
       return folder;

@@ -32,6 +32,7 @@ const std::vector<WordRule>& word_rules() {
   static constexpr std::string_view kLinuxOs = "backends/kfd/linux_*";
   static constexpr std::string_view kLinuxActors = "conformance/linux_*";
   static constexpr std::string_view kLinuxCrew = "crew/linux_*";
+  static constexpr std::string_view kLinuxHip = "workloads/hip/linux_*";
   static constexpr std::string_view kLinuxStudy = "study/linux_*";
   static constexpr std::string_view kAgent = "workloads/agent/";
   static constexpr std::string_view kMailbox = "backends/kfd/mailbox.h";
@@ -40,14 +41,15 @@ const std::vector<WordRule>& word_rules() {
         rule(R"(\b([iI]s|is_)_?[sS]imulated\b)", {},
              "nobody may ask which world this is; ask Backend::info() for the capability"),
         rule(R"(\b((system|steady|high_resolution)_clock|clock_gettime|gettimeofday)\b)",
-             {kLinuxOs, kAgent, "cli/", "tests/os/", "tests/bench/",
+             {kLinuxOs, kAgent, kLinuxHip, "cli/", "tests/os/", "tests/bench/",
               "tests/contract/known_divergences.cc"},
              "time is an argument, or Backend::now(); wall time exists in cli/ and in the Linux "
              "port only"),
         rule(R"(\bs?rand\s*\(|\brandom_device\b)", {}, "randomness has a seed; use core/random.h"),
         rule(R"(\bgetenv\b)", {"cli/main.cc", kLinuxOs, kAgent, "tests/"},
              "behaviour depends on arguments, not on the environment; make it an option"),
-        rule(R"(\berrno\b)", {kLinuxOs, kLinuxActors, kLinuxCrew, kLinuxStudy, kAgent, "tests/"},
+        rule(R"(\berrno\b)",
+             {kLinuxOs, kLinuxActors, kLinuxCrew, kLinuxHip, kLinuxStudy, kAgent, "tests/"},
              "errno is shared by all actors; an Os call returns -errno (codes: <cerrno>)"),
         rule(R"(\bthread_local\b)", {kLinuxOs, "tests/"},
              "actors share one thread; keep the state in an object"),
@@ -60,7 +62,7 @@ const std::vector<WordRule>& word_rules() {
         rule(R"(\bcatch\s*\(\s*\.\.\.\s*\))", {},
              "it would swallow the exception that ends an actor; catch a named type"),
         rule(R"((^|[^:\w])sleep_(for|until)\s*\(|this_thread::sleep_|\bu?sleep\s*\(|\bnanosleep\b)",
-             {kLinuxOs, "tests/os/", "tests/gangs/", "workloads/gangs/"},
+             {kLinuxOs, kLinuxHip, "tests/os/", "tests/gangs/", "workloads/gangs/"},
              "wait for an event with a deadline, never for real time"),
     };
     WordRule unfinished = rule(
