@@ -24,17 +24,17 @@ namespace {
 
 constexpr const char* kFooter = R"(
 What it does:
-  Fits the costs of a hardware model to what a client saw: latencies of suspends and resumes, bytes
-  saved, the times in queue descriptors, gaps of a heartbeat. Costs that cannot be told apart are
-  reported as sums. Predictions are written, with their SHA-256, before held-out.csv is read; then
-  it says how far they were off, and how many calls fell into their intervals.
+  Fits the costs of a hardware model to what a client saw: latencies of suspends and resumes,
+  bytes saved, the times in queue descriptors, gaps of a heartbeat. Costs that cannot be told apart
+  are reported as sums. Predictions are written, with their SHA-256, before held-out.csv is read;
+  then it says how far they were off, and how many calls fell into their intervals.
   docs/calibration.md has the method, the files and what the numbers mean.
 
 Examples:
   gpreempt experiment suspend-costs --backend vkfd --out bundle/
   gpreempt calibrate bundle/ --out calibrated/
   gpreempt run --set hardware.model='"calibrated/mi308x.toml"'
-  gpreempt calibrate --campaign 200              are the intervals right, on machines that are known?
+  gpreempt calibrate --campaign 200                   on machines whose costs are known
 
 Exit codes:
   0  fitted        1  the model's formulas do not hold for what was seen
