@@ -102,8 +102,8 @@ Result<std::optional<Event>> GuardedBackend::next_event(Instant deadline) {
     const Instant next_look = std::min(saturating_add(now(), options_.look), slow_at());
     auto event = inner_->next_event(std::min(deadline, next_look));
     GPREEMPT_TRY(event);
-    if (event->has_value()) {
-      judge(event->value());
+    if (const std::optional<Event>& found = *event; found.has_value()) {
+      judge(*found);
       return event;
     }
     // Not before: what has ended may be late to be asked for, and was not slow.

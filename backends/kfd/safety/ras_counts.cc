@@ -2,9 +2,11 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -14,7 +16,6 @@
 #include "backends/kfd/topology.h"
 #include "backends/kfd/whole_number.h"
 #include "core/error.h"
-#include "core/ids.h"
 #include "core/mutant.h"
 
 namespace gpreempt::kfd {
@@ -83,23 +84,45 @@ Result<RasCount> parse_ras_count(const std::string& path, std::string_view text)
   return count;
 }
 
+namespace {
+
+using Blocks = std::map<std::string, RasCount>;
+
+Result<Blocks> read_blocks(Os& os, const std::string& folder) {
+  Blocks blocks;
+  for (const std::string& name : os.list_dir(folder).value_or(std::vector<std::string>())) {
+    const std::string path = fmt::format("{}/{}", folder, name);
+    const auto text = name.ends_with(kCountSuffix) ? os.read_file(path) : sys_fail(ENOENT);
+    if (text && !text->starts_with(kNotNow)) {
+      auto count = parse_ras_count(path, *text);
+      GPREEMPT_TRY(count);
+      blocks[name.substr(0, name.size() - kCountSuffix.size())] = *count;
+    }
+  }
+  return blocks;
+}
+
+void add_rise(const std::string& place, const RasCount& before, const RasCount& after,
+              std::vector<std::string>& sentences) {
+  const auto uncorrectable = rise(before.uncorrectable, after.uncorrectable);
+  const auto deferred = rise(before.deferred, after.deferred);
+  if (uncorrectable > 0 && !GPREEMPT_MUTANT("ras-rise-overlooked")) {
+    sentences.push_back(place + describe_rise(uncorrectable, "uncorrectable"));
+  }
+  if (deferred > 0) {
+    sentences.push_back(place + describe_rise(deferred, "deferred"));
+  }
+}
+
+}  // namespace
+
 Result<RasCounts> read_ras_counts(Os& os, const std::vector<GpuDevice>& devices) {
   RasCounts counts;
   for (const GpuDevice& device : devices) {
-    const std::string folder = device.folder + "/ras";
-    const auto names = os.list_dir(folder).value_or(std::vector<std::string>());
-    for (const std::string& name : names) {
-      if (!name.ends_with(kCountSuffix)) {
-        continue;
-      }
-      const std::string path = folder + "/" + name;
-      const auto text = os.read_file(path);
-      if (!text || text->starts_with(kNotNow)) {
-        continue;
-      }
-      const auto count = parse_ras_count(path, *text);
-      GPREEMPT_TRY(count);
-      counts[device.gpu][name.substr(0, name.size() - kCountSuffix.size())] = *count;
+    auto blocks = read_blocks(os, device.folder + "/ras");
+    GPREEMPT_TRY(blocks);
+    if (!blocks->empty()) {
+      counts[device.gpu] = *std::move(blocks);
     }
   }
   return counts;
@@ -108,22 +131,12 @@ Result<RasCounts> read_ras_counts(Os& os, const std::vector<GpuDevice>& devices)
 std::string what_rose(const RasCounts& before, const RasCounts& after) {
   std::vector<std::string> sentences;
   for (const auto& [gpu, blocks] : after) {
+    const auto known = before.find(gpu);
+    const Blocks old = known == before.end() ? Blocks() : known->second;
     for (const auto& [block, count] : blocks) {
-      RasCount old;
-      if (const auto known = before.find(gpu); known != before.end()) {
-        if (const auto same = known->second.find(block); same != known->second.end()) {
-          old = same->second;
-        }
-      }
-      const auto uncorrectable = rise(old.uncorrectable, count.uncorrectable);
-      const auto deferred = rise(old.deferred, count.deferred);
-      const std::string place = fmt::format("GPU {:x}, {}: ", gpu.value(), block);
-      if (uncorrectable > 0 && !GPREEMPT_MUTANT("ras-rise-overlooked")) {
-        sentences.push_back(place + describe_rise(uncorrectable, "uncorrectable"));
-      }
-      if (deferred > 0) {
-        sentences.push_back(place + describe_rise(deferred, "deferred"));
-      }
+      const auto same = old.find(block);
+      add_rise(fmt::format("GPU {:x}, {}: ", gpu.value(), block),
+               same == old.end() ? RasCount() : same->second, count, sentences);
     }
   }
   return fmt::format("{}", fmt::join(sentences, "; "));

@@ -30,7 +30,7 @@ Result<Supervised> open_supervised(Os& os, SupervisionOptions options) {
   if (options.backend.take_signals) {
     (void)os.signals();
   }
-  auto trouble = TroubleWatch::start(os, std::move(options.trouble));
+  auto trouble = TroubleWatch::start(os, options.trouble);
   if (!trouble) {
     return tl::unexpected<Error>(std::move(trouble).error());
   }

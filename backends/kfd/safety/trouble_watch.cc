@@ -156,7 +156,7 @@ std::string last_trouble(std::span<const KernelRecord> history, Instant now) {
                            format_duration(age_of(history.back(), now)), history.back().text);
 }
 
-Result<std::unique_ptr<TroubleWatch>> TroubleWatch::start(Os& os, TroubleOptions options) {
+Result<std::unique_ptr<TroubleWatch>> TroubleWatch::start(Os& os, const TroubleOptions& options) {
   std::vector<std::string> warnings;
   std::unique_ptr<KernelLog> log;
   if (options.kernel_log.empty()) {

@@ -39,7 +39,8 @@ class TroubleWatch {
   /// Blocks: as reading the log and the counts does. Errors, and nothing is left then: those of
   /// `KernelLog::open` and `find_gpu_devices`, kParse, kHardwareFailure (the last trouble is not
   /// `back_off` ago), kIo.
-  [[nodiscard]] static Result<std::unique_ptr<TroubleWatch>> start(Os& os, TroubleOptions options);
+  [[nodiscard]] static Result<std::unique_ptr<TroubleWatch>> start(Os& os,
+                                                                   const TroubleOptions& options);
   TroubleWatch(const TroubleWatch&) = delete;
   TroubleWatch& operator=(const TroubleWatch&) = delete;
   ~TroubleWatch() = default;
