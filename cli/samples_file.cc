@@ -197,16 +197,16 @@ Result<std::vector<CallSample>> read_samples(std::string_view text, std::string_
                             "folder again",
                             name));
   }
-  Result<CsvRows> rows = CsvRows::open(name, text, {columns().begin(), columns().end()});
-  GPREEMPT_TRY(rows);
+  CsvRows rows;
+  GPREEMPT_TRY(store(rows, CsvRows::open(name, text, {columns().begin(), columns().end()})));
   std::vector<CallSample> samples;
   while (true) {
-    const Result<bool> more = rows->next();
+    const Result<bool> more = rows.next();
     GPREEMPT_TRY(more);
     if (!*more) {
       return samples;
     }
-    Result<CallSample> sample = read_sample(*rows, name);
+    Result<CallSample> sample = read_sample(rows, name);
     GPREEMPT_TRY(sample);
     samples.push_back(*std::move(sample));
   }
