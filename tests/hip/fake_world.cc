@@ -106,8 +106,8 @@ Result<std::optional<Finish>> FakeGpu::poll(Ticket ticket) {
   if (found->second.end > host_.now()) {
     return std::nullopt;
   }
-  Work work = std::move(found->second);
-  works_.erase(found);
+  auto done = works_.extract(found);
+  Work& work = done.mapped();
   return Finish{.first_ticks = ticks_of(work.begin),
                 .last_ticks = ticks_of(work.end),
                 .losses = work.losses,
