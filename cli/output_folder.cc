@@ -37,8 +37,7 @@ Result<void> write_text(const std::filesystem::path& file, std::string_view text
   std::ofstream out(file, std::ios::binary);
   out << text;
   out.close();
-  return out ? Result<void>{}
-             : tl::unexpected<Error>(write_error(file, "it cannot be written"));
+  return out ? Result<void>{} : tl::unexpected<Error>(write_error(file, "it cannot be written"));
 }
 
 Error write_error(const std::filesystem::path& file, std::string_view reason) {
