@@ -39,10 +39,11 @@ struct Layer {
 };
 
 const std::vector<Layer>& layers() {
-  static const Names everything = {"core",         "config",       "workloads",     "workloads/hip",
-                                   "backends/sim", "backends/kfd", "backends/vkfd", "validation",
-                                   "conformance",  "crew",         "soak",          "study",
-                                   "experiments",  "cli",          "tests"};
+  static const Names everything = {
+      "core",          "config",       "workloads",    "workloads/agent",
+      "workloads/hip", "backends/sim", "backends/kfd", "backends/vkfd",
+      "validation",    "conformance",  "crew",         "soak",
+      "study",         "experiments",  "cli",          "tests"};
   static const Names test_libraries = {"fmt",    "tl",         "toml++",   "system",
                                        "spdlog", "nlohmann",   "gtest",    "gmock",
                                        "boost",  "rapidcheck", "benchmark"};
