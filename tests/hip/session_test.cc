@@ -91,8 +91,8 @@ TEST(HipTenant, RefusesWhatOnlyOthersCanRun) {
   EXPECT_THAT(refuse({.role = Role::kOffline, .scenario = "ddp-2gpu"}), HasSubstr("torchrun"));
   EXPECT_THAT(refuse({.role = Role::kOnline, .scenario = "default", .tenant = "train"}),
               HasSubstr("it has guard"));
-  EXPECT_THAT(refuse({.role = Role::kOnline, .scenario = "three-tenants", .tenant = ""}),
-              HasSubstr("accepted"));
+  EXPECT_THAT(refuse({.role = Role::kOnline, .scenario = "three-tenants"}),
+              HasSubstr("it has a, b; name one with --tenant"));
 }
 
 TEST(HipExitCode, IsThatOfTheToolButForAGpuThatDoesNotAnswer) {

@@ -27,7 +27,8 @@ namespace {
 constexpr std::uint32_t kReadings = 64;
 constexpr Duration kApart = std::chrono::milliseconds(50);
 constexpr Duration kPatience = std::chrono::seconds(10);
-constexpr std::uint64_t kTouchBytes = 32;  // a word of 16 bytes, read and written
+constexpr Duration kLook = std::chrono::microseconds(20);  // its stamps are exact, however late
+constexpr std::uint64_t kTouchBytes = 32;                  // a word of 16 bytes, read and written
 
 /// Ticks of two rows of readings some time apart: enough for a rate, to parts in ten thousand.
 Result<double> tick_length(Gpu& gpu, Host& host) {
@@ -66,6 +67,7 @@ Result<Duration> time_kernels(Gpu& gpu, Host& host, StreamId stream, const Kerne
     if (host.stop_requested()) {
       return fail(Errc::kInterrupted, "calibrate kernels: asked to stop");
     }
+    host.wait_until(host.now() + kLook);
   }
   return fail(Errc::kTimedOut,
               fmt::format("calibrate kernels: {} of {} workgroups did not finish within 10 s; its "
@@ -134,8 +136,11 @@ Result<Kernel> KernelPlan::kernel_for(const KernelRun& run, const KernelOptions&
   });
   constexpr std::size_t kMostChecked = 64;  // of thousands of durations these say enough
   if (!known && made_.size() < kMostChecked) {
+    // Long kernels need no row of them.
+    constexpr Duration kRow = std::chrono::milliseconds(200);
+    const auto count = std::clamp<std::int64_t>(kRow / run.duration, 1, kMeasuredTogether);
     Duration made{};
-    GPREEMPT_TRY(store(made, measure(kernel, kMeasuredTogether)));
+    GPREEMPT_TRY(store(made, measure(kernel, static_cast<std::uint32_t>(count))));
     made_.push_back(
         {.shape = run.shape, .asked = run.duration, .iterations = kernel.iterations, .made = made});
   }
