@@ -35,7 +35,8 @@ constexpr auto kExperiments = std::to_array<Experiment>({
      .needs = "suspend and resume; two GPUs for some of the cells",
      .run = run_suspend_latency},
     {.name = "suspend-costs",
-     .question = "What do the steps of a suspend and of a resume cost? Raw samples for calibrate",
+     .question =
+         "What do the steps of a suspend and of a resume cost, sample by sample for calibrate?",
      .needs = "suspend and resume; mqds for when waves were saved; a heartbeat for gaps",
      .run = run_suspend_costs},
     {.name = "priority",

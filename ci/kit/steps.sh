@@ -59,7 +59,7 @@ make_steps() {
   done
   if "$tool" --help | grep -q '^ *calibrate '; then
     add_step calibrate 120 600 "the model's parameters, from what was measured" \
-      "$tool" calibrate "$results/experiment-suspend-latency" --out "$out/calibration"
+      "$tool" calibrate "$results/experiment-suspend-costs" --out "$out/calibration"
   fi
   add_step report 60 60 "the proof of concept's report, of everything above" make_reports
   add_step bundle 60 120 "one archive with all of it" pack

@@ -73,7 +73,7 @@ TEST(ExperimentVerb, DryRunSaysWhatItWouldDoAndDoesNothing) {
 TEST(ExperimentVerb, WhatTakesAllThatAGpuCanDoIsSkippedOnSharedHardware) {
   const Finished finished = gpreempt("experiment oversubscription --backend kfd --quiet");
   EXPECT_EQ(finished.exit_code, 3);
-  EXPECT_NE(finished.out.find("add --exclusive-hive"), std::string::npos) << finished.out;
+  EXPECT_NE(finished.out.find("--exclusive-hive"), std::string::npos) << finished.out;
   const Finished dry = gpreempt("experiment oversubscription --backend kfd --dry-run");
   EXPECT_EQ(dry.exit_code, 3) << "there is a GPU here: " << dry.out;
 }
