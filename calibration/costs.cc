@@ -122,11 +122,10 @@ Equation gap_of(const CallSample& sample, Area area) {
   return equation;
 }
 
-void add_stamped(const CallSample& sample, const Setup& setup, Area area,
-                 std::vector<Equation>& equations) {
-  const SaveStamps& stamps = *sample.stamps;
+void add_stamped(const CallSample& sample, const SaveStamps& stamps, double gpu_clock_rate,
+                 Area area, std::vector<Equation>& equations) {
   const auto host_ns = [&](std::int64_t ticks_ns) {
-    return static_cast<double>(ticks_ns) / setup.gpu_clock_rate;
+    return static_cast<double>(ticks_ns) / gpu_clock_rate;
   };
   Equation save{.seen = Seen::kSave, .seen_ns = host_ns(stamps.save_end - stamps.save_start)};
   add_bytes(save.terms, bytes_of(sample, area));
@@ -177,10 +176,10 @@ double dot(const Costs& a, const Costs& b) {
 std::map<std::string, Area> areas_of(std::span<const CallSample> samples) {
   std::map<std::string, std::vector<double>> rates;
   for (const CallSample& sample : samples) {
-    if (sample.stamps && !sample.first && sample.suspend_bytes.value_or(0) > 0) {
+    const std::uint64_t bytes = sample.suspend_bytes.value_or(0);
+    if (sample.stamps && !sample.first && bytes > 0) {
       const auto ns = static_cast<double>(sample.stamps->save_end - sample.stamps->save_start);
-      rates[sample.place].push_back(static_cast<double>(*sample.suspend_bytes) / std::max(ns, 1.0) *
-                                    kNsPerSecond);
+      rates[sample.place].push_back(static_cast<double>(bytes) / std::max(ns, 1.0) * kNsPerSecond);
     }
   }
   std::map<std::string, Area> areas;
@@ -210,7 +209,7 @@ std::vector<Equation> equations_of(const CallSample& sample, const Setup& setup)
     equations.push_back(gap_of(sample, area));
   }
   if (sample.stamps && sample.waves > 0 && sample.suspend_bytes) {
-    add_stamped(sample, setup, area, equations);
+    add_stamped(sample, *sample.stamps, setup.gpu_clock_rate, area, equations);
   }
   return equations;
 }

@@ -190,24 +190,40 @@ std::vector<double> widening_of(const Regression& regression, const Observations
   return widening;
 }
 
-/// Basic bootstrap intervals, from what noise alone does to the fit.
-void estimate(const Regression& regression, const Problem& problem, const Matrix& noise,
-              const std::vector<double>& widening, double confidence, Fit& fit) {
-  const std::vector<double> solution = regression.solve(problem.right);
-  std::vector<std::vector<double>> shifts(solution.size());
+/// What noise alone does to a cost: all but `tail` of it at either end.
+struct Shift {
+  double lo = 0;
+  double hi = 0;
+};
+
+std::vector<Shift> shifts_of(const Regression& regression, const Matrix& noise, double tail) {
+  Matrix by_cost;
   for (const std::vector<double>& draw : noise) {
     const std::vector<double> shift = regression.solve(draw);
+    by_cost.resize(shift.size());
     for (std::size_t i = 0; i < shift.size(); ++i) {
-      shifts[i].push_back(shift[i]);
+      by_cost[i].push_back(shift[i]);
     }
   }
-  const double tail = (1 - confidence) / 2;
+  std::vector<Shift> shifts;
+  shifts.reserve(by_cost.size());
+  for (std::vector<double>& seen : by_cost) {
+    std::sort(seen.begin(), seen.end());
+    shifts.push_back({.lo = quantile_of(seen, tail), .hi = quantile_of(seen, 1 - tail)});
+  }
+  return shifts;
+}
+
+/// Basic bootstrap intervals.
+void estimate(const Regression& regression, const Problem& problem,
+              const std::vector<Shift>& shifts, const std::vector<double>& widening, Fit& fit) {
+  const std::vector<double> solution = regression.solve(problem.right);
+  fit.estimates.reserve(solution.size());
   for (std::size_t i = 0; i < solution.size(); ++i) {
-    std::sort(shifts[i].begin(), shifts[i].end());
     fit.estimates.push_back({.sum = fit.estimable.sums[i],
                              .value = solution[i],
-                             .lo = solution[i] - widening[i] * quantile_of(shifts[i], 1 - tail),
-                             .hi = solution[i] - widening[i] * quantile_of(shifts[i], tail)});
+                             .lo = solution[i] - widening[i] * shifts[i].hi,
+                             .hi = solution[i] - widening[i] * shifts[i].lo});
   }
 }
 
@@ -216,6 +232,7 @@ std::vector<double> fitted_ns(const Regression& regression, const Problem& probl
                               const Observations& observations) {
   const std::vector<double> rest = regression.left(problem.right, regression.solve(problem.right));
   std::vector<double> fitted;
+  fitted.reserve(rest.size());
   for (std::size_t s = 0; s < rest.size(); ++s) {
     fitted.push_back(problem.right[s] + observations.settings[s].known_ns - rest[s]);
   }
@@ -274,7 +291,8 @@ Result<void> solve(Observations& observations, const FitOptions& options, Fit& f
   const Matrix noise =
       draw_medians(observations, options.draws, options.seed, options.resolution_ns);
   const std::vector<double> widening = widening_of(*regression, observations, options.confidence);
-  estimate(*regression, problem, noise, widening, options.confidence, fit);
+  const double tail = (1 - options.confidence) / 2;
+  estimate(*regression, problem, shifts_of(*regression, noise, tail), widening, fit);
   note_misses(*regression, problem, observations, fit);
   return {};
 }
@@ -309,6 +327,7 @@ Result<Fit> fit_costs(std::span<const CallSample> samples, const Setup& setup,
                 "told from the model's errors; measure each setting several times");
   }
   std::vector<Costs> rows;
+  rows.reserve(observations.settings.size());
   for (const Setting& setting : observations.settings) {
     rows.push_back(setting.terms);
   }

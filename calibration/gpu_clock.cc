@@ -18,15 +18,20 @@ namespace {
 
 using Alike = std::pair<std::string, std::optional<std::uint32_t>>;
 
-void add_pairs(std::vector<const CallSample*>& group, std::vector<double>& rates) {
-  std::sort(group.begin(), group.end(),
-            [](const CallSample* a, const CallSample* b) { return a->issued_ns < b->issued_ns; });
+/// A moment on both clocks.
+struct Moment {
+  std::int64_t host_ns = 0;
+  std::int64_t gpu_ns = 0;
+};
+
+void add_pairs(std::vector<Moment>& group, std::vector<double>& rates) {
+  std::ranges::sort(group, {}, &Moment::host_ns);
   const std::size_t half = group.size() / 2;
   for (std::size_t i = 0; i < half; ++i) {
-    const CallSample& early = *group[i];
-    const CallSample& late = *group[group.size() - half + i];
-    const auto host = static_cast<double>(late.issued_ns - early.issued_ns);
-    const auto gpu = static_cast<double>(late.stamps->save_start - early.stamps->save_start);
+    const Moment& early = group[i];
+    const Moment& late = group[group.size() - half + i];
+    const auto host = static_cast<double>(late.host_ns - early.host_ns);
+    const auto gpu = static_cast<double>(late.gpu_ns - early.gpu_ns);
     if (host > 0 && gpu > 0) {
       rates.push_back(gpu / host);
     }
@@ -36,10 +41,11 @@ void add_pairs(std::vector<const CallSample*>& group, std::vector<double>& rates
 }  // namespace
 
 ClockRate clock_rate_of(std::span<const CallSample> samples, double confidence) {
-  std::map<Alike, std::vector<const CallSample*>> groups;
+  std::map<Alike, std::vector<Moment>> groups;
   for (const CallSample& sample : samples) {
     if (sample.stamps && !sample.first) {
-      groups[{sample.place, sample.grace_units}].push_back(&sample);
+      groups[{sample.place, sample.grace_units}].push_back(
+          {.host_ns = sample.issued_ns, .gpu_ns = sample.stamps->save_start});
     }
   }
   std::vector<double> rates;

@@ -29,6 +29,7 @@ struct Distance {
 
 double median_distance(const std::vector<Distance>& distances, double Distance::* what) {
   std::vector<double> values;
+  values.reserve(distances.size());
   for (const Distance& each : distances) {
     values.push_back(std::abs(each.*what));
   }
@@ -39,6 +40,7 @@ void sum_up(const std::vector<Distance>& distances, bool has_prior, Outcome& out
   outcome.settings = distances.size();
   outcome.error_ns = median_distance(distances, &Distance::miss_ns);
   std::vector<double> relative;
+  relative.reserve(distances.size());
   for (const Distance& each : distances) {
     outcome.worst_ns = std::max(outcome.worst_ns, std::abs(each.miss_ns));
     relative.push_back(std::abs(each.miss_ns) / std::max(std::abs(each.seen_ns), 1.0));

@@ -3,11 +3,8 @@
 #include <algorithm>
 #include <chrono>
 #include <cmath>
-#include <cstddef>
 #include <cstdint>
 #include <optional>
-#include <string>
-#include <utility>
 #include <vector>
 
 #include "backends/sim/gpu/perturbation.h"
@@ -65,7 +62,7 @@ sim::Perturbation perturbation_of(std::uint64_t seed, bool wrong_model) {
 /// A bundle as the experiment writes it and calibrate reads it.
 Result<Halves> bundle_of(const OpenMachine& open, const sim::SystemOptions& machine) {
   std::vector<CallSample> samples;
-  experiments::Setting setting{
+  const experiments::Setting setting{
       .open =
           [&](const experiments::WorldRequest& request) {
             sim::SystemOptions asked = machine;

@@ -1,7 +1,6 @@
 #include "cli/calibrate_command.h"
 
 #include <CLI/CLI.hpp>
-#include <cstdint>
 #include <memory>
 #include <string>
 #include <utility>

@@ -8,6 +8,7 @@
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/sim/model_file.h"
@@ -167,7 +168,7 @@ std::string estimates_text(const CalibrationResult& result) {
                    ".. " + time_text(estimate.hi),
                    time_text(calibration::dot(estimate.sum.weights, result.prior))});
   }
-  std::string text =
+  const std::string text =
       "\nCosts; a sum is what cannot be told apart; save_time and system_time are of 10^6 bytes\n" +
       table.render(kTableIndent);
   std::string unseen;

@@ -26,7 +26,7 @@ std::string steps_text(const DryRun& dry_run) {
 }  // namespace
 
 Result<std::string> dry_run_text(const DryRun& dry_run) {
-  std::string text = steps_text(dry_run);
+  const std::string text = steps_text(dry_run);
   if (dry_run.backend != BackendKind::kKfd) {
     return text +
            fmt::format("controls\n  nothing real: {} is a model\n", to_string(dry_run.backend));

@@ -121,6 +121,19 @@ sim::SystemOptions as_asked(sim::SystemOptions machine, const experiments::World
 
 using Samples = std::vector<calibration::CallSample>;
 
+/// Opens worlds as experiments ask for them. Both must outlive it.
+auto opener(const OpenMachine& open, const sim::SystemOptions& machine, BackendKind kind) {
+  return [&open, &machine,
+          kind](const experiments::WorldRequest& request) -> Result<std::unique_ptr<Testbed>> {
+    if (kind == BackendKind::kKfd && takes_a_model(request)) {
+      return fail(Errc::kUnsupported,
+                  "open a world: firmware and driver of this machine are what they are; sim and "
+                  "vkfd have others");
+    }
+    return open(as_asked(machine, request));
+  };
+}
+
 Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
                                     const std::vector<const Experiment*>& wanted,
                                     Samples& samples) {
@@ -146,15 +159,7 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   GPREEMPT_TRY(store(machine, machine_of(options.backend)));
   std::vector<Verdict> verdicts;
   GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
-    setting.open =
-        [&](const experiments::WorldRequest& request) -> Result<std::unique_ptr<Testbed>> {
-      if (options.backend.kind == BackendKind::kKfd && takes_a_model(request)) {
-        return fail(Errc::kUnsupported,
-                    "open a world: firmware and driver of this machine are what they are; sim and "
-                    "vkfd have others");
-      }
-      return open(as_asked(machine, request));
-    };
+    setting.open = opener(open, machine, options.backend.kind);
     return store(verdicts, run_all(options, wanted, setting, progress));
   }));
   progress.finish();

@@ -3,6 +3,9 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <cstddef>
+#include <functional>
+#include <iterator>
 #include <map>
 #include <string>
 #include <string_view>
@@ -59,7 +62,8 @@ class Binder {
     std::string rest;
   };
 
-  tl::unexpected<Error> refuse(const std::string& text, const std::string& reason) const {
+  [[nodiscard]] tl::unexpected<Error> refuse(const std::string& text,
+                                             const std::string& reason) const {
     return fail(Errc::kInvalidArgument, fmt::format("reading {} '{}': {}", option_, text, reason));
   }
 
@@ -113,13 +117,17 @@ class Binder {
 };
 
 /// Those that name a tenant first: what is left is for the others, in order.
-std::vector<std::string> named_first(std::vector<std::string> texts, const Workload& workload) {
-  std::stable_partition(texts.begin(), texts.end(), [&](const std::string& text) {
+std::vector<std::string> named_first(const std::vector<std::string>& texts,
+                                     const Workload& workload) {
+  const auto is_named = [&](const std::string& text) {
     const std::string name = text.substr(0, text.find('='));
     return name.size() != text.size() &&
            std::ranges::find(workload.tenants, name, &TenantMeta::name) != workload.tenants.end();
-  });
-  return texts;
+  };
+  std::vector<std::string> ordered;
+  std::ranges::copy_if(texts, std::back_inserter(ordered), is_named);
+  std::ranges::copy_if(texts, std::back_inserter(ordered), std::not_fn(is_named));
+  return ordered;
 }
 
 }  // namespace

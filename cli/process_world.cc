@@ -17,6 +17,7 @@
 #include "backends/kfd/launch/tenant.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/safety/guarded_backend.h"
 #include "backends/kfd/safety/safety_plan.h"
 #include "backends/kfd/safety/supervised.h"
 #include "backends/kfd/target_selector.h"
@@ -43,6 +44,17 @@ namespace {
 
 using Commands = std::map<std::string, kfd::TenantCommand>;
 
+/// The tenants that no command and no process is named for.
+std::vector<const TenantMeta*> unnamed(const Workload& workload, const Commands& named) {
+  std::vector<const TenantMeta*> rest;
+  for (const TenantMeta& tenant : workload.tenants) {
+    if (!named.contains(tenant.name)) {
+      rest.push_back(&tenant);
+    }
+  }
+  return rest;
+}
+
 /// Where the HIP programs find what they are to do, and leave what they did.
 class ProgramFolder {
  public:
@@ -68,10 +80,8 @@ class ProgramFolder {
     GPREEMPT_TRY(store(named, bind_processes(options, workload)));
     std::error_code error;
     std::filesystem::create_directories(path_, error);
-    for (const TenantMeta& tenant : workload.tenants) {
-      if (!named.contains(tenant.name)) {
-        GPREEMPT_TRY(write_programs(workload, tenant, path_));
-      }
+    for (const TenantMeta* const tenant : unnamed(workload, named)) {
+      GPREEMPT_TRY(write_programs(workload, *tenant, path_));
     }
     return {};
   }
@@ -86,10 +96,8 @@ Result<Commands> commands_of(kfd::Os& os, const RunOptions& options, const RunSe
                              const ProgramFolder& folder) {
   Commands commands;
   GPREEMPT_TRY(store(commands, bind_processes(options.processes, setup.workload)));
-  for (const TenantMeta& tenant : setup.workload.tenants) {
-    if (!commands.contains(tenant.name)) {
-      GPREEMPT_TRY(store(commands[tenant.name], hip_command(os, tenant, folder.path())));
-    }
+  for (const TenantMeta* const tenant : unnamed(setup.workload, commands)) {
+    GPREEMPT_TRY(store(commands[tenant->name], hip_command(os, *tenant, folder.path())));
   }
   return commands;
 }

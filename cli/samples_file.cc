@@ -20,6 +20,7 @@
 #include "calibration/sample.h"
 #include "cli/output_folder.h"
 #include "cli/report/csv.h"
+#include "config/document.h"
 #include "core/error.h"
 
 namespace gpreempt::cli {

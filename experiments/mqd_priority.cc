@@ -16,7 +16,6 @@
 #include "backends/kfd/debugfs/queue_state.h"
 #include "backends/kfd/discovery/queue_join.h"
 #include "backends/kfd/discovery/queue_slots.h"
-#include "config/document.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"

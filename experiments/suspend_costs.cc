@@ -110,28 +110,41 @@ std::uint32_t waves_of(const GpuInfo& gpu, const Design& design) {
              : 0;
 }
 
-/// Launches them, the heartbeat first so that it has its room.
+Result<void> start_alone(Session& session) {
+  session.testbed().start();
+  return session.wait(milliseconds(5));
+}
+
+/// Launches those beside the job, the heartbeat first so that it has its room.
+Result<std::vector<Pid>> launch_company(Session& session, const Design& design) {
+  std::vector<Pid> company;
+  std::vector<Program> programs;
+  if (design.heartbeat) {
+    programs.push_back(heartbeat_on(session.backend().info().gpus.front()));
+  }
+  for (const std::uint32_t queues : design.idle_queues) {
+    if (queues > 0) {
+      programs.push_back(idle("idle", queues));
+    }
+  }
+  for (Program& program : programs) {
+    Pid pid;
+    GPREEMPT_TRY(store(pid, session.testbed().launch(std::move(program))));
+    company.push_back(pid);
+    const bool is_heartbeat = design.heartbeat && company.size() == 1;
+    GPREEMPT_TRY(is_heartbeat ? start_alone(session) : Result<void>());
+  }
+  return company;
+}
+
 Result<SuspendSampler::Place> set_up(Session& session, const Design& design) {
   const GpuInfo& gpu = session.backend().info().gpus.front();
   SuspendSampler::Place place{.name = std::string(design.name), .waves = waves_of(gpu, design)};
   std::vector<Pid> company;
-  const auto launch = [&](Program program) -> Result<void> {
-    Pid pid;
-    GPREEMPT_TRY(store(pid, session.testbed().launch(std::move(program))));
-    company.push_back(pid);
-    return {};
-  };
+  GPREEMPT_TRY(store(company, launch_company(session, design)));
   if (design.heartbeat) {
-    GPREEMPT_TRY(launch(heartbeat_on(gpu)));
     place.company.heartbeat = company.front();
     place.company.heartbeat_waves = gpu.xccs;
-    session.testbed().start();
-    GPREEMPT_TRY(session.wait(milliseconds(5)));
-  }
-  for (const std::uint32_t queues : design.idle_queues) {
-    if (queues > 0) {
-      GPREEMPT_TRY(launch(idle("idle", queues)));
-    }
   }
   Pid job;
   GPREEMPT_TRY(store(job, session.run(job_of(gpu, design))));
@@ -151,6 +164,21 @@ Result<SuspendSampler::Place> set_up(Session& session, const Design& design) {
   return place;
 }
 
+/// One suspend with each grace period, at moments that have nothing to do with the kernels'.
+Result<void> repeat(Session& session, SuspendSampler& sampler, const CostPlan& plan,
+                    RandomStream& random, std::vector<CallSample>& samples) {
+  const auto repetition = static_cast<std::uint32_t>(samples.size() / plan.graces.size());
+  for (const Grace grace : plan.graces) {
+    constexpr std::uint64_t kPauseNs = 2'000'000;
+    GPREEMPT_TRY(session.wait(Duration(static_cast<std::int64_t>(random.below(kPauseNs)))));
+    CallSample sample;
+    GPREEMPT_TRY(
+        store(sample, sampler.take(grace, repetition, repetition % plan.stamps_every == 0)));
+    samples.push_back(std::move(sample));
+  }
+  return {};
+}
+
 Result<std::vector<CallSample>> measure(Session& session, const Setting& setting,
                                         const Design& design, const CostPlan& plan) {
   SuspendSampler::Place place;
@@ -159,14 +187,7 @@ Result<std::vector<CallSample>> measure(Session& session, const Setting& setting
   RandomStream random(setting.seed, fmt::format("experiment/suspend-costs/{}", design.name));
   std::vector<CallSample> samples;
   for (std::uint32_t repetition = 0; repetition < plan.repetitions; ++repetition) {
-    for (const Grace grace : plan.graces) {
-      constexpr std::uint64_t kPauseNs = 2'000'000;
-      GPREEMPT_TRY(session.wait(Duration(static_cast<std::int64_t>(random.below(kPauseNs)))));
-      CallSample sample;
-      GPREEMPT_TRY(
-          store(sample, sampler.take(grace, repetition, repetition % plan.stamps_every == 0)));
-      samples.push_back(std::move(sample));
-    }
+    GPREEMPT_TRY(repeat(session, sampler, plan, random, samples));
   }
   return samples;
 }

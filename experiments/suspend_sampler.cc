@@ -71,19 +71,24 @@ struct Descriptors {
   std::uint64_t other_bytes = 0;
 };
 
+void add_queue(const debugfs::MqdsQueue& queue, bool is_own, Descriptors& result) {
+  for (std::size_t xcc = 0; xcc < queue.dumped(); ++xcc) {
+    const auto mqd = queue.mqd(xcc);
+    const debugfs::QueueState state(mqd.subspan<debugfs::kHqdInMqd, debugfs::kHqdDwords>());
+    (is_own ? result.own_bytes : result.other_bytes) += state.saved_bytes();
+    if (is_own) {
+      widen(debugfs::save_times(mqd), result.stamps);
+    }
+  }
+}
+
 Descriptors read_descriptors(const debugfs::MqdsDump& dump, Pid own) {
   Descriptors result;
   for (const debugfs::MqdsProcess& process : dump) {
     const bool is_own = process.pid == static_cast<std::uint32_t>(own.value());
     for (const debugfs::MqdsQueue& queue : process.queues) {
-      for (std::size_t xcc = 0; queue.kind == debugfs::MqdKind::kCompute && xcc < queue.dumped();
-           ++xcc) {
-        const auto mqd = queue.mqd(xcc);
-        const debugfs::QueueState state(mqd.subspan<debugfs::kHqdInMqd, debugfs::kHqdDwords>());
-        (is_own ? result.own_bytes : result.other_bytes) += state.saved_bytes();
-        if (is_own) {
-          widen(debugfs::save_times(mqd), result.stamps);
-        }
+      if (queue.kind == debugfs::MqdKind::kCompute) {
+        add_queue(queue, is_own, result);
       }
     }
   }
@@ -127,6 +132,11 @@ std::optional<Duration> SuspendSampler::off_so_far() {
   return session_.testbed().progress(*place_.company.heartbeat).bystander;
 }
 
+std::optional<std::int64_t> SuspendSampler::gap_since(std::optional<Duration> before) {
+  const std::optional<Duration> now = off_so_far();
+  return now && before ? std::optional(to_ns(*now - *before)) : std::nullopt;
+}
+
 Result<CallSample> SuspendSampler::take(std::optional<std::uint32_t> grace_units,
                                         std::uint32_t repetition, bool stamps) {
   CallSample sample = known_;
@@ -160,9 +170,7 @@ Result<void> SuspendSampler::suspend(std::optional<std::uint32_t> grace_units, C
     }
   }
   GPREEMPT_TRY(session_.wait(kSettle));
-  if (before) {
-    sample.suspend_gap_ns = to_ns(*off_so_far() - *before);
-  }
+  sample.suspend_gap_ns = gap_since(before);
   return {};
 }
 
@@ -176,9 +184,7 @@ Result<void> SuspendSampler::resume(CallSample& sample) {
     sample.resume_bytes = session_.testbed().driver_calls()[calls].saved_bytes;
   }
   GPREEMPT_TRY(session_.wait(kSettle));
-  if (before) {
-    sample.resume_gap_ns = to_ns(*off_so_far() - *before);
-  }
+  sample.resume_gap_ns = gap_since(before);
   return {};
 }
 

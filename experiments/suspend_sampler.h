@@ -47,7 +47,9 @@ class SuspendSampler {
                                      calibration::CallSample& sample);
   [[nodiscard]] Result<void> resume(calibration::CallSample& sample);
   [[nodiscard]] Result<void> look(calibration::CallSample& sample);
+  /// How long the heartbeat has been off; nullopt: there is none.
   [[nodiscard]] std::optional<Duration> off_so_far();
+  [[nodiscard]] std::optional<std::int64_t> gap_since(std::optional<Duration> before);
 
   Session& session_;
   Place place_;

@@ -10,7 +10,6 @@
 #include <vector>
 
 #include "backends/kfd/driver.h"
-#include "backends/kfd/heartbeat.h"
 #include "backends/kfd/kfd_backend.h"
 #include "backends/kfd/mailbox.h"
 #include "backends/kfd/messages.h"

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <fstream>
 #include <functional>
+#include <ios>
 #include <memory>
 #include <string>
 #include <utility>

@@ -9,7 +9,7 @@
 
 #include "core/error.h"
 
-struct csv_parser;  // libcsv's
+struct csv_parser;  // NOLINT(readability-identifier-naming): libcsv's
 
 namespace gpreempt::report {
 

@@ -49,7 +49,7 @@ const Equation& of(const std::vector<Equation>& equations, Seen seen) {
 TEST(EquationsOf, ASuspendHasUnmapSaveBuildAndCopy) {
   const std::vector<Equation> equations = equations_of(busy(), local());
   ASSERT_EQ(equations.size(), 5U);
-  const Costs& terms = of(equations, Seen::kSuspend).terms;
+  const Costs terms = of(equations, Seen::kSuspend).terms;
   Costs expected{};
   at(expected, Cost::kIoctl) = 2;  // a snapshot of the queues goes before it
   for (const Cost once :
@@ -64,7 +64,7 @@ TEST(EquationsOf, ASuspendHasUnmapSaveBuildAndCopy) {
 }
 
 TEST(EquationsOf, AResumeHasTheDefaultGraceAndEveryQueue) {
-  const Costs& terms = of(equations_of(busy(), local()), Seen::kResume).terms;
+  const Costs terms = of(equations_of(busy(), local()), Seen::kResume).terms;
   EXPECT_EQ(at(terms, Cost::kGrace), 1);
   EXPECT_EQ(at(terms, Cost::kBuildEntry), 3 + 6 + 2);
   EXPECT_EQ(at(terms, Cost::kCopy), 0);
@@ -89,7 +89,7 @@ TEST(EquationsOf, AResumeOfAnEmptyGpuOnlyBuilds) {
   sample.processes = 1;
   sample.other_waves = 0;
   sample.resume_bytes = 0;
-  const Costs& terms = of(equations_of(sample, local()), Seen::kResumeOfEmpty).terms;
+  const Costs terms = of(equations_of(sample, local()), Seen::kResumeOfEmpty).terms;
   Costs expected{};
   at(expected, Cost::kIoctl) = 1;
   at(expected, Cost::kBuild) = 1;
@@ -109,7 +109,7 @@ TEST(EquationsOf, StampsAreOfTheHostsClock) {
 
 TEST(EquationsOf, OverTheBusOnlyTheProcesssBytesShow) {
   const gpreempt::calibration::Setup setup{.areas = {{"busy", Area::kSystem}}};
-  const Costs& terms = of(equations_of(busy(), setup), Seen::kSave).terms;
+  const Costs terms = of(equations_of(busy(), setup), Seen::kSave).terms;
   EXPECT_EQ(at(terms, Cost::kSystemByte), 10);
   EXPECT_EQ(at(terms, Cost::kSaveByte), 0);
 }

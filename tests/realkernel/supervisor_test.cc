@@ -121,25 +121,25 @@ Result<Ending> control(OneQueueOs& os, Pid pid, const Shared<Stage>& stage) {
 }
 
 enum class Whom { kPolicy, kWatchdog };
-enum class Blow { kKill, kStop, kFreeze, kOutOfMemory };
+enum class Harm { kKill, kStop, kFreeze, kOutOfMemory };
 struct Case {
   std::string name;
   Whom whom;
-  Blow blow;
+  Harm harm;
 };
 void PrintTo(const Case& each, std::ostream* out) { *out << each.name; }
 
 /// Returns whether Linux did it.
-bool strike(Pid victim, Blow blow) {
+bool strike(Pid victim, Harm harm) {
   const std::string pid = std::to_string(victim.value());
-  switch (blow) {
-    case Blow::kKill: return ::kill(victim.value(), SIGKILL) == 0;
-    case Blow::kStop: return ::kill(victim.value(), SIGSTOP) == 0;
-    case Blow::kFreeze:
+  switch (harm) {
+    case Harm::kKill: return ::kill(victim.value(), SIGKILL) == 0;
+    case Harm::kStop: return ::kill(victim.value(), SIGSTOP) == 0;
+    case Harm::kFreeze:
       return (::mkdir(kGroup, 0755) == 0 || errno == EEXIST) &&
              put(std::string(kGroup) + "/cgroup.procs", pid) &&
              put(std::string(kGroup) + "/cgroup.freeze", "1");
-    case Blow::kOutOfMemory:
+    case Harm::kOutOfMemory:
       // The kernel's own choice of whom to kill, asked for as if memory were short.
       return put("/proc/" + pid + "/oom_score_adj", "1000") && put("/proc/sysrq-trigger", "f");
   }
@@ -177,14 +177,14 @@ TEST_P(RealSupervisorTest, TargetRunsOnAndCanBeControlledAgain) {
   ASSERT_TRUE(eventually([&] { return stage->is_suspended.load(); }));
   const Pid victim =
       GetParam().whom == Whom::kPolicy ? controller.pid() : Pid(stage->watchdog.load());
-  ASSERT_TRUE(strike(victim, GetParam().blow));
+  ASSERT_TRUE(strike(victim, GetParam().harm));
   if (GetParam().whom == Whom::kWatchdog) {
     EXPECT_EQ(controller.read(), static_cast<int>(Ending::kStoppedByGuard));
     EXPECT_NE(std::string(stage->stopped_for.data()).find("watchdog has ended or is stopped"),
               std::string::npos)
         << stage->stopped_for.data();
   } else {
-    // Killed by the blow, or by the watchdog for it.
+    // Killed by the harm, or by the watchdog for it.
     EXPECT_EQ(controller.read(), std::nullopt);
   }
   EXPECT_TRUE(controller.await_end());
@@ -198,14 +198,14 @@ TEST_P(RealSupervisorTest, TargetRunsOnAndCanBeControlledAgain) {
 
 INSTANTIATE_TEST_SUITE_P(
     OfBoth, RealSupervisorTest,
-    ::testing::Values(Case{"PolicyKilled", Whom::kPolicy, Blow::kKill},
-                      Case{"PolicyStopped", Whom::kPolicy, Blow::kStop},
-                      Case{"PolicyFrozen", Whom::kPolicy, Blow::kFreeze},
-                      Case{"PolicyOutOfMemory", Whom::kPolicy, Blow::kOutOfMemory},
-                      Case{"WatchdogKilled", Whom::kWatchdog, Blow::kKill},
-                      Case{"WatchdogStopped", Whom::kWatchdog, Blow::kStop},
-                      Case{"WatchdogFrozen", Whom::kWatchdog, Blow::kFreeze},
-                      Case{"WatchdogOutOfMemory", Whom::kWatchdog, Blow::kOutOfMemory}),
+    ::testing::Values(Case{"PolicyKilled", Whom::kPolicy, Harm::kKill},
+                      Case{"PolicyStopped", Whom::kPolicy, Harm::kStop},
+                      Case{"PolicyFrozen", Whom::kPolicy, Harm::kFreeze},
+                      Case{"PolicyOutOfMemory", Whom::kPolicy, Harm::kOutOfMemory},
+                      Case{"WatchdogKilled", Whom::kWatchdog, Harm::kKill},
+                      Case{"WatchdogStopped", Whom::kWatchdog, Harm::kStop},
+                      Case{"WatchdogFrozen", Whom::kWatchdog, Harm::kFreeze},
+                      Case{"WatchdogOutOfMemory", Whom::kWatchdog, Harm::kOutOfMemory}),
     [](const auto& each) { return each.param.name; });
 
 TEST_F(RealKernelTest, LineOfTroubleInTheKernelsLogGivesTheTargetBack) {

@@ -15,6 +15,7 @@
  * never waits; one that finds no room is dropped. Not for two threads at once on one struct.
  */
 #pragma once
+// NOLINTBEGIN(modernize-use-nullptr,readability-identifier-naming): it is C, too
 
 #include <errno.h>
 #include <inttypes.h>
@@ -110,7 +111,6 @@ static inline int64_t gpreempt_hints_wait_start(struct gpreempt_hints* hints, in
   waiting.fd = hints->fd;
   waiting.events = POLLIN;
   for (;;) {
-    ssize_t got;
     const int ready = poll(&waiting, 1, timeout_ms);
     if (ready < 0 && errno == EINTR) {
       continue;
@@ -119,7 +119,7 @@ static inline int64_t gpreempt_hints_wait_start(struct gpreempt_hints* hints, in
       errno = ready == 0 ? ETIMEDOUT : errno;
       return -1;
     }
-    got = recv(hints->fd, hints->reply, sizeof hints->reply - 1, MSG_DONTWAIT);
+    const ssize_t got = recv(hints->fd, hints->reply, sizeof hints->reply - 1, MSG_DONTWAIT);
     if (got <= 0) {
       close(hints->fd);
       hints->fd = -1;
@@ -176,3 +176,4 @@ static inline void gpreempt_hints_close(struct gpreempt_hints* hints) {
     hints->fd = -1;
   }
 }
+// NOLINTEND(modernize-use-nullptr,readability-identifier-naming)

@@ -27,7 +27,8 @@ GPREEMPT_HOST_DEVICE constexpr float gemm_right(std::uint32_t row, std::uint32_t
   for (std::uint32_t i = 0; i < 4; ++i) {
     sum += gemm_left(row, i) * gemm_right(i, column);
   }
-  return sum * static_cast<float>(rows / 4U);
+  const std::uint32_t periods = rows / 4;
+  return sum * static_cast<float>(periods);
 }
 
 /// The first column at which a row of a product is not as it must be.

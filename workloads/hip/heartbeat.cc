@@ -10,6 +10,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "workloads/hip/clock_fit.h"
+#include "workloads/hip/heartbeat_log.h"
 
 namespace gpreempt::hip {
 namespace {

@@ -6,10 +6,10 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
-#include <utility>
 #include <vector>
 
 #include "config/document.h"
@@ -28,7 +28,8 @@ constexpr std::uint32_t kReadings = 64;
 constexpr Duration kApart = std::chrono::milliseconds(50);
 constexpr Duration kPatience = std::chrono::seconds(10);
 constexpr Duration kLook = std::chrono::microseconds(20);  // its stamps are exact, however late
-constexpr std::uint64_t kTouchBytes = 32;                  // a word of 16 bytes, read and written
+constexpr std::uint32_t kMeasuredTogether = 16;
+constexpr std::uint64_t kTouchBytes = 32;  // a word of 16 bytes, read and written
 
 /// Ticks of two rows of readings some time apart: enough for a rate, to parts in ten thousand.
 Result<double> tick_length(Gpu& gpu, Host& host) {
@@ -49,39 +50,49 @@ std::uint32_t touches_for(std::uint64_t bytes, const KernelFacts& facts) {
   return static_cast<std::uint32_t>((bytes + lanes - 1) / lanes);
 }
 
-}  // namespace
+/// Runs kernels in a row on an idle stream; their mean time is by the stamps of the first and the
+/// last one.
+struct KernelTimer {
+  Gpu& gpu;
+  Host& host;
+  StreamId stream = 0;
+  double ns_per_tick = 0;
 
-Result<Duration> time_kernels(Gpu& gpu, Host& host, StreamId stream, const Kernel& kernel,
-                              std::uint32_t count, double ns_per_tick) {
-  const std::array<KernelBatch, 1> train = {KernelBatch{.count = count, .kernel = kernel}};
-  Ticket ticket = 0;
-  GPREEMPT_TRY(store(ticket, gpu.submit(stream, train, false)));
-  const Instant deadline = host.now() + kPatience;
-  while (host.now() < deadline) {
-    std::optional<Finish> finish;
-    GPREEMPT_TRY(store(finish, gpu.poll(ticket)));
-    if (finish) {
-      const auto ticks = static_cast<double>(finish->last_ticks - finish->first_ticks);
-      return Duration(std::llround(ticks * ns_per_tick / count));
+  [[nodiscard]] Result<Duration> time(const Kernel& kernel, std::uint32_t count) const {
+    const std::array<KernelBatch, 1> train = {KernelBatch{.count = count, .kernel = kernel}};
+    Ticket ticket = 0;
+    GPREEMPT_TRY(store(ticket, gpu.submit(stream, train, false)));
+    const Instant deadline = host.now() + kPatience;
+    while (host.now() < deadline) {
+      const auto polled = gpu.poll(ticket);
+      GPREEMPT_TRY(polled);
+      const std::optional<Finish>& finish = *polled;
+      if (finish) {
+        const auto ticks = static_cast<double>(finish->last_ticks - finish->first_ticks);
+        return Duration(std::llround(ticks * ns_per_tick / count));
+      }
+      if (host.stop_requested()) {
+        return fail(Errc::kInterrupted, "calibrate kernels: asked to stop");
+      }
+      host.wait_until(host.now() + kLook);
     }
-    if (host.stop_requested()) {
-      return fail(Errc::kInterrupted, "calibrate kernels: asked to stop");
-    }
-    host.wait_until(host.now() + kLook);
+    return fail(Errc::kTimedOut,
+                fmt::format("calibrate kernels: {} of {} workgroups did not finish within 10 s; "
+                            "its queues are off the GPU, or another process keeps it busy",
+                            count, kernel.shape.workgroups));
   }
-  return fail(Errc::kTimedOut,
-              fmt::format("calibrate kernels: {} of {} workgroups did not finish within 10 s; its "
-                          "queues are off the GPU, or another process keeps it busy",
-                          count, kernel.shape.workgroups));
-}
+};
+
+}  // namespace
 
 Result<KernelPlan> KernelPlan::make(const std::vector<KernelTrain>& trains,
                                     const KernelOptions& options, Gpu& gpu, Host& host,
                                     StreamId stream) {
   double ns_per_tick = 0;
   GPREEMPT_TRY(store(ns_per_tick, tick_length(gpu, host)));
+  const KernelTimer timer{.gpu = gpu, .host = host, .stream = stream, .ns_per_tick = ns_per_tick};
   const MeasureKernel measure = [&](const Kernel& kernel, std::uint32_t count) {
-    return time_kernels(gpu, host, stream, kernel, count, ns_per_tick);
+    return timer.time(kernel, count);
   };
   KernelPlan plan;
   for (const KernelTrain& train : trains) {
@@ -108,29 +119,19 @@ Result<void> KernelPlan::add_train(const KernelTrain& train, const KernelOptions
 
 Result<Kernel> KernelPlan::kernel_for(const KernelRun& run, const KernelOptions& options,
                                       const MeasureKernel& measure, Gpu& gpu) {
-  constexpr std::uint32_t kMeasuredTogether = 16;
   Kernel kernel{.shape = run.shape, .gemm = options.gemm};
-  if (options.gemm > 0) {
-    if (made_.empty()) {
-      Duration made{};
-      (void)measure(kernel, 1);  // the matrices are made and filled
-      GPREEMPT_TRY(store(made, measure(kernel, kMeasuredTogether)));
-      made_.push_back({.shape = run.shape, .asked = made, .iterations = 1, .made = made});
-    }
+  const bool is_gemm = options.gemm > 0;
+  if (is_gemm && made_.empty()) {
+    (void)measure(kernel, 1);  // the matrices are made and filled
+    GPREEMPT_TRY(check(kernel, kMeasuredTogether, std::nullopt, measure));
+  }
+  if (is_gemm) {
     return kernel;
   }
-  auto shape = std::ranges::find(shapes_, run.shape, &CalibratedShape::shape);
-  if (shape == shapes_.end()) {
-    CalibratedShape fresh{.shape = run.shape};
-    GPREEMPT_TRY(store(fresh.facts, gpu.kernel_facts(run.shape)));
-    fresh.touches = touches_for(options.traffic_bytes, fresh.facts);
-    kernel.touches = fresh.touches;
-    GPREEMPT_TRY(store(fresh.cost, calibrate(kernel, measure)));
-    shapes_.push_back(fresh);
-    shape = shapes_.end() - 1;
-  }
-  kernel.touches = shape->touches;
-  kernel.iterations = shape->cost.iterations_for(run.duration);
+  CalibratedShape shape;
+  GPREEMPT_TRY(store(shape, shape_for(run.shape, options, measure, gpu)));
+  kernel.touches = shape.touches;
+  kernel.iterations = shape.cost.iterations_for(run.duration);
   const bool known = std::ranges::any_of(made_, [&](const MadeKernel& made) {
     return made.shape == run.shape && made.asked == run.duration;
   });
@@ -139,12 +140,36 @@ Result<Kernel> KernelPlan::kernel_for(const KernelRun& run, const KernelOptions&
     // Long kernels need no row of them.
     constexpr Duration kRow = std::chrono::milliseconds(200);
     const auto count = std::clamp<std::int64_t>(kRow / run.duration, 1, kMeasuredTogether);
-    Duration made{};
-    GPREEMPT_TRY(store(made, measure(kernel, static_cast<std::uint32_t>(count))));
-    made_.push_back(
-        {.shape = run.shape, .asked = run.duration, .iterations = kernel.iterations, .made = made});
+    GPREEMPT_TRY(check(kernel, static_cast<std::uint32_t>(count), run.duration, measure));
   }
   return kernel;
+}
+
+Result<CalibratedShape> KernelPlan::shape_for(const KernelShape& shape,
+                                              const KernelOptions& options,
+                                              const MeasureKernel& measure, Gpu& gpu) {
+  const auto found = std::ranges::find(shapes_, shape, &CalibratedShape::shape);
+  if (found != shapes_.end()) {
+    return *found;
+  }
+  CalibratedShape fresh{.shape = shape};
+  GPREEMPT_TRY(store(fresh.facts, gpu.kernel_facts(shape)));
+  fresh.touches = touches_for(options.traffic_bytes, fresh.facts);
+  const Kernel kernel{.shape = shape, .touches = fresh.touches};
+  GPREEMPT_TRY(store(fresh.cost, calibrate(kernel, measure)));
+  shapes_.push_back(fresh);
+  return fresh;
+}
+
+Result<void> KernelPlan::check(const Kernel& kernel, std::uint32_t count,
+                               std::optional<Duration> asked, const MeasureKernel& measure) {
+  Duration made{};
+  GPREEMPT_TRY(store(made, measure(kernel, count)));
+  made_.push_back({.shape = kernel.shape,
+                   .asked = asked.value_or(made),
+                   .iterations = kernel.iterations,
+                   .made = made});
+  return {};
 }
 
 }  // namespace gpreempt::hip

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
 #include "core/error.h"
@@ -55,6 +56,12 @@ class KernelPlan {
                                        const MeasureKernel& measure, Gpu& gpu);
   [[nodiscard]] Result<Kernel> kernel_for(const KernelRun& run, const KernelOptions& options,
                                           const MeasureKernel& measure, Gpu& gpu);
+  [[nodiscard]] Result<CalibratedShape> shape_for(const KernelShape& shape,
+                                                  const KernelOptions& options,
+                                                  const MeasureKernel& measure, Gpu& gpu);
+  /// Notes how long it really takes. `asked`: nullopt: what it takes is what was asked for.
+  [[nodiscard]] Result<void> check(const Kernel& kernel, std::uint32_t count,
+                                   std::optional<Duration> asked, const MeasureKernel& measure);
 
   std::vector<CalibratedShape> shapes_;
   std::vector<MadeKernel> made_;
@@ -62,11 +69,5 @@ class KernelPlan {
   std::vector<Duration> work_;
   std::vector<std::vector<Duration>> kernel_work_;
 };
-
-/// Runs `count` kernels in a row on an idle stream and returns their mean time, by the stamps of
-/// the first and the last one. Errors: as `KernelPlan::make`.
-[[nodiscard]] Result<Duration> time_kernels(Gpu& gpu, Host& host, StreamId stream,
-                                            const Kernel& kernel, std::uint32_t count,
-                                            double ns_per_tick);
 
 }  // namespace gpreempt::hip

@@ -9,7 +9,7 @@
 #include "core/time.h"
 #include "workloads/hip/host.h"
 
-struct gpreempt_hints;
+struct gpreempt_hints;  // NOLINT(readability-identifier-naming): of a header for C
 
 namespace gpreempt::hip {
 

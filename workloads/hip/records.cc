@@ -9,11 +9,13 @@
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
+#include <ios>
 #include <iterator>
 #include <nlohmann/json.hpp>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -31,6 +33,7 @@
 #include "workloads/hip/options.h"
 #include "workloads/hip/runner.h"
 #include "workloads/hip/witness.h"
+#include "workloads/hip/witness_math.h"
 #include "workloads/record_rows.h"
 
 namespace gpreempt::hip {

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <ratio>
 #include <span>
 #include <utility>
 #include <vector>
@@ -20,6 +21,7 @@
 #include "workloads/hip/host.h"
 #include "workloads/hip/kernel_plan.h"
 #include "workloads/hip/witness.h"
+#include "workloads/hip/witness_math.h"
 
 namespace gpreempt::hip {
 namespace {
@@ -114,7 +116,9 @@ Result<RunOutcome> Runner::run(Gpu& gpu, Host& host, Instant start) {
   GPREEMPT_TRY(end_beat(gpu, host));
   GPREEMPT_TRY(end_endless(gpu, host));
   outcome_.unfinished = !flights_.empty() || endless_runs_;
-  std::ranges::stable_sort(outcome_.requests, {}, &StampedRequest::arrival);
+  std::ranges::sort(outcome_.requests, {}, [](const StampedRequest& request) {
+    return std::pair(request.arrival, request.request);
+  });
   return std::move(outcome_);
 }
 
@@ -235,29 +239,33 @@ void Runner::note_work(Host& host, Duration work, std::uint64_t kernels) {
 // ---- work without an end -----------------------------------------------------------------------
 
 /// A train whole, or in pieces of half of what may be ahead.
-Runner::Stretch Runner::next_stretch() {
-  if (stretches_.empty()) {
-    const auto trains = static_cast<std::uint32_t>(program_.trains.size());
-    const std::uint32_t train = next_train_++ % trains;
-    const KernelTrain& runs = program_.trains.at(train);
-    const std::uint32_t most =
-        program_.run_ahead == 0 ? UINT32_MAX : std::max(program_.run_ahead / 2, 1U);
-    Stretch stretch;
-    for (std::size_t i = 0; i < runs.size(); ++i) {
-      KernelBatch batch = plan_.batches(train).at(i);
-      for (std::uint32_t left = batch.count; left > 0; left -= batch.count) {
-        batch.count = std::min(left, most - static_cast<std::uint32_t>(stretch.count));
-        stretch.kernels.push_back(batch);
-        stretch.work += batch.count * plan_.kernel_work(train, i);
-        stretch.count += batch.count;
-        if (stretch.count == most) {
-          stretches_.push_back(std::exchange(stretch, {}));
-        }
+void Runner::cut_next_train() {
+  const auto trains = static_cast<std::uint32_t>(program_.trains.size());
+  const std::uint32_t train = next_train_++ % trains;
+  const KernelTrain& runs = program_.trains.at(train);
+  const std::uint32_t most =
+      program_.run_ahead == 0 ? UINT32_MAX : std::max(program_.run_ahead / 2, 1U);
+  Stretch stretch;
+  for (std::size_t i = 0; i < runs.size(); ++i) {
+    KernelBatch batch = plan_.batches(train).at(i);
+    for (std::uint32_t left = batch.count; left > 0; left -= batch.count) {
+      batch.count = std::min(left, most - static_cast<std::uint32_t>(stretch.count));
+      stretch.kernels.push_back(batch);
+      stretch.work += batch.count * plan_.kernel_work(train, i);
+      stretch.count += batch.count;
+      if (stretch.count == most) {
+        stretches_.push_back(std::exchange(stretch, {}));
       }
     }
-    if (stretch.count > 0) {
-      stretches_.push_back(std::move(stretch));
-    }
+  }
+  if (stretch.count > 0) {
+    stretches_.push_back(std::move(stretch));
+  }
+}
+
+Runner::Stretch Runner::next_stretch() {
+  if (stretches_.empty()) {
+    cut_next_train();
   }
   Stretch next = std::move(stretches_.front());
   stretches_.pop_front();

@@ -117,6 +117,7 @@ class Runner {
   [[nodiscard]] Result<void> beat(Gpu& gpu, Host& host);
   [[nodiscard]] Result<void> end_beat(Gpu& gpu, Host& host);
   [[nodiscard]] Result<void> end_endless(Gpu& gpu, Host& host);
+  void cut_next_train();
   [[nodiscard]] Stretch next_stretch();
   [[nodiscard]] bool issues(Instant now) const;
   [[nodiscard]] bool is_done(Instant now) const;

@@ -24,10 +24,11 @@ Result<TargetId> CallRecorder::attach(Pid pid, AttachMode mode) {
 
 Result<std::optional<Event>> CallRecorder::next_event(Instant deadline) {
   auto event = inner_->next_event(deadline);
-  if (event && *event) {
-    if (const auto* const done = std::get_if<ControlDone>(&(*event)->what)) {
-      record(*done);
-    }
+  static const std::optional<Event> kNone;
+  const std::optional<Event>& seen = event ? *event : kNone;
+  const auto* const done = seen ? std::get_if<ControlDone>(&seen->what) : nullptr;
+  if (done != nullptr) {
+    record(*done);
   }
   return event;
 }

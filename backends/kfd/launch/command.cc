@@ -66,11 +66,12 @@ std::optional<std::string> LaunchedCommand::how_it_ended() {
   if (!ready || *ready == 0) {
     return std::nullopt;
   }
-  const auto status = os_->poll_child(root_.pid().value());
+  const std::optional<ChildStatus> status =
+      os_->poll_child(root_.pid().value()).value_or(std::nullopt);
   ended_ = std::string();
-  if (status && *status) {
-    const bool was_killed = (*status)->kind == ChildStatus::Kind::kKilled;
-    ended_ = fmt::format("{} {}", was_killed ? "signal" : "exit code", (*status)->value);
+  if (status) {
+    const bool was_killed = status->kind == ChildStatus::Kind::kKilled;
+    ended_ = fmt::format("{} {}", was_killed ? "signal" : "exit code", status->value);
   }
   return ended_;
 }
@@ -115,6 +116,7 @@ bool LaunchedCommand::await_all(Instant deadline) {
   }
   while (!living.empty()) {
     std::vector<WaitFd> exits;
+    exits.reserve(living.size());
     for (const Fd fd : living) {
       exits.push_back({.fd = fd});
     }

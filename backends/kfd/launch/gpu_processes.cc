@@ -15,6 +15,7 @@
 #include "backends/kfd/first_queue.h"
 #include "backends/kfd/observed_queues.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/target_selector.h"
 #include "core/error.h"
 #include "core/ids.h"
 #include "core/time.h"
@@ -87,6 +88,7 @@ std::vector<Pid> with_queues(Os& os, const GpuProcessRoots& roots, const std::ve
   }
   std::sort(found.begin(), found.end());
   std::vector<Pid> ordered;
+  ordered.reserve(found.size());
   for (const auto& [gpu, pid] : found) {
     ordered.push_back(pid);
   }

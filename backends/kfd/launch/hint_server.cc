@@ -146,16 +146,8 @@ void HintServer::run() {
     if (!os_.wait(fds, kForever)) {
       return;  // the world has ended
     }
-    commands_->drain();
-    while (const auto command = commands_->take()) {
-      if (*command == Command::kStop) {
-        for (const Client& client : clients_) {
-          os_.close(client.connection);
-        }
-        return;
-      }
-      std::for_each(clients_.begin(), clients_.end(),
-                    [this](Client& client) { tell_start(client); });
+    if (!obey()) {
+      return;
     }
     std::vector<Client> staying;
     for (std::size_t i = 0; i < clients_.size(); ++i) {
@@ -166,6 +158,19 @@ void HintServer::run() {
     clients_ = std::move(staying);
     accept_all();
   }
+}
+
+bool HintServer::obey() {
+  commands_->drain();
+  while (const auto command = commands_->take()) {
+    if (*command == Command::kStop) {
+      std::for_each(clients_.begin(), clients_.end(),
+                    [this](const Client& client) { os_.close(client.connection); });
+      return false;
+    }
+    std::for_each(clients_.begin(), clients_.end(), [this](Client& client) { tell_start(client); });
+  }
+  return true;
 }
 
 void HintServer::accept_all() {

@@ -114,6 +114,8 @@ class HintServer {
         book_(Book{}) {}
 
   void run();
+  /// Does what the owner asked for; false: to stop, and nobody is connected any more.
+  [[nodiscard]] bool obey();
   void accept_all();
   /// Whether the connection goes on.
   [[nodiscard]] bool serve(Client& client);

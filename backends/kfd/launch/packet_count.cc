@@ -1,13 +1,13 @@
 #include "backends/kfd/launch/packet_count.h"
 
 #include <array>
-#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <string>
 #include <utility>
 #include <vector>
 
+#include "backends/kfd/activity.h"
 #include "backends/kfd/observed_queues.h"
 #include "backends/kfd/os.h"
 

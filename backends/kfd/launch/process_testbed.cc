@@ -26,6 +26,8 @@
 #include "core/backend.h"
 #include "core/checked_backend.h"
 #include "core/error.h"
+#include "core/event.h"
+#include "core/hints.h"
 #include "core/ids.h"
 #include "core/occupancy.h"
 #include "core/program.h"

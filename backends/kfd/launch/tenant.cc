@@ -15,7 +15,6 @@
 #include "backends/kfd/launch/command.h"
 #include "backends/kfd/launch/gpu_processes.h"
 #include "backends/kfd/launch/hint_server.h"
-#include "backends/kfd/launch/packet_count.h"
 #include "backends/kfd/os.h"
 #include "backends/kfd/process_status.h"
 #include "backends/kfd/target_selector.h"

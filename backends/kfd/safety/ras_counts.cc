@@ -93,11 +93,12 @@ Result<Blocks> read_blocks(Os& os, const std::string& folder) {
   for (const std::string& name : os.list_dir(folder).value_or(std::vector<std::string>())) {
     const std::string path = fmt::format("{}/{}", folder, name);
     const auto text = name.ends_with(kCountSuffix) ? os.read_file(path) : sys_fail(ENOENT);
-    if (text && !text->starts_with(kNotNow)) {
-      auto count = parse_ras_count(path, *text);
-      GPREEMPT_TRY(count);
-      blocks[name.substr(0, name.size() - kCountSuffix.size())] = *count;
+    if (!text || text->starts_with(kNotNow)) {
+      continue;
     }
+    const auto count = parse_ras_count(path, *text);
+    GPREEMPT_TRY(count);
+    blocks[name.substr(0, name.size() - kCountSuffix.size())] = *count;
   }
   return blocks;
 }
