@@ -37,26 +37,6 @@ double median_without(const std::vector<double>& sorted, double value) {
   return left % 2 == 1 ? at(left / 2) : (at(left / 2 - 1) + at(left / 2)) / 2;
 }
 
-/// Noise of each kind has its median at 0: what all have in common is a cost.
-void shift_to_zero(std::vector<Repetition>& repetitions) {
-  std::array<std::vector<double>, kSeen> all;
-  const auto index = [](const Residual& each) { return static_cast<std::size_t>(each.seen); };
-  for (const Repetition& repetition : repetitions) {
-    for (const Residual& each : repetition) {
-      all.at(index(each)).push_back(each.ns);
-    }
-  }
-  std::array<double, kSeen> middle{};
-  for (std::size_t i = 0; i < kSeen; ++i) {
-    middle.at(i) = all.at(i).empty() ? 0 : median_in_place(all.at(i));
-  }
-  for (Repetition& repetition : repetitions) {
-    for (Residual& each : repetition) {
-      each.ns -= middle.at(index(each));
-    }
-  }
-}
-
 /// The kinds of things that a repetition showed, in rising order.
 using Pattern = std::vector<Seen>;
 
@@ -75,6 +55,23 @@ bool says_something(const Observations& observations, const Repetition& repetiti
   });
 }
 
+/// Noise of each kind has its median at 0 among those that are drawn from: what they have in common
+/// is a cost, or what the fit got wrong.
+void centre_columns(Matrix& pool) {
+  const std::size_t columns = pool.empty() ? 0 : pool.front().size();
+  for (std::size_t k = 0; k < columns; ++k) {
+    std::vector<double> column;
+    column.reserve(pool.size());
+    for (const std::vector<double>& noise : pool) {
+      column.push_back(noise[k]);
+    }
+    const double middle = median_in_place(column);
+    for (std::vector<double>& noise : pool) {
+      noise[k] -= middle;
+    }
+  }
+}
+
 /// Noise of repetitions that showed at least what `pattern` has, in its order.
 Matrix pool_of(const Observations& observations, const Pattern& pattern) {
   Matrix pool;
@@ -91,6 +88,7 @@ Matrix pool_of(const Observations& observations, const Pattern& pattern) {
       }
     }
   }
+  centre_columns(pool);
   return pool;
 }
 
@@ -153,7 +151,6 @@ void centre_without_itself(Observations& observations) {
       each.ns = values.size() < 2 ? 0 : each.seen_ns - median_without(values, each.seen_ns);
     }
   }
-  shift_to_zero(observations.repetitions);
 }
 
 void centre(Observations& observations, const std::vector<double>& centres_ns) {
@@ -163,7 +160,6 @@ void centre(Observations& observations, const std::vector<double>& centres_ns) {
       each.ns = each.seen_ns - centres_ns[each.setting];
     }
   }
-  shift_to_zero(observations.repetitions);
 }
 
 std::vector<std::size_t> pool_sizes(const Observations& observations) {
