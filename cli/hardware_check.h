@@ -6,6 +6,7 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/kfd/os.h"
 #include "backends/sim/system.h"
 #include "cli/hardware_gates.h"
 #include "cli/policy_runs.h"
@@ -29,6 +30,7 @@ struct Campaign {
   std::uint64_t seed = 1;
   bool exclusive_hive = false;  ///< nobody else uses these GPUs or their hive
   Progress* progress = nullptr;
+  kfd::Os* host = nullptr;  ///< of the machine with the GPUs; null: they are modelled
   BaselineStore baselines;
 };
 

@@ -28,6 +28,7 @@
 #include "core/nearest.h"
 #include "core/testbed.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
+#include "backends/kfd/linux_os.h"
 #include "cli/dry_run.h"
 #include "cli/hardware_check.h"
 #include "cli/hardware_report.h"
@@ -141,6 +142,7 @@ Result<std::string> dry_run_of(const HardwareOptions& options,
 Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
                                                  const std::vector<const HardwareCheck*>& checks) {
   Progress progress(options.quiet);
+  kfd::LinuxOs os;
   Campaign campaign{.open = {},
                     .backend = options.backend,
                     .machine = {},
@@ -149,6 +151,7 @@ Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
                     .seed = options.seed,
                     .exclusive_hive = options.exclusive_hive,
                     .progress = &progress,
+                    .host = options.backend.kind == BackendKind::kKfd ? &os : nullptr,
                     .baselines = {}};
   GPREEMPT_TRY(store(campaign.machine, machine_of(options.backend)));
   if (const Result<void> usable = check_backend(options.backend.kind); !usable) {

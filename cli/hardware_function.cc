@@ -10,6 +10,7 @@
 #include "cli/hardware_check.h"
 #include "cli/hardware_checks.h"
 #include "cli/hardware_gates.h"
+#include "cli/hardware_host.h"
 #include "cli/hardware_rig.h"
 #include "cli/hardware_verdicts.h"
 #include "config/document.h"
@@ -50,6 +51,7 @@ Result<std::int64_t> work_within(Session& session, const Followed& job, Duration
 }
 
 Result<std::vector<Verdict>> play_basic(Campaign& campaign, Session& session) {
+  HostBooks books(campaign.host);
   const Duration stable = campaign.full ? seconds(10) : seconds(1);
   Pair pair;
   GPREEMPT_TRY(store(
@@ -78,7 +80,8 @@ Result<std::vector<Verdict>> play_basic(Campaign& campaign, Session& session) {
                         quantity_text(GateUnit::kTime, static_cast<double>(still_off - off)),
                         quantity_text(GateUnit::kTime, static_cast<double>(after)))),
       at_most("online-end-to-end", latency, campaign.gates.get("online"),
-              "one request of 2 ms that arrives while Offline has the GPU, its suspend included")};
+              "one request of 2 ms that arrives while Offline has the GPU, its suspend included"),
+      books.kernel_log()};
 }
 
 /// One process whose queues are suspended again and again.

@@ -13,6 +13,7 @@
 #include "cli/hardware_check.h"
 #include "cli/hardware_checks.h"
 #include "cli/hardware_gates.h"
+#include "cli/hardware_host.h"
 #include "cli/hardware_rig.h"
 #include "cli/hardware_runs.h"
 #include "cli/hardware_verdicts.h"
@@ -93,7 +94,7 @@ Verdict no_trouble(const PolicyMetrics& run) {
   Verdict verdict = exactly(
       "trouble", static_cast<double>(run.refusals + run.leases_expired), kNobody,
       fmt::format("refused calls and suspensions that their lease ended, of {} suspends and {} "
-                  "resumes; on hardware look at the kernel's log and the process's memory, too",
+                  "resumes",
                   calls.suspends, calls.resumes));
   verdict.answer = calls.suspends == calls.resumes ? verdict.answer : Answer::kMissed;
   verdict.numbers = {{"suspends", static_cast<double>(calls.suspends)},
@@ -200,10 +201,12 @@ Verdicts stability(Campaign& campaign) {
               "online.ask.arrivals.cv2=0.2231"},
       .full = std::chrono::hours(1),
       .quick = minutes(5)};
+  HostBooks books(campaign.host);
   PolicyMetrics done;
   GPREEMPT_TRY(store(done, run_one(campaign, run)));
   return std::vector<Verdict>{all_served(done, static_cast<double>(done.online.requests)),
-                              in_time(done, campaign.gates), no_trouble(done)};
+                              in_time(done, campaign.gates), no_trouble(done), books.kernel_log(),
+                              books.memory()};
 }
 
 Verdicts stress(Campaign& campaign) {
