@@ -35,6 +35,18 @@ Unit unit_of(std::string_view metric) {
   return is_in("bytes") ? Unit::kBytes : Unit::kNumber;
 }
 
+/// Whether what is shown of a number is nothing.
+bool is_zero(std::string_view text) {
+  return text.find_first_of("123456789") == std::string_view::npos;
+}
+
+std::string without_sign_of_zero(std::string text) {
+  if (text.starts_with('-') && is_zero(text)) {
+    text.erase(0, 1);
+  }
+  return text;
+}
+
 /// The last `parts` parts of a dotted path.
 std::string_view tail_of(std::string_view path, std::size_t parts) {
   std::size_t from = path.size();
@@ -52,17 +64,27 @@ std::string metric_text(std::string_view metric, double value) {
   }
   switch (unit_of(metric)) {
     case Unit::kTime: return human_time(Duration(std::llround(value)));
-    case Unit::kShare: return fmt::format("{:.2f} %", 100 * value);
+    case Unit::kShare: return without_sign_of_zero(fmt::format("{:.2f} %", 100 * value));
     case Unit::kBytes:
       return value < 0 ? fmt::format("{:.4g} B", value)
                        : human_bytes(static_cast<std::uint64_t>(std::llround(value)));
     case Unit::kNumber: break;
   }
-  return fmt::format("{:.4g}", value);
+  return without_sign_of_zero(fmt::format("{:.4g}", value));
 }
 
 std::string metric_change_text(std::string_view metric, double value) {
-  return (value > 0 ? "+" : "") + metric_text(metric, value);
+  const std::string text = metric_text(metric, value);
+  return (value > 0 && !is_zero(text) ? "+" : "") + text;
+}
+
+std::string limit_text(std::string_view metric, std::string_view label) {
+  return fmt::format("{} {}{}", metric, label == "none" ? "" : "at most ", label);
+}
+
+std::string pareto_title(bool by_work) {
+  return fmt::format("Pareto front: nobody {}is better in both",
+                     by_work ? "with the same work " : "");
 }
 
 std::string metric_text(std::string_view metric, const study::Interval& interval) {

@@ -17,6 +17,12 @@ namespace gpreempt::cli {
 /// "1.20 ms (1.10 ms .. 1.30 ms)"; without the part in brackets if there are no bounds.
 [[nodiscard]] std::string metric_text(std::string_view metric, const study::Interval& interval);
 
+/// "online.latency_ns.p99 at most 50ms", "online.unfinished none".
+[[nodiscard]] std::string limit_text(std::string_view metric, std::string_view label);
+
+/// Of the block with the front; `by_work`: only configurations with the same work are compared.
+[[nodiscard]] std::string pareto_title(bool by_work);
+
 /// Dotted paths without what they need not have to be told apart: "scheduler.policy" is "policy".
 [[nodiscard]] std::vector<std::string> short_names(const std::vector<std::string>& paths);
 

@@ -53,8 +53,14 @@ class Text {
     return analysis_.factors.at(factor).levels.at(index);
   }
   [[nodiscard]] std::string setting(const study::Setting& levels) const;
+  /// "all" where there is only one.
   [[nodiscard]] std::string configuration(std::size_t index) const {
-    return setting(analysis_.configurations.at(index).setting);
+    std::string text = setting(analysis_.configurations.at(index).setting);
+    return text.empty() ? "all" : text;
+  }
+  /// The work that a configuration has to do; "" where it is the same everywhere.
+  [[nodiscard]] std::string work(std::size_t configuration) const {
+    return setting(analysis_.configurations.at(configuration).given);
   }
   [[nodiscard]] std::string many(const std::vector<std::size_t>& configurations) const;
   /// `a` or `b` of a comparison.
@@ -64,6 +70,9 @@ class Text {
   [[nodiscard]] std::string verdict_of(const study::Comparison& one) const;
   [[nodiscard]] std::string conclusion_of(const study::Fragile& one) const;
   [[nodiscard]] std::size_t priors() const;
+  /// Those with the same work together, the surest first.
+  [[nodiscard]] std::vector<const study::FrontPoint*> by_work_and_place(
+      const study::ParetoFront& front) const;
   /// A block with its title, nothing if it has no rows.
   [[nodiscard]] std::string block(std::string_view title, const Table& table,
                                   std::size_t rows) const;
@@ -72,6 +81,10 @@ class Text {
   std::vector<std::string> factor_names_;
   std::vector<std::string> metric_names_;
 };
+
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
 
 std::vector<std::string> names_of(const std::vector<study::Factor>& factors) {
   std::vector<std::string> names;
@@ -137,8 +150,9 @@ std::string Text::head() const {
   if (!request.question.empty()) {
     text += fmt::format("question   {}\n", request.question);
   }
-  text += fmt::format("design     {} points of {} levels, {} runs, seeds {}\n",
-                      analysis_.points.size(), design, runs,
+  text += fmt::format("design     {} of {} level{}, {}, seeds {}\n",
+                      counted(analysis_.points.size(), "point"), design.empty() ? "1" : design,
+                      design.empty() || design == "1" ? "" : "s", counted(runs, "run"),
                       request.paired ? "the same at every point" : "of their own at every point");
   text += fmt::format("intervals  {:g} % (Student's t{})\n", 100 * request.confidence,
                       request.paired ? " of the differences seed by seed" : ", Welch");
@@ -247,7 +261,7 @@ std::string Text::verdicts() const {
     const auto [column, is_new] = columns.emplace(one.limit, columns.size());
     if (is_new) {
       const study::Limit& limit = analysis_.request.limits.at(one.limit);
-      titles.push_back(fmt::format("{} {}", limit.metric, limit.label));
+      titles.push_back(limit_text(limit.metric, limit.label));
     }
     cells[one.configuration].resize(columns.size(), "-");
     if (one.value.has_mean()) {
@@ -303,18 +317,39 @@ std::string Text::front() const {
     return "";
   }
   const study::ParetoFront& front = *analysis_.pareto;
-  Table table({"configuration", std::string(metric(front.x)), std::string(metric(front.y)),
-               "on the front"});
-  for (const study::OnFront on :
-       {study::OnFront::kCertainly, study::OnFront::kPossibly, study::OnFront::kNo}) {
-    for (const study::FrontPoint& one : front.points) {
-      if (one.on == on) {
-        table.add_row({configuration(one.configuration), metric_text(metric(front.x), one.x),
-                       metric_text(metric(front.y), one.y), to_string(on)});
-      }
-    }
+  const auto has_work = [this](const study::FrontPoint& one) {
+    return !work(one.configuration).empty();
+  };
+  const bool by_work = std::ranges::any_of(front.points, has_work);
+  std::vector<std::string> titles = {"configuration", std::string(metric(front.x)),
+                                     std::string(metric(front.y)), "on the front"};
+  if (by_work) {
+    titles.insert(titles.begin(), "at");
   }
-  return block("Pareto front: nobody is better in both", table, 0);
+  Table table(titles);
+  for (const study::FrontPoint* one : by_work_and_place(front)) {
+    std::vector<std::string> row = {configuration(one->configuration),
+                                    metric_text(metric(front.x), one->x),
+                                    metric_text(metric(front.y), one->y), to_string(one->on)};
+    if (by_work) {
+      row.insert(row.begin(), work(one->configuration));
+    }
+    table.add_row(std::move(row));
+  }
+  return block(pareto_title(by_work), table, 0);
+}
+
+std::vector<const study::FrontPoint*> Text::by_work_and_place(
+    const study::ParetoFront& front) const {
+  std::vector<const study::FrontPoint*> points;
+  points.reserve(front.points.size());
+  for (const study::FrontPoint& one : front.points) {
+    points.push_back(&one);
+  }
+  std::ranges::stable_sort(points, {}, [this](const study::FrontPoint* one) {
+    return std::pair(analysis_.configurations.at(one->configuration).given, one->on);
+  });
+  return points;
 }
 
 std::string Text::cheapest() const {
@@ -322,7 +357,7 @@ std::string Text::cheapest() const {
   for (const study::Cheapest& one : analysis_.cheapest) {
     const study::Limit& limit = analysis_.request.limits.at(one.limit);
     const std::string given = setting(one.given);
-    text += fmt::format("  {} at most {}{}{}: ", limit.metric, limit.label,
+    text += fmt::format("  {}{}{}: ", limit_text(limit.metric, limit.label),
                         given.empty() ? "" : " at ", given);
     if (one.configuration) {
       text += fmt::format("{}; {} {}\n", configuration(*one.configuration), metric(one.cost),
@@ -344,8 +379,8 @@ std::string Text::conclusion_of(const study::Fragile& one) const {
   if (one.kind == study::ConclusionKind::kLimit) {
     const study::Judgement& judged = analysis_.judgements.at(one.index);
     const study::Limit& limit = analysis_.request.limits.at(judged.limit);
-    return fmt::format("{}: {} at most {} is {}", configuration(judged.configuration), limit.metric,
-                       limit.label, to_string(judged.verdict));
+    return fmt::format("{}: {} is {}", configuration(judged.configuration),
+                       limit_text(limit.metric, limit.label), to_string(judged.verdict));
   }
   const study::Comparison& compared = analysis_.comparisons.at(one.index);
   const std::string at = setting(compared.at);
@@ -379,6 +414,27 @@ std::string Text::fragile() const {
   return block("What hangs on a guess", table, rows);
 }
 
+/// Runs that failed with the same words.
+struct Failure {
+  const study::Row* first = nullptr;
+  std::size_t runs = 0;
+};
+
+std::string lines_of(const std::vector<Failure>& failures) {
+  std::string lines;
+  for (std::size_t i = 0; i < std::min(failures.size(), kMostRows); ++i) {
+    const study::Row& first = *failures[i].first;
+    const std::string others = failures[i].runs == 1
+                                   ? ""
+                                   : fmt::format(" and {}", counted(failures[i].runs - 1, "other"));
+    lines += fmt::format("  point {}, seed {}{}: {}\n", first.point, first.seed, others,
+                         first.error);
+  }
+  return failures.size() > kMostRows
+             ? lines + fmt::format("  [... {} more]\n", failures.size() - kMostRows)
+             : lines;
+}
+
 }  // namespace
 
 std::string analysis_text(const Analysis& analysis) {
@@ -388,15 +444,29 @@ std::string analysis_text(const Analysis& analysis) {
 }
 
 std::string study_text(const Analysis& analysis, const std::vector<study::Row>& rows) {
-  std::string failures;
+  std::vector<Failure> failures;
   std::size_t failed = 0;
   for (const study::Row& row : rows) {
-    if (!row.error.empty() && ++failed <= kMostRows) {
-      failures += fmt::format("  point {}, seed {}: {}\n", row.point, row.seed, row.error);
+    if (row.error.empty()) {
+      continue;
+    }
+    ++failed;
+    const auto same = std::ranges::find(failures, row.error, [](const Failure& one) -> const auto& {
+      return one.first->error;
+    });
+    if (same == failures.end()) {
+      failures.push_back({.first = &row, .runs = 1});
+    } else {
+      ++same->runs;
     }
   }
-  const std::string title = failed > 0 ? fmt::format("\n{} runs failed\n", failed) : "";
-  return analysis_text(analysis) + title + failures;
+  if (failed == 0) {
+    return analysis_text(analysis);
+  }
+  const bool all = failed == rows.size();
+  const std::string list = fmt::format("{}{} failed\n{}", all && failed > 1 ? "all " : "",
+                                       counted(failed, "run"), lines_of(failures));
+  return all ? list + "\n" + analysis_text(analysis) : analysis_text(analysis) + "\n" + list;
 }
 
 }  // namespace gpreempt::cli

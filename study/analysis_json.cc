@@ -226,6 +226,7 @@ Json Writer::pareto() const {
     }
     Json entry;
     entry["levels"] = configuration(one.configuration);
+    entry["given"] = setting(analysis_.configurations.at(one.configuration).given);
     entry["points"] = points;
     entry["x"] = json_of(one.x);
     entry["y"] = json_of(one.y);

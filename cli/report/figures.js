@@ -143,8 +143,14 @@
       if (at.lo !== null && at.hi !== null) svg(root, "path", { class: "faint", d: `M${x.of(at.lo)} ${y.of(over.value)}H${x.of(at.hi)}` });
       if (over.lo !== null && over.hi !== null) svg(root, "path", { class: "faint", d: `M${x.of(at.value)} ${y.of(over.lo)}V${y.of(over.hi)}` });
     }
+    // The front of each work: only points of one line were compared.
+    for (const work of new Set(data.points.map((point) => point.at))) {
+      const front = data.points.filter((point) => point.at === work && point.on !== "no").sort((a, b) => a.x.value - b.x.value);
+      if (front.length > 1) svg(root, "path", { class: "faint", d: "M" + front.map((point) => `${x.of(point.x.value)} ${y.of(point.y.value)}`).join("L") });
+      if (work && front.length) svg(root, "text", { x: x.of(front[0].x.value) + 9, y: y.of(front[0].y.value) - 6 }, work);
+    }
     for (const point of data.points) {
-      const text = `${point.name}: ${point.text}; on the front: ${point.on}`;
+      const text = `${point.name}: ${point.text}; on the front${point.at ? " of " + point.at : ""}: ${point.on}`;
       const mark = svg(root, "circle", { class: "point " + point.on, cx: x.of(point.x.value), cy: y.of(point.y.value), r: 6, tabindex: "0", role: "img", "aria-label": text });
       svg(mark, "title", {}, text);
       for (const event of ["focus", "mouseenter"]) mark.addEventListener(event, () => { readout.textContent = text; });

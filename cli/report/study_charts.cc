@@ -60,6 +60,7 @@ Chart pareto_chart(const StudyView& view) {
     }
     json["points"].push_back(
         {{"name", view.setting(at(one, "/levels"))},
+         {"at", view.setting(at(one, "/given"))},
          {"x", scaled(at(one, "/x"), x)},
          {"y", scaled(at(one, "/y"), y)},
          {"on", text_at(one, "/on_front")},
@@ -70,7 +71,8 @@ Chart pareto_chart(const StudyView& view) {
           .kind = "scatter",
           .about =
               "Online latency against Offline's price: filled points are certainly on the "
-              "front, ringed ones possibly; lower left is better",
+              "front of those with the same work, ringed ones possibly; a line joins each front; "
+              "lower left is better",
           .data = chart_text(json)};
 }
 

@@ -15,6 +15,7 @@
 #include "cli/report/study_charts.h"
 #include "cli/report/study_files.h"
 #include "cli/report/study_view.h"
+#include "cli/study_quantity.h"
 #include "config/document.h"
 #include "core/error.h"
 #include "study/outputs.h"
@@ -67,6 +68,8 @@ class StudyReport {
   [[nodiscard]] Section limits() const;
   [[nodiscard]] Section cheapest() const;
   [[nodiscard]] Section pareto() const;
+  void add_front(const Json& front, const std::string& work, const std::string& on,
+                 DataTable& table) const;
   [[nodiscard]] Section comparisons() const;
   [[nodiscard]] Section effects() const;
   [[nodiscard]] Section tornado() const;
@@ -213,27 +216,52 @@ Section StudyReport::cheapest() const {
   return made;
 }
 
+/// The rows of those with this work and this place.
+void StudyReport::add_front(const Json& front, const std::string& work, const std::string& on,
+                            DataTable& table) const {
+  constexpr std::size_t kColumns = 4;
+  for (const Json& one : at(front, "/configurations")) {
+    if (at(one, "/on_front") != on || view_.setting(at(one, "/given")) != work) {
+      continue;
+    }
+    const std::string name = view_.setting(at(one, "/levels"));
+    std::vector<Cell> row = {{.text = name.empty() ? "all" : name},
+                             StudyView::value(text_at(front, "/x"), at(one, "/x")),
+                             StudyView::value(text_at(front, "/y"), at(one, "/y")),
+                             {.text = on, .tone = on == "certainly" ? Tone::kGood : Tone::kPlain}};
+    if (table.columns.size() > kColumns) {
+      row.insert(row.begin(), Cell{.text = work});
+    }
+    table.rows.push_back(std::move(row));
+  }
+}
+
 Section StudyReport::pareto() const {
-  Section made = section("Pareto front: nobody is better in both");
   const Json& front = at(json_, "/pareto");
+  const Json& all = at(front, "/configurations");
+  const bool by_work = std::ranges::any_of(
+      all, [this](const Json& one) { return !view_.setting(at(one, "/given")).empty(); });
+  Section made = section(cli::pareto_title(by_work));
   if (!front.is_object()) {
     return made;
   }
-  const std::string x = text_at(front, "/x");
-  const std::string y = text_at(front, "/y");
   DataTable table{.columns = {{.title = "configuration"},
-                              {.title = x, .is_number = true},
-                              {.title = y, .is_number = true},
+                              {.title = text_at(front, "/x"), .is_number = true},
+                              {.title = text_at(front, "/y"), .is_number = true},
                               {.title = "on the front"}}};
-  for (const std::string on : {"certainly", "possibly", "no"}) {
-    for (const Json& one : at(front, "/configurations")) {
-      if (at(one, "/on_front") == on) {
-        table.rows.push_back(
-            {{.text = view_.setting(at(one, "/levels"))},
-             StudyView::value(x, at(one, "/x")),
-             StudyView::value(y, at(one, "/y")),
-             {.text = on, .tone = on == "certainly" ? Tone::kGood : Tone::kPlain}});
-      }
+  if (by_work) {
+    table.columns.insert(table.columns.begin(), Column{.title = "at"});
+  }
+  std::vector<std::string> works;
+  for (const Json& one : all) {
+    const std::string work = view_.setting(at(one, "/given"));
+    if (std::ranges::find(works, work) == works.end()) {
+      works.push_back(work);
+    }
+  }
+  for (const std::string& work : works) {
+    for (const std::string on : {"certainly", "possibly", "no"}) {
+      add_front(front, work, on, table);
     }
   }
   cut(table, made);

@@ -74,10 +74,10 @@ Cell StudyView::change(const std::string& metric, const Json& number) {
 std::string StudyView::limit(const Json& metric, const Json& at_most) const {
   for (const Json& one : at(analysis_, "/limits")) {
     if (at(one, "/metric") == metric && at(one, "/at_most") == at_most) {
-      return fmt::format("{} at most {}", plain_cell(metric).text, text_at(one, "/label"));
+      return cli::limit_text(plain_cell(metric).text, text_at(one, "/label"));
     }
   }
-  return fmt::format("{} at most {}", plain_cell(metric).text, plain_cell(at_most).text);
+  return cli::limit_text(plain_cell(metric).text, plain_cell(at_most).text);
 }
 
 std::vector<std::string> StudyView::metrics_of(const Json& list) const {

@@ -25,7 +25,7 @@ class StudyView {
   [[nodiscard]] static Cell value(const std::string& metric, const Json& interval);
   /// A difference of two values, with its sign.
   [[nodiscard]] static Cell change(const std::string& metric, const Json& number);
-  /// "at most 50ms" of a limit with this metric and value.
+  /// "online.latency_ns.p99 at most 50ms", of the limit with this metric and value.
   [[nodiscard]] std::string limit(const Json& metric, const Json& at_most) const;
   /// The metrics of a list's entries, in the study's order, each once.
   [[nodiscard]] std::vector<std::string> metrics_of(const Json& list) const;
