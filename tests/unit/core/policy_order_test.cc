@@ -17,6 +17,7 @@
 #include "core/ids.h"
 #include "core/policy.h"
 #include "core/time.h"
+#include "tests/unit/core/timetable.h"
 
 namespace gpreempt {
 namespace {
@@ -173,6 +174,21 @@ TEST(PartitionOrderTest, OverAThousandTenantsHaveTheirSlotsInTheOrderTheyCame) {
       ASSERT_EQ(wants[i].verdict, i % kTenants == owner ? Verdict::kRun : Verdict::kSuspend)
           << "member " << i << " in the slot of " << owner;
     }
+  }
+}
+
+TEST(FairFrozenTest, WhoeverHadTheGpuMeanwhileDoesNotPayWithASecondOff) {
+  Timetable table("fair:slice=10ms");
+  table.born(0);
+  table.born_b(0);
+  table.busy(0);
+  (void)table.until(1'000);
+  table.frozen_until(6'000);
+  (void)table.until(6'300);
+  // Three share 300 ms, a slice is 10 ms and a turn counts for two.
+  for (const TargetId target : {kOffline, Timetable::kSecond}) {
+    const Duration off = table.off_until(6'300, target) - table.off_until(6'000, target);
+    EXPECT_LT(off, milliseconds(300 - 60)) << target.value();
   }
 }
 

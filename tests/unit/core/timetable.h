@@ -53,6 +53,8 @@ class Timetable {
   void exit_a(std::int64_t ms) { at(ms, TargetExited{kOffline}); }
   /// Requests end so many milliseconds after they were issued (0, the default: at once).
   void requests_take(std::int64_t ms) { takes_ = Duration(ms * kMs); }
+  /// The controller is frozen from now on, so that it is not asked before then.
+  void frozen_until(std::int64_t ms) { last_ = instant_from_ns(ms * kMs); }
   /// Time passes.
   std::vector<std::string> until(std::int64_t ms) {
     serve_deadlines(instant_from_ns(ms * kMs));
