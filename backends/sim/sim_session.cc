@@ -169,7 +169,8 @@ Task SimSession::rescan() {
                        [sink = reply.sink()](long result, const auto& entries) {
                          sink(Snapshot{.result = result, .entries = entries});
                        });
-    const Snapshot snapshot = co_await reply;
+    Snapshot snapshot;  // not initialized by co_await, because of a bug in GCC 11
+    snapshot = co_await reply;
     if (snapshot.result != 0 || !alive_) {
       co_return;
     }

@@ -260,7 +260,8 @@ Task SimSession::call_all(CallAll call, Outcomes& outcomes, long& result) {
        [sink = reply.sink()](long answer, const std::vector<std::uint32_t>& ids) {
          sink(Answer{.result = answer, .ids = ids});
        });
-  const Answer answer = co_await reply;
+  Answer answer;  // not initialized by co_await, because of a bug in GCC 11
+  answer = co_await reply;
   result = answer.result;
   for (std::size_t i = 0; i < places.size() && answer.result >= 0; ++i) {
     outcomes[places[i]].outcome = KfdModel::outcome_of(answer.ids[i]);
