@@ -26,8 +26,9 @@ struct FitOptions {
   double confidence = 0.9;  ///< of the intervals
   std::size_t draws = 399;  ///< of noise
   std::uint64_t seed = 1;   ///< of the draws
-  /// Of a clock whose ticks are 10 ns: the standard deviation of rounding, 10 / sqrt(12).
-  double resolution_ns = 2.9;
+  /// Of times between two readings of a clock whose ticks are 10 ns: what rounding adds, at most.
+  /// It is the same in all repetitions where nothing else varies, so no repetition shows it.
+  double resolution_ns = 10;
 };
 
 struct Estimate {

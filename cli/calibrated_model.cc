@@ -75,6 +75,9 @@ FittedParameter single(std::size_t index, Cost cost, const Estimate& estimate) {
     fitted.lo = std::max(0.0, estimate.lo);
     fitted.hi = estimate.hi;
   }
+  // The interval of a cost that cannot be below zero, and a basic bootstrap's, may leave it out.
+  fitted.lo = std::min(fitted.lo, fitted.value);
+  fitted.hi = std::max(fitted.hi, fitted.value);
   return fitted;
 }
 
@@ -132,8 +135,8 @@ void add_shares(const sim::Model& model, const std::vector<Estimate>& sums,
     }
     parameters.push_back({.index = *index,
                           .value = costs.at(i),
-                          .lo = costs.at(i) * std::max(0.0, best->lo / best->value),
-                          .hi = costs.at(i) * best->hi / best->value,
+                          .lo = costs.at(i) * std::clamp(best->lo / best->value, 0.0, 1.0),
+                          .hi = costs.at(i) * std::max(1.0, best->hi / best->value),
                           .shared = true,
                           .sum = best->sum.name()});
   }
@@ -153,7 +156,7 @@ void widen_xccs(const sim::Model& model, std::vector<FittedParameter>& parameter
     const double most = std::max(fitted->hi / model.point.xccs, least);
     parameters.push_back({.index = *xcc,
                           .value = least,
-                          .lo = fitted->lo / model.point.xccs,
+                          .lo = std::min(fitted->lo / model.point.xccs, least),
                           .hi = most,
                           .shared = true,
                           .sum = "save_time"});

@@ -129,7 +129,8 @@ std::optional<Duration> SuspendSampler::off_so_far() {
   if (!place_.company.heartbeat) {
     return std::nullopt;
   }
-  return session_.testbed().progress(*place_.company.heartbeat).bystander;
+  const ProgramProgress progress = session_.testbed().progress(*place_.company.heartbeat);
+  return progress.tells_bystander ? std::optional(progress.bystander) : std::nullopt;
 }
 
 std::optional<std::int64_t> SuspendSampler::gap_since(std::optional<Duration> before) {
@@ -163,9 +164,11 @@ Result<void> SuspendSampler::suspend(std::optional<std::uint32_t> grace_units, C
   sample.suspend_ns = to_ns(done.done - done.issued);
   if (session_.testbed().driver_calls().size() > calls) {
     const DriverCall& call = session_.testbed().driver_calls()[calls];
-    sample.suspend_bytes = call.saved_bytes;
     sample.first = call.first_of_process;
-    for (std::size_t i = 0; i < kPhases.size(); ++i) {
+    if (call.tells_phases) {
+      sample.suspend_bytes = call.saved_bytes;
+    }
+    for (std::size_t i = 0; call.tells_phases && i < kPhases.size(); ++i) {
       sample.parts.at(i) = to_ns(call.phases.at(static_cast<std::size_t>(kPhases.at(i))));
     }
   }
@@ -181,7 +184,8 @@ Result<void> SuspendSampler::resume(CallSample& sample) {
   GPREEMPT_TRY(store(done, session_.resume(place_.process)));
   sample.resume_ns = to_ns(done.done - done.issued);
   if (session_.testbed().driver_calls().size() > calls) {
-    sample.resume_bytes = session_.testbed().driver_calls()[calls].saved_bytes;
+    const DriverCall& call = session_.testbed().driver_calls()[calls];
+    sample.resume_bytes = call.tells_phases ? std::optional(call.saved_bytes) : std::nullopt;
   }
   GPREEMPT_TRY(session_.wait(kSettle));
   sample.resume_gap_ns = gap_since(before);
