@@ -158,6 +158,18 @@ TEST(Runner, AnEndlessTrainerKeepsTheGpuBusy) {
   EXPECT_GT(world.host.work_told, milliseconds(900));
 }
 
+// `gpreempt run --backend kfd` starts it for a week and stops it.
+TEST(Runner, TellsOfItsWorkAllTheTimeHoweverLongItIsToRun) {
+  World world;
+  world.program = endless_program(0);
+  world.options.duration = std::chrono::hours(168);
+  world.host.stop_at = kStart + milliseconds(100);
+  const RunOutcome outcome = world.run();
+  EXPECT_TRUE(outcome.stopped);
+  EXPECT_GT(world.host.work_told, milliseconds(90));
+  EXPECT_LE(outcome.progress.size(), 1U);
+}
+
 TEST(Runner, ATrainerIsNoMoreKernelsAheadThanItMay) {
   World world;
   world.program = endless_program(4);

@@ -30,6 +30,8 @@ namespace {
 constexpr Duration kPollPeriod = std::chrono::microseconds(50);
 constexpr Duration kClosedLoopPollPeriod = std::chrono::microseconds(5);
 constexpr int kMostSamples = 1000;
+/// How often the controller is told of work, however long the run is: it looks at it after calls.
+constexpr Duration kHintPeriod = std::chrono::milliseconds(1);
 constexpr std::size_t kMostInFlight = 256;  ///< a stream remembers more
 constexpr std::size_t kMostLosses = 4096;
 constexpr Duration kLeastRound = std::chrono::microseconds(500);
@@ -95,6 +97,7 @@ bool Runner::is_done(Instant now) const {
 Result<RunOutcome> Runner::run(Gpu& gpu, Host& host, Instant start) {
   start_ = start;
   last_sample_ = start;
+  last_hint_ = start;
   expect_arrivals(start);
   host.wait_until(start);
   const Duration period = program_.clients > 0 ? kClosedLoopPollPeriod : kPollPeriod;
@@ -226,12 +229,12 @@ void Runner::note_work(Host& host, Duration work, std::uint64_t kernels) {
   outcome_.work += work;
   outcome_.kernels += kernels;
   const Instant now = host.now();
-  if (now - last_sample_ < options_.duration / kMostSamples) {
-    return;
+  if (now - last_sample_ >= options_.duration / kMostSamples) {
+    last_sample_ = now;
+    outcome_.progress.push_back({.at = now, .work = outcome_.work});
   }
-  last_sample_ = now;
-  outcome_.progress.push_back({.at = now, .work = outcome_.work});
-  if (program_.offline) {
+  if (program_.offline && now - last_hint_ >= kHintPeriod) {
+    last_hint_ = now;
     host.hint_work(outcome_.work, outcome_.kernels);
   }
 }

@@ -147,6 +147,7 @@ class Runner {
   std::uint64_t granted_ = 0;
   std::optional<Instant> beats_since_;
   Instant last_sample_;
+  Instant last_hint_;
   RunOutcome outcome_;
 };
 
