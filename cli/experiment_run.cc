@@ -166,18 +166,6 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   return verdicts;
 }
 
-ExitCode exit_code_of(const std::vector<Verdict>& verdicts) {
-  const auto answered = [](experiments::Answer answer) {
-    return [answer](const Verdict& verdict) { return verdict.answer == answer; };
-  };
-  if (std::ranges::any_of(verdicts, answered(experiments::Answer::kMissed))) {
-    return ExitCode::kGateFailed;
-  }
-  return std::ranges::all_of(verdicts, answered(experiments::Answer::kUnavailable))
-             ? ExitCode::kEnvironment
-             : ExitCode::kOk;
-}
-
 }  // namespace
 
 Result<ExitCode> run_experiments(const ExperimentOptions& options) {

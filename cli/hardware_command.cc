@@ -66,7 +66,7 @@ Examples:
 
 Exit codes:
   0  no limit missed      1  one was missed      2  usage, or refused input
-  3  nothing could be run on this machine, or a file cannot be written)";
+  3  nothing could be run on this machine, a GPU or its firmware failed, or a file cannot be written)";
 }
 
 /// Whether --profile says full.
@@ -168,19 +168,6 @@ Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
   progress.finish();
   return verdicts;
 }
-
-bool any_missed(const std::vector<experiments::Verdict>& verdicts) {
-  return std::ranges::any_of(verdicts, [](const experiments::Verdict& each) {
-    return each.answer == experiments::Answer::kMissed;
-  });
-}
-
-/// Skipped checks say nothing about the machine.
-bool nothing_ran(const std::vector<experiments::Verdict>& verdicts) {
-  return std::ranges::all_of(verdicts, [](const experiments::Verdict& each) {
-    return each.answer == experiments::Answer::kUnavailable;
-  });
-}
 #endif
 
 }  // namespace
@@ -210,10 +197,7 @@ Result<ExitCode> hardware_command(const HardwareOptions& options) {
   }
   GPREEMPT_TRY(print(
       options.format == OutputFormat::kJson ? document : hardware_text(verdicts, options.gates)));
-  if (any_missed(verdicts)) {
-    return ExitCode::kGateFailed;
-  }
-  return nothing_ran(verdicts) ? ExitCode::kEnvironment : ExitCode::kOk;
+  return exit_code_of(verdicts);
 }
 #else
 Result<ExitCode> hardware_command(const HardwareOptions& /*options*/) {

@@ -55,12 +55,22 @@ run_step() {
   case $status in
     0) say "$step: done" ;;
     1) say "$step: done, not as expected: $(tail -n 1 "$log" | cut -c 1-100)" ;;
+    3)
+      answers_nothing "$step" || stop_all "$step ended with exit code 3: $(grep -v '^ *$' "$log" | tail -n 1 | cut -c 1-200)" 3
+      say "$step: this machine does not let it be answered: $(tail -n 1 "$log" | cut -c 1-100)"
+      ;;
     124 | 137) stop_all "$step took longer than its limit of $limit s" 3 ;;
     *) stop_all "$step ended with exit code $status: $(grep -v '^ *$' "$log" | tail -n 1 | cut -c 1-200)" 3 ;;
   esac
   write_stamp "$step" "$status" $((SECONDS - begin))
 }
 look_at=0
+
+# answers_nothing STEP: whether an experiment could not be made here, which is no reason to stop; a failure of the hardware is one.
+answers_nothing() {
+  local verdicts=$out/results/$1/verdicts.json
+  [[ $1 == experiment-* && -f $verdicts ]] && ! grep -q hardware-failure "$verdicts"
+}
 
 # step_shell STEP LIMIT: its command under timeout(1), which makes a process group and passes a TERM on to all of it. A function of the kit
 # runs in a shell that has sourced it.

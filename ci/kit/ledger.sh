@@ -77,6 +77,7 @@ verdict_of() {
     '') echo "not done" ;;
     0) echo "done" ;;
     1) echo "not as expected" ;;
+    3) echo "not answerable" ;;
     *) echo "stopped (${stamp_code[$1]})" ;;
   esac
 }

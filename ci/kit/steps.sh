@@ -58,8 +58,7 @@ make_steps() {
     done
   done
   if "$tool" --help | grep -q '^ *calibrate '; then
-    add_step calibrate 120 600 "the model's parameters, from what was measured" \
-      "$tool" calibrate "$results/experiment-suspend-costs" --out "$out/calibration"
+    add_step calibrate 120 600 "the model's parameters, from what was measured" calibrate_samples
   fi
   add_step report 60 60 "the proof of concept's report, of everything above" make_reports
   add_step bundle 60 120 "one archive with all of it" pack
@@ -103,11 +102,18 @@ examine() {
 # soak STREAMS RATE: the scenario without and with its remaps, with the same requests.
 soak() {
   local streams=$1 rate=$2 more=()
-  read -r -a more <<<"${RUN_ARGS:-}"
+  mapfile -d '' -t more < <(xargs -r printf '%s\0' <<<"${RUN_ARGS:-}")  # words, quoted as a shell has them
   export GPU_MAX_HW_QUEUES=4  # HIP's default, written down
   "$tool" run soak-remaps --backend "$BACKEND" --policy none,suspend --duration "${soak_s}s" --quiet --gate \
     --set "offline.streams.queues=$streams" --set "online.ask.arrivals.rate=$rate/s" \
     --out "$out/results/soak-$streams-streams-$rate-hz" "${more[@]}"
+}
+
+# calibrate_samples: of the experiment that takes them, if it left any.
+calibrate_samples() {
+  local bundle=$out/results/experiment-suspend-costs
+  [[ -f $bundle/samples.csv ]] || { echo "no samples: see the log of experiment-suspend-costs" && return 1; }
+  "$tool" calibrate "$bundle" --out "$out/calibration"
 }
 
 # make_reports: a page and a text, from whatever steps have left results.
@@ -121,7 +127,7 @@ pack() {
   local name=evidence-$BACKEND-$profile
   kernel_log >"$out/provenance/kernel-log-after.txt" 2>/dev/null || true
   rm -f "$out/$name.tar.gz" "$out/$name.tar.gz.sha256"
-  tar -C "$out" -czf "$out/.packing" --exclude=state/lock --exclude=state/running --exclude=.packing .  || (($? == 1))  # 1: this step's log grew
-  mv "$out/.packing" "$out/$name.tar.gz"
+  tar -C "$out" -czf "$out/.packing" --exclude=state/lock --exclude=state/running --exclude=.packing . || (($? == 1)) || return 3  # 1: this step's log grew
+  mv "$out/.packing" "$out/$name.tar.gz" || return 3
   (cd "$out" && sha256sum "$name.tar.gz" | tee "$name.tar.gz.sha256")
 }

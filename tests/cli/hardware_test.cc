@@ -14,10 +14,12 @@
 #include "backends/sim/sim_testbed.h"
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
+#include "cli/exit_code.h"
 #include "cli/hardware_check.h"
 #include "cli/hardware_gates.h"
 #include "cli/hardware_verdicts.h"
 #include "cli/machine_choice.h"
+#include "cli/verdict_folder.h"
 #include "core/error.h"
 #include "core/testbed.h"
 #include "experiments/verdict.h"
@@ -171,6 +173,8 @@ TEST(HardwareChecks, NothingIsAskedOfAGpuThatHasFailed) {
   EXPECT_EQ(verdicts->back().name, "T-3/all");
   EXPECT_EQ(verdicts->back().answer, Answer::kUnavailable);
   EXPECT_TRUE(verdicts->back().reason.starts_with("not run: ")) << verdicts->back().reason;
+  // As an error of its own would end the command: a script must not go on.
+  EXPECT_EQ(exit_code_of(*verdicts), ExitCode::kEnvironment);
 }
 
 TEST(HardwareChecks, SuspendThatIsSlowerThanItsLimitIsMissed) {

@@ -50,11 +50,12 @@ TEST_F(Plan, AToolThatIsNotThereIsRefused) {
 }
 
 TEST_F(Plan, MoreArgumentsReachEachRun) {
-  EXPECT_EQ(with_fake("--only soak-2-streams-10-hz", "BACKEND=vkfd RUN_ARGS='--offline train.py'")
+  EXPECT_EQ(with_fake("--only soak-2-streams-10-hz",
+                      "BACKEND=vkfd RUN_ARGS='--offline \"python train.py\"'")
                 .exit_code,
             0);
   ASSERT_EQ(calls().size(), 1U);
-  EXPECT_TRUE(calls().front().ends_with(" --offline train.py")) << calls().front();
+  EXPECT_TRUE(calls().front().ends_with(" --offline python train.py")) << calls().front();
 }
 
 // The model misses the plan's limit for the first suspend of a process (docs/validate-hardware.md),

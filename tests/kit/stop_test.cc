@@ -73,6 +73,26 @@ TEST_F(Stop, AnExitCodeAboveOneStopsWithTheToolsLastWord) {
   EXPECT_EQ(calls_of("validate-hardware"), 0U);
 }
 
+TEST_F(Stop, AnExperimentThatThisMachineCannotMakeDoesNotStop) {
+  hook(
+      "if [[ \"$1 $2\" == 'experiment alpha' ]]; then mkdir -p \"${@: -1}\"; echo '{\"verdict\":"
+      "\"unavailable\"}' >\"${@: -1}/verdicts.json\"; echo 'skipped: add --exclusive-hive'; exit "
+      "3; fi");
+  const Ended ended = on_hardware("");
+  EXPECT_EQ(ended.exit_code, 1) << ended.text;
+  EXPECT_NE(ended.text.find("not answerable"), std::string::npos) << ended.text;
+  EXPECT_EQ(calls_of("experiment beta"), 1U);
+}
+
+TEST_F(Stop, AnExperimentInWhichTheHardwareFailedStops) {
+  hook(
+      "if [[ \"$1 $2\" == 'experiment alpha' ]]; then mkdir -p \"${@: -1}\"; echo '{\"error\":"
+      "\"hardware-failure\"}' >\"${@: -1}/verdicts.json\"; exit 3; fi");
+  const Ended ended = on_hardware("");
+  EXPECT_EQ(ended.exit_code, 3) << ended.text;
+  EXPECT_EQ(calls_of("experiment beta"), 0U);
+}
+
 TEST_F(Stop, AFindingDoesNotStopAndIsToldAtTheEnd) {
   hook("if [[ $1 == validate-hardware ]]; then echo '3 met, 2 missed'; exit 1; fi");
   const Ended ended = on_hardware("");
