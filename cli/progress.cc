@@ -60,6 +60,13 @@ void Progress::finish() {
   }
 }
 
+void Progress::finish(const std::string& note) {
+  finish();
+  if (!quiet_ && !terminal_) {
+    fmt::print(stderr, "gpreempt: {}: done, {}, {:.0f} s\n", phase_, note, watch_.seconds());
+  }
+}
+
 void Progress::show(const std::string& text) {
   fmt::print(stderr, "\r\x1b[Kgpreempt: {}", text);
   (void)std::fflush(stderr);

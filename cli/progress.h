@@ -22,6 +22,8 @@ class Progress {
   void update(double done, const std::string& note);
   /// Removes the line that is overwritten.
   void finish();
+  /// The same, and where there is no terminal a last line: "study x: done, 568 runs, 12 s".
+  void finish(const std::string& note);
 
  private:
   void show(const std::string& text);

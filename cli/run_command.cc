@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <cstdio>
 #include <iterator>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -75,16 +76,45 @@ void warn_of_ranks(const RunSetup& setup, std::vector<std::string>& warnings) {
   }
 }
 
+/// What the scenario does not tell a policy with these needs.
+std::string missing_needs(PolicyNeeds needs, const Scenario& scenario) {
+  const bool no_requests = scenario.scheduler.detection.kind == DetectionKind::kPoll &&
+                           (needs.requests || needs.deadlines);
+  const bool no_deadlines =
+      needs.deadlines && std::ranges::any_of(scenario.tenants, [](const TenantScenario& tenant) {
+        return !tenant.offline && !tenant.deadline;
+      });
+  return fmt::format("{}{}{}", no_requests ? "requests" : "",
+                     no_requests && no_deadlines ? " and " : "", no_deadlines ? "deadlines" : "");
+}
+
+/// One line for all of them, those that lack the same together.
+void warn_of_left_out(const RunSetup& setup, std::vector<std::string>& warnings) {
+  std::map<std::string, std::string> policies;
+  for (const std::string& spec : setup.left_out) {
+    const Result<std::unique_ptr<Policy>> policy = make_policy(spec);
+    if (policy) {
+      std::string& names = policies[missing_needs((*policy)->needs(), setup.scenario)];
+      names += (names.empty() ? "" : ", ") + spec;
+    }
+  }
+  std::string text;
+  for (const auto& [missing, names] : policies) {
+    text += fmt::format("{}{} ({})", text.empty() ? "" : "; ", names, missing);
+  }
+  if (!text.empty()) {
+    warnings.push_back(
+        fmt::format("left out of `all`, with what this scenario does not tell: {}; name one in "
+                    "--policy to see what to write",
+                    text));
+  }
+}
+
 std::vector<std::string> warnings_of(const RunSetup& setup,
                                      const std::vector<PolicyMetrics>& results) {
   std::vector<std::string> warnings;
   warn_of_ranks(setup, warnings);
-  for (const std::string& policy : setup.left_out) {
-    warnings.push_back(
-        fmt::format("policy {} was left out of `all`: this scenario does not tell it of requests "
-                    "and deadlines; name it in --policy to see what it lacks",
-                    policy));
-  }
+  warn_of_left_out(setup, warnings);
   for (const PolicyMetrics& result : results) {
     if (result.refusals != 0) {
       warnings.push_back(

@@ -25,6 +25,7 @@
 #include "cli/study_list.h"
 #include "cli/study_merge.h"
 #include "cli/study_options.h"
+#include "cli/study_quantity.h"
 #include "cli/study_report.h"
 #include "cli/study_request.h"
 #include "cli/study_runs.h"
@@ -138,6 +139,9 @@ Result<void> make_runs(const StudyOptions& options, Prepared& prepared, study::S
                                         .stop_fd = stop.fd(),
                                         .journal = folder == nullptr ? nullptr : &folder->journal(),
                                         .progress = [&] { estimate.tell(progress); }});
+  if (made) {
+    progress.finish(counted(schedule.settled(), "run"));
+  }
   progress.finish();
   if (!made && made.error().code == Errc::kInterrupted) {
     return fail(Errc::kInterrupted,

@@ -78,6 +78,10 @@ std::string metric_change_text(std::string_view metric, double value) {
   return (value > 0 && !is_zero(text) ? "+" : "") + text;
 }
 
+std::string counted(std::size_t count, std::string_view what) {
+  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
+}
+
 std::string limit_text(std::string_view metric, std::string_view label) {
   return fmt::format("{} {}{}", metric, label == "none" ? "" : "at most ", label);
 }

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,9 @@ namespace gpreempt::cli {
 [[nodiscard]] std::string metric_change_text(std::string_view metric, double value);
 /// "1.20 ms (1.10 ms .. 1.30 ms)"; without the part in brackets if there are no bounds.
 [[nodiscard]] std::string metric_text(std::string_view metric, const study::Interval& interval);
+
+/// "1 run", "2 runs".
+[[nodiscard]] std::string counted(std::size_t count, std::string_view what);
 
 /// "online.latency_ns.p99 at most 50ms", "online.unfinished none".
 [[nodiscard]] std::string limit_text(std::string_view metric, std::string_view label);

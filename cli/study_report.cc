@@ -11,6 +11,7 @@
 #include <utility>
 #include <vector>
 
+#include "cli/study_failures.h"
 #include "cli/study_quantity.h"
 #include "cli/table.h"
 #include "study/analysis.h"
@@ -81,10 +82,6 @@ class Text {
   std::vector<std::string> factor_names_;
   std::vector<std::string> metric_names_;
 };
-
-std::string counted(std::size_t count, std::string_view what) {
-  return fmt::format("{} {}{}", count, what, count == 1 ? "" : "s");
-}
 
 std::vector<std::string> names_of(const std::vector<study::Factor>& factors) {
   std::vector<std::string> names;
@@ -414,27 +411,6 @@ std::string Text::fragile() const {
   return block("What hangs on a guess", table, rows);
 }
 
-/// Runs that failed with the same words.
-struct Failure {
-  const study::Row* first = nullptr;
-  std::size_t runs = 0;
-};
-
-std::string lines_of(const std::vector<Failure>& failures) {
-  std::string lines;
-  for (std::size_t i = 0; i < std::min(failures.size(), kMostRows); ++i) {
-    const study::Row& first = *failures[i].first;
-    const std::string others = failures[i].runs == 1
-                                   ? ""
-                                   : fmt::format(" and {}", counted(failures[i].runs - 1, "other"));
-    lines += fmt::format("  point {}, seed {}{}: {}\n", first.point, first.seed, others,
-                         first.error);
-  }
-  return failures.size() > kMostRows
-             ? lines + fmt::format("  [... {} more]\n", failures.size() - kMostRows)
-             : lines;
-}
-
 }  // namespace
 
 std::string analysis_text(const Analysis& analysis) {
@@ -444,29 +420,14 @@ std::string analysis_text(const Analysis& analysis) {
 }
 
 std::string study_text(const Analysis& analysis, const std::vector<study::Row>& rows) {
-  std::vector<Failure> failures;
-  std::size_t failed = 0;
-  for (const study::Row& row : rows) {
-    if (row.error.empty()) {
-      continue;
-    }
-    ++failed;
-    const auto same = std::ranges::find(failures, row.error, [](const Failure& one) -> const auto& {
-      return one.first->error;
-    });
-    if (same == failures.end()) {
-      failures.push_back({.first = &row, .runs = 1});
-    } else {
-      ++same->runs;
-    }
+  const std::string failures = failures_text(rows);
+  const std::string text = analysis_text(analysis);
+  if (failures.empty()) {
+    return text;
   }
-  if (failed == 0) {
-    return analysis_text(analysis);
-  }
-  const bool all = failed == rows.size();
-  const std::string list = fmt::format("{}{} failed\n{}", all && failed > 1 ? "all " : "",
-                                       counted(failed, "run"), lines_of(failures));
-  return all ? list + "\n" + analysis_text(analysis) : analysis_text(analysis) + "\n" + list;
+  const bool is_all =
+      std::ranges::none_of(rows, [](const study::Row& row) { return row.error.empty(); });
+  return is_all ? failures + "\n" + text : text + "\n" + failures;
 }
 
 }  // namespace gpreempt::cli

@@ -34,11 +34,13 @@ std::string judged_metric(const SloScenario& slo) {
 
 }  // namespace
 
-bool is_given(std::string_view factor) {
-  const auto has = [&](std::string_view part) {
-    return factor.find(part) != std::string_view::npos;
-  };
-  return factor.starts_with("run.") || has(".arrivals.") || has(".request.") || has(".step.");
+bool is_given(const study::FactorSpec& factor) {
+  const std::string_view path = factor.path;
+  const auto has = [&](std::string_view part) { return path.find(part) != std::string_view::npos; };
+  // A prior's levels are averaged over; those that are written are machines to be compared.
+  const bool is_machine = path.starts_with("model.") && !factor.levels.empty();
+  return is_machine || path.starts_with("run.") || has(".arrivals.") || has(".request.") ||
+         has(".step.");
 }
 
 StudyLimits study_limits(const SloScenario& slo) {
@@ -61,7 +63,7 @@ study::AnalysisRequest analysis_request(const study::StudyFile& study, const Stu
     request.confidence = study.repeat.until->confidence;
   }
   for (const study::FactorSpec& factor : study.factors) {
-    if (is_given(factor.path)) {
+    if (is_given(factor)) {
       request.given.push_back(factor.path);
     }
   }

@@ -2,7 +2,6 @@
 
 #include <cstdint>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "study/analysis.h"
@@ -11,9 +10,9 @@
 
 namespace gpreempt::cli {
 
-/// Whether a factor, by its path, says what work there is (arrivals, requests, steps, the run), and
-/// not what is done about it.
-[[nodiscard]] bool is_given(std::string_view factor);
+/// Whether a factor says what work there is (arrivals, requests, steps, the run) or on which
+/// machine (written levels of a model parameter), and not what is done about it.
+[[nodiscard]] bool is_given(const study::FactorSpec& factor);
 
 /// A scenario's limits, in the metrics that they are about.
 struct StudyLimits {

@@ -123,6 +123,7 @@ Result<StudyRuns> StudyRuns::prepare(const study::Plan& plan, RunOptions base) {
     runs.points_.push_back(cli::prepare(base).map(slim));
   }
   GPREEMPT_TRY(runs.check_levels(plan));
+  GPREEMPT_TRY(runs.check_workloads());
   return runs;
 }
 
@@ -193,6 +194,21 @@ Result<void> StudyRuns::check_levels(const study::Plan& plan) const {
     }
   }
   return {};
+}
+
+Result<void> StudyRuns::check_workloads() const {
+  std::optional<Error> refused;
+  for (const Result<RunSetup>& point : points_) {
+    const Result<RunSetup> setup =
+        point ? with_seed(*point, point->scenario.run.seed) : tl::unexpected<Error>(point.error());
+    if (setup || !is_refusal(setup.error().code)) {
+      return {};
+    }
+    if (!refused) {
+      refused = setup.error();
+    }
+  }
+  return refused ? fail(Errc::kInvalidArgument, refused->what) : Result<void>{};
 }
 
 std::string scenario_of(const std::string& study_file, const std::string& scenario) {

@@ -18,7 +18,8 @@ namespace gpreempt::cli {
 class StudyRuns {
  public:
   /// Reads every point of the plan. A point that is refused stays, and its runs fail; a level that
-  /// is refused at every point refuses the study, at its place in the file.
+  /// is refused at every point refuses the study, at its place in the file, and so does a workload
+  /// that no point can have.
   /// `base` says which scenario, and which traces. Errors: kInvalidArgument, kParse.
   [[nodiscard]] static Result<StudyRuns> prepare(const study::Plan& plan, RunOptions base);
 
@@ -32,6 +33,8 @@ class StudyRuns {
  private:
   [[nodiscard]] Result<void> check_metrics(const study::Plan& plan) const;
   [[nodiscard]] Result<void> check_levels(const study::Plan& plan) const;
+  /// That a point's first run can be made: a trace that nobody uses is refused at every point.
+  [[nodiscard]] Result<void> check_workloads() const;
 
   RunSetup base_;
   std::vector<std::vector<std::string>> metrics_;  ///< paths

@@ -150,7 +150,7 @@
       if (work && front.length) svg(root, "text", { x: x.of(front[0].x.value) + 9, y: y.of(front[0].y.value) - 6 }, work);
     }
     for (const point of data.points) {
-      const text = `${point.name}: ${point.text}; on the front${point.at ? " of " + point.at : ""}: ${point.on}`;
+      const text = `${point.name}: ${point.text}; on the front: ${point.on}`;
       const mark = svg(root, "circle", { class: "point " + point.on, cx: x.of(point.x.value), cy: y.of(point.y.value), r: 6, tabindex: "0", role: "img", "aria-label": text });
       svg(mark, "title", {}, text);
       for (const event of ["focus", "mouseenter"]) mark.addEventListener(event, () => { readout.textContent = text; });

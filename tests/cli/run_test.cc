@@ -275,5 +275,19 @@ TEST_F(Run, SimAndVkfdDecideTheSame) {
 #endif
 }
 
+TEST_F(Run, OneLineNamesThePoliciesLeftOutOfAllAndWhatTheyAreNotTold) {
+  const json summary = run_json("--policy all --duration 2s --set scheduler.detection=poll:1ms");
+  std::string line;
+  for (const json& warning : summary["warnings"]) {
+    const std::string text = warning.get<std::string>();
+    if (text.starts_with("left out of `all`")) {
+      EXPECT_EQ(line, "") << "one line";
+      line = text;
+    }
+  }
+  EXPECT_NE(line.find("coalesce"), std::string::npos) << line;
+  EXPECT_NE(line.find("(requests"), std::string::npos) << line;
+}
+
 }  // namespace
 }  // namespace gpreempt::cli

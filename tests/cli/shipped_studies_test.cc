@@ -121,8 +121,8 @@ TEST(BuiltInStudies, AreListedWithTheirQuestions) {
   ASSERT_EQ(listing.exit_code, 0) << listing.err;
   const auto listed = nlohmann::json::parse(listing.out)["studies"];
   ASSERT_EQ(listed.size(), shipped_studies().size());
-  EXPECT_EQ(listed[1]["name"], "detection");
-  EXPECT_EQ(listed[1]["scenario"], "default");
+  EXPECT_EQ(listed[2]["name"], "detection");
+  EXPECT_EQ(listed[2]["scenario"], "default");
   EXPECT_EQ(testing::gpreempt("study detection --list").exit_code, 2);
 }
 
@@ -133,7 +133,7 @@ TEST(BuiltInStudies, AnUnknownNameIsRefusedWithTheNearestOrWithAll) {
                                   "study; did you mean 'kernel-length'?"));
   const testing::Finished far = testing::gpreempt("study nothing-of-the-kind");
   EXPECT_EQ(far.exit_code, 2);
-  EXPECT_THAT(far.err, HasSubstr("valid: azure-conv-7b-8gpu, detection, "));
+  EXPECT_THAT(far.err, HasSubstr("valid: attach-tax, azure-conv-7b-8gpu, detection, "));
   EXPECT_THAT(testing::gpreempt("study").err, HasSubstr("gpreempt study --list"));
 }
 

@@ -4,12 +4,16 @@
 #include <gtest/gtest.h>
 
 #include <cstddef>
+#include <cstdint>
 #include <limits>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "cli/study_quantity.h"
 #include "study/analysis.h"
+#include "study/analysis/conclusions.h"
+#include "study/schedule.h"
 #include "study/table.h"
 #include "tests/study/analysis/tables.h"
 
@@ -103,6 +107,80 @@ TEST(StudyReport, ShowsTheVerdictsOnLimits) {
   const std::string text = text_of(two_policies(), {limit});
   EXPECT_THAT(text, HasSubstr("missed"));
   EXPECT_THAT(text, HasSubstr("met"));
+}
+
+TEST(StudyReport, TheParetoFrontComparesOnlyWhatHasTheSameWorkAndSaysSo) {
+  study::Table table = grid({factor("scheduler.policy", {"none", "suspend"}),
+                             factor("online.serve.arrivals.rate", {"2/s", "50/s"})},
+                            {"online.latency_ns.p99", "offline.overhead"});
+  const std::vector<std::vector<double>> values = {
+      {40e6, 0.0}, {90e6, 0.0}, {20e6, 0.1}, {95e6, 0.2}};
+  for (std::size_t point = 0; point < values.size(); ++point) {
+    for (const std::uint64_t seed : {1U, 2U}) {
+      table.runs.push_back({.point = point, .seed = seed, .values = values[point]});
+    }
+  }
+  const auto front_of = [&](std::vector<std::string> given) {
+    const std::string text = analysis_text(study::analyse(
+        table, {.name = "test", .question = "", .limits = {}, .given = std::move(given)}));
+    return text.substr(text.find("Pareto front"));
+  };
+  const std::string by_load = front_of({"online.serve.arrivals.rate"});
+  EXPECT_THAT(by_load, HasSubstr("Pareto front: nobody with the same work is better in both\n"));
+  EXPECT_THAT(by_load, HasSubstr("\n  at                     configuration "));
+  // Sorted by the load: none and suspend at 2/s before none at 50/s, though that is on its front.
+  const std::size_t slow = by_load.find("rate 2/s    policy suspend");
+  ASSERT_NE(slow, std::string::npos) << by_load;
+  EXPECT_LT(slow, by_load.find("rate 50/s     policy none")) << by_load;
+  const std::string at_all = front_of({});
+  EXPECT_THAT(at_all, HasSubstr("Pareto front: nobody is better in both\n"));
+  EXPECT_THAT(at_all, Not(HasSubstr("rate 2/s    policy")));
+}
+
+TEST(StudyReport, CountsInTheSingularAndNamesTheOnlyRow) {
+  study::Table table = grid({factor("scheduler.policy", {"none"})}, {"online.latency_ns.p99"});
+  add_runs(table, 0, {1e6});
+  const std::string text = text_of(table, {{.metric = "online.latency_ns.p99",
+                                            .at_most = 30e6,
+                                            .label = "30ms",
+                                            .is_required = false}});
+  EXPECT_THAT(text, HasSubstr("1 point of 1 level, 1 run, seeds"));
+  EXPECT_THAT(text, HasSubstr("\n  all            "));
+  EXPECT_THAT(text, HasSubstr("online.latency_ns.p99 at most 30ms"));
+}
+
+TEST(StudyReport, FailuresWithTheSameWordsAreOneLineAndComeFirstIfNothingWorked) {
+  const auto row = [](std::size_t point, std::string error) {
+    study::Row made;
+    made.point = point;
+    made.seed = 1;
+    made.error = std::move(error);
+    return made;
+  };
+  const study::Table table = two_policies();
+  const study::Analysis analysis = study::analyse(table, {.name = "test", .question = ""});
+  const std::string none = study_text(analysis, {row(0, "no"), row(1, "no"), row(2, "other")});
+  EXPECT_TRUE(
+      none.starts_with("all 3 runs failed\n"
+                       "  point 0, seed 1 and 1 other: no\n"
+                       "  point 2, seed 1: other\n"))
+      << none;
+  const std::string some = study_text(analysis, {row(0, ""), row(1, "no")});
+  EXPECT_TRUE(some.starts_with("study      test"));
+  EXPECT_TRUE(some.ends_with("1 run failed\n  point 1, seed 1: no\n")) << some;
+}
+
+TEST(MetricText, NothingHasNoSign) {
+  EXPECT_EQ(metric_text("offline.overhead", -0.00001), "0.00 %");
+  EXPECT_EQ(metric_text("offline.overhead", -0.0001), "-0.01 %");
+  EXPECT_EQ(metric_text("preemptions.suspend", -0.0), "0");
+  EXPECT_EQ(metric_change_text("offline.overhead", 0.00001), "0.00 %");
+  EXPECT_EQ(metric_change_text("offline.overhead", 0.01), "+1.00 %");
+}
+
+TEST(LimitText, IsTheSameEverywhere) {
+  EXPECT_EQ(limit_text("online.latency_ns.p99", "50ms"), "online.latency_ns.p99 at most 50ms");
+  EXPECT_EQ(limit_text("online.unfinished", "none"), "online.unfinished none");
 }
 
 TEST(MetricText, GoesByTheNameOfTheMetric) {

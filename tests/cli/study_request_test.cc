@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "config/override.h"
 #include "study/analysis.h"
 #include "study/study_file.h"
 #include "workloads/scenario.h"
@@ -49,12 +50,21 @@ TEST(StudyRequest, HasNoLatencyLimitForAQuantileThatNoResultReports) {
   EXPECT_EQ(request.limits.at(0).metric, "offline.overhead");
 }
 
+study::FactorSpec written(const std::string& path) {
+  return {.path = path, .levels = {TomlValue::from_text("2", "here")}, .where = ""};
+}
+
+TEST(StudyRequest, DoesNotTakeAMachineForAChoiceUnlessItIsAveragedOver) {
+  EXPECT_TRUE(is_given(written("model.gpu.kfd_vmids")));
+  EXPECT_FALSE(is_given({.path = "model.cost.t_hiq", .levels = {}, .quantiles = 3, .where = ""}));
+}
+
 TEST(StudyRequest, DoesNotTakeTheLoadForAChoice) {
-  EXPECT_TRUE(is_given("online.guard.arrivals.rate"));
-  EXPECT_TRUE(is_given("offline.train.step.repeat.1.duration"));
-  EXPECT_TRUE(is_given("run.warmup"));
-  EXPECT_FALSE(is_given("scheduler.policy"));
-  EXPECT_FALSE(is_given("offline.train.queues"));
+  EXPECT_TRUE(is_given(written("online.guard.arrivals.rate")));
+  EXPECT_TRUE(is_given(written("offline.train.step.repeat.1.duration")));
+  EXPECT_TRUE(is_given(written("run.warmup")));
+  EXPECT_FALSE(is_given(written("scheduler.policy")));
+  EXPECT_FALSE(is_given(written("offline.train.queues")));
   study::StudyFile file;
   file.factors.push_back({.path = "scheduler.policy", .levels = {}, .where = ""});
   file.factors.push_back({.path = "online.guard.arrivals.rate", .levels = {}, .where = ""});

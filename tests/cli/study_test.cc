@@ -271,6 +271,23 @@ TEST_F(StudyVerb, ACombinationThatIsRefusedIsARowAndTheStudyGoesOn) {
   EXPECT_NE(lines.back().find("grows without bound"), std::string::npos) << lines.back();
 }
 
+TEST_F(StudyVerb, ATraceThatNobodyUsesIsRefusedBeforeAnyRun) {
+  const std::string trace = write_file(folder_ / "trace.csv", "TIMESTAMP\n");
+  const Finished finished =
+      gpreempt(fmt::format("study '{}' --trace '{}' --out '{}'", study(kFactors), trace, out("o")));
+  EXPECT_EQ(finished.exit_code, 2);
+  EXPECT_NE(finished.err.find("has no tenant with arrivals of kind \"trace\""), std::string::npos)
+      << finished.err;
+  EXPECT_FALSE(fs::exists(folder_ / "o"));
+}
+
+TEST_F(StudyVerb, WithoutATerminalTheLastLineSaysHowManyRunsItTook) {
+  const Finished finished = gpreempt(fmt::format("study '{}'", study(kFactors)));
+  ASSERT_EQ(finished.exit_code, 0) << finished.err;
+  EXPECT_NE(finished.err.find("gpreempt: study s: done, 16 runs, "), std::string::npos)
+      << finished.err;
+}
+
 TEST_F(StudyVerb, AMetricThatIsNoneIsRefusedWithTheNearest) {
   const std::string file = write_file(
       folder_ / "m.toml",

@@ -152,5 +152,31 @@ TEST(StudyDocument, RefusesWhatIsNoAnalysis) {
   EXPECT_THAT(made.error().what, HasSubstr("analysis.json"));
 }
 
+/// `sample` with the load as part of the one configuration.
+Document sample_at_a_load() {
+  nlohmann::ordered_json json = nlohmann::ordered_json::parse(kAnalysis);
+  json["factors"].push_back({{"name", "online.x.arrivals.rate"}, {"levels", {"2/s", "9/s"}}});
+  nlohmann::ordered_json& front = json["pareto"]["configurations"];
+  front[0]["given"] = {{"online.x.arrivals.rate", "9/s"}};
+  front.push_back(front[0]);
+  front[1]["on_front"] = "no";
+  front.push_back(front[0]);
+  front[2]["given"] = {{"online.x.arrivals.rate", "2/s"}};
+  return document_of({.analysis = json.dump(), .runs = kRuns, .journal = kJournal});
+}
+
+TEST(StudyDocument, TheParetoFrontIsOneForEachWorkGiven) {
+  const Section section =
+      section_of(sample_at_a_load(), "Pareto front: nobody with the same work is better in both");
+  const DataTable& table = section.tables.at(0);
+  EXPECT_EQ(table.columns.at(0).title, "at");
+  ASSERT_EQ(table.rows.size(), 3U);
+  EXPECT_EQ(table.rows.at(0).at(0).text, "rate 9/s");
+  EXPECT_EQ(table.rows.at(1).at(0).text, "rate 9/s");
+  EXPECT_EQ(table.rows.at(1).at(4).text, "no");
+  EXPECT_EQ(table.rows.at(2).at(0).text, "rate 2/s");
+  EXPECT_EQ(chart_of(section, "pareto")["points"][2]["at"], "rate 2/s");
+}
+
 }  // namespace
 }  // namespace gpreempt::report

@@ -9,6 +9,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <iterator>
 #include <map>
 #include <memory>
 #include <string>
@@ -60,6 +61,101 @@ RC_GTEST_PROP(LossBudgetPolicyTest, NoWindowHoldsMoreTimeOffThanTheBudget, ()) {
   for (std::int64_t from = 0; from + 200 <= end; ++from) {
     const Duration off = table.off_until(from + 200) - table.off_until(from);
     RC_ASSERT(off <= Duration(2 * percent * kMs));  // percent of 200 ms
+  }
+}
+
+/// A time off up to the end of the resume, in ns.
+struct TimeOff {
+  std::int64_t from = 0;
+  std::int64_t given_back = 0;  // when that was decided
+  std::int64_t until = 0;
+  std::int64_t predicted = 0;  // what resuming was known to cost then
+};
+
+/// The calls of one member, each as long as drawn for when it is issued.
+class Calls {
+ public:
+  /// From `ms` on calls take so long.
+  void take(std::int64_t ms, std::int64_t length) { lengths_[ms * kMs] = length * kMs; }
+
+  /// A suspend waits for the resume before it, and a resume for its suspend.
+  [[nodiscard]] std::vector<TimeOff> of(const std::vector<Decision>& decisions) const {
+    std::vector<TimeOff> times;
+    std::int64_t free_at = 0;
+    std::int64_t off_since = 0;
+    std::map<std::int64_t, std::int64_t> costs = {{-1, 0}};  // of resumes, by their end
+    for (const Decision& each : decisions) {
+      const std::int64_t at = to_ns(each.at);
+      if (each.target != kOffline) {
+        continue;
+      }
+      if (each.verdict == Verdict::kSuspend) {
+        off_since = at;
+        continue;
+      }
+      const std::int64_t suspend = std::max(off_since, free_at);
+      TimeOff time{.from = off_since, .given_back = at, .until = std::max(at, free_at)};
+      // A resume may end while the member is off again, and teach another cost.
+      time.predicted = std::min(known(costs, off_since), known(costs, at));
+      if (suspend <= at) {  // otherwise it is never asked for
+        const std::int64_t resume = std::max(at, suspend + length(suspend));
+        time.until = free_at = resume + length(resume);
+        costs[free_at] = length(resume);
+      }
+      times.push_back(time);
+    }
+    return times;
+  }
+
+ private:
+  static std::int64_t known(const std::map<std::int64_t, std::int64_t>& costs, std::int64_t at) {
+    return std::prev(costs.upper_bound(at))->second;
+  }
+  [[nodiscard]] std::int64_t length(std::int64_t at) const {
+    const auto after = lengths_.lower_bound(at);
+    return after == lengths_.begin() ? 0 : std::prev(after)->second;
+  }
+  std::map<std::int64_t, std::int64_t> lengths_;  // in ns
+};
+
+RC_GTEST_PROP(LossBudgetPolicyTest, CallsThatTakeTimeCostNoMoreThanTheBudgetAndWhatWasNotPredicted,
+              ()) {
+  const auto percent = *rc::gen::inRange<std::int64_t>(1, 100);
+  const auto draw = [] { return *rc::gen::inRange<std::int64_t>(1, 6); };  // 0: above
+  Timetable table("loss-budget:budget=" + std::to_string(percent) + "%,window=200ms");
+  const std::vector<Busy> periods = busy_periods();
+  Calls calls;
+  table.born(0);
+  const auto take = [&](std::int64_t from) {
+    const std::int64_t length = draw();
+    table.requests_take(length);
+    calls.take(from, length);
+  };
+  for (const Busy& busy : periods) {
+    table.busy(busy.from);
+    take(busy.from);
+    table.idle(busy.until);
+    take(busy.until);
+  }
+  const std::int64_t end = periods.back().until + 300;
+  (void)table.until(end);
+  const std::vector<TimeOff> times = calls.of(table.decisions());
+  for (std::int64_t from = 0; from + 200 <= end; ++from) {
+    const std::int64_t begin = from * kMs;
+    const std::int64_t until = begin + 200 * kMs;
+    std::int64_t off = 0;
+    std::int64_t unpredicted = 0;
+    std::int64_t seen = begin;  // times off may overlap
+    for (const TimeOff& time : times) {
+      off += std::max<std::int64_t>(0, std::min(time.until, until) - std::max(time.from, seen));
+      seen = std::max(seen, std::min(time.until, until));
+      if (time.given_back >= begin && time.given_back < until) {
+        unpredicted += std::max<std::int64_t>(0, time.until - time.given_back - time.predicted);
+      } else if (time.given_back < begin) {  // its cost was counted in the window before
+        unpredicted += std::max<std::int64_t>(0, time.until - begin);
+      }
+    }
+    RC_ASSERT(off <= 2 * percent * kMs + unpredicted);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -38,7 +39,10 @@ class Timetable {
 
   explicit Timetable(std::string_view policy) : Timetable(policy, Tenants{}) {}
   Timetable(std::string_view policy, const Tenants& tenants)
-      : scheduler_(make_policy(policy).value(), SchedulerOptions{}) {
+      : Timetable(make_policy(policy).value(), tenants) {}
+  explicit Timetable(std::unique_ptr<Policy> policy) : Timetable(std::move(policy), Tenants{}) {}
+  Timetable(std::unique_ptr<Policy> policy, const Tenants& tenants)
+      : scheduler_(std::move(policy), SchedulerOptions{}) {
     add("o", TenantClass::kOnline, 9, kOnline, tenants.online_weight, tenants.promise);
     add("a", TenantClass::kOffline, 1, kOffline, tenants.weight_a, tenants.promise_a);
     add("b", TenantClass::kOffline, tenants.priority_b, kSecond, tenants.weight_b, kNoPromise);
