@@ -47,7 +47,8 @@ Examples:
 
 Exit codes:
   0  answered      1  a limit or an expectation is missed      2  usage, or refused input
-  3  nothing could be found out on this machine, a GPU or its firmware failed, or a file cannot be written)";
+  3  nothing could be found out on this machine, a GPU or its firmware failed, or a file cannot be
+     written)";
 }
 
 class ExperimentLine final : public VerbLine {

@@ -66,7 +66,8 @@ Examples:
 
 Exit codes:
   0  no limit missed      1  one was missed      2  usage, or refused input
-  3  nothing could be run on this machine, a GPU or its firmware failed, or a file cannot be written)";
+  3  nothing could be run on this machine, a GPU or its firmware failed, or a file cannot be
+     written)";
 }
 
 /// Whether --profile says full.
