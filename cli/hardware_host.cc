@@ -86,10 +86,10 @@ std::optional<std::uint64_t> HostBooks::resident_kb() const {
   if (!status) {
     return std::nullopt;
   }
-  const std::string_view text = kfd::value_of(*status, "VmRSS");
-  return text.ends_with(kUnit)
-             ? kfd::whole_number<std::uint64_t>(text.substr(0, text.size() - kUnit.size()))
-             : std::nullopt;
+  const std::string text(kfd::value_of(*status, "VmRSS"));
+  return text.ends_with(kUnit) ? kfd::whole_number<std::uint64_t>(
+                                     std::string_view(text).substr(0, text.size() - kUnit.size()))
+                               : std::nullopt;
 }
 
 }  // namespace gpreempt::cli

@@ -8,6 +8,7 @@
 #include <map>
 #include <string>
 #include <string_view>
+#include <tuple>
 #include <utility>
 #include <vector>
 
@@ -343,8 +344,9 @@ std::vector<const study::FrontPoint*> Text::by_work_and_place(
   for (const study::FrontPoint& one : front.points) {
     points.push_back(&one);
   }
-  std::ranges::stable_sort(points, {}, [this](const study::FrontPoint* one) {
-    return std::pair(analysis_.configurations.at(one->configuration).given, one->on);
+  // All are in one array, so that the address keeps their order.
+  std::ranges::sort(points, {}, [this](const study::FrontPoint* one) {
+    return std::tuple(analysis_.configurations.at(one->configuration).given, one->on, one);
   });
   return points;
 }
