@@ -57,7 +57,7 @@ class Text {
   [[nodiscard]] std::string setting(const study::Setting& levels) const;
   /// "all" where there is only one.
   [[nodiscard]] std::string configuration(std::size_t index) const {
-    std::string text = setting(analysis_.configurations.at(index).setting);
+    const std::string text = setting(analysis_.configurations.at(index).setting);
     return text.empty() ? "all" : text;
   }
   /// The work that a configuration has to do; "" where it is the same everywhere.
@@ -423,7 +423,7 @@ std::string analysis_text(const Analysis& analysis) {
 
 std::string study_text(const Analysis& analysis, const std::vector<study::Row>& rows) {
   const std::string failures = failures_text(rows);
-  const std::string text = analysis_text(analysis);
+  std::string text = analysis_text(analysis);
   if (failures.empty()) {
     return text;
   }
