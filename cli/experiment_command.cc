@@ -66,6 +66,13 @@ class ExperimentLine final : public VerbLine {
     experiment->add_flag("--exclusive-hive", options_.exclusive_hive,
                          "Nobody else uses these GPUs or their hive: on kfd, ask what needs that, "
                          "too");
+    experiment
+        ->add_option("--bystander", options_.bystanders,
+                     "On kfd, somebody who may be disturbed: a pid, command:NAME, ...; "
+                     "repeatable")
+        ->allow_extra_args(false);
+    experiment->add_flag("--allow-bystanders", options_.allow_bystanders,
+                         "On kfd, disturb anybody");
     experiment->add_flag("--dry-run", options_.dry_run,
                          "Print whom it would disturb, and do nothing");
     experiment->add_option("--seed", seed_, "Of every random draw")->capture_default_str();

@@ -15,7 +15,9 @@ struct ExperimentOptions {
   std::vector<std::string> names;  ///< without duplicates; "list" or "all" may be among them
   BackendChoice backend;
   bool quick = false;
-  bool exclusive_hive = false;  ///< nobody else uses these GPUs or their hive
+  bool exclusive_hive = false;          ///< nobody else uses these GPUs or their hive
+  std::vector<std::string> bystanders;  ///< selectors of those that may be disturbed
+  bool allow_bystanders = false;
   bool dry_run = false;
   std::uint64_t seed = 1;
   OutputFormat format = OutputFormat::kText;

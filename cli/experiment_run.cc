@@ -7,16 +7,17 @@
 #include <string_view>
 #include <vector>
 
+#include "backends/kfd/linux_os.h"
 #include "backends/sim/kfd_model/personality.h"
 #include "backends/sim/system.h"
 #include "calibration/sample.h"
-#include "cli/dry_run.h"
 #include "cli/exit_code.h"
 #include "cli/experiment_options.h"
 #include "cli/experiment_report.h"
 #include "cli/machine_choice.h"
 #include "cli/option_values.h"
 #include "cli/output.h"
+#include "cli/own_processes.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
 #include "cli/samples_file.h"
@@ -65,17 +66,19 @@ Verdict skipped(const Experiment& experiment, const experiments::Setting& settin
   return verdict;
 }
 
-Result<std::string> dry_run_of(const ExperimentOptions& options,
-                               const std::vector<const Experiment*>& wanted) {
-  DryRun dry_run{.verb = "experiment",
-                 .backend = options.backend.kind,
-                 .steps = {},
-                 .exclusive_hive = options.exclusive_hive};
+PlannedSteps planned_by(const ExperimentOptions& options,
+                        const std::vector<const Experiment*>& wanted) {
+  PlannedSteps planned{.verb = "experiment",
+                       .backend = options.backend.kind,
+                       .steps = {},
+                       .exclusive_hive = options.exclusive_hive,
+                       .bystanders = options.bystanders,
+                       .allow_bystanders = options.allow_bystanders};
   for (const Experiment* experiment : wanted) {
-    dry_run.steps.push_back(
+    planned.steps.push_back(
         {.name = std::string(experiment->name), .needs_hive = experiment->needs_hive});
   }
-  return dry_run_text(dry_run);
+  return planned;
 }
 
 Result<std::vector<Verdict>> run_all(const ExperimentOptions& options,
@@ -157,6 +160,8 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   }
   sim::SystemOptions machine;
   GPREEMPT_TRY(store(machine, machine_of(options.backend)));
+  kfd::LinuxOs os;
+  GPREEMPT_TRY(check_others(os, planned_by(options, wanted)));
   std::vector<Verdict> verdicts;
   GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
     setting.open = opener(open, machine, options.backend.kind);
@@ -182,8 +187,9 @@ Result<ExitCode> run_experiments(const ExperimentOptions& options) {
                 "reading --mqds-dir: only queue-ids is answered by saved dumps; name it alone");
   }
   if (options.dry_run) {
+    kfd::LinuxOs os;
     std::string text;
-    GPREEMPT_TRY(store(text, dry_run_of(options, wanted)));
+    GPREEMPT_TRY(store(text, dry_run_text(os, planned_by(options, wanted))));
     GPREEMPT_TRY(print(text));
     return ExitCode::kOk;
   }

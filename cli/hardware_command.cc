@@ -29,9 +29,9 @@
 #include "core/testbed.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
 #include "backends/kfd/linux_os.h"
-#include "cli/dry_run.h"
 #include "cli/hardware_check.h"
 #include "cli/hardware_report.h"
+#include "cli/own_processes.h"
 #include "cli/verdict_folder.h"
 #include "experiments/verdict.h"
 #endif
@@ -96,6 +96,10 @@ class HardwareLine final : public VerbLine {
         ->allow_extra_args(false);
     verb->add_flag("--exclusive-hive", options_.exclusive_hive,
                    "Nobody else uses these GPUs or their hive: run what needs that, too");
+    verb->add_option("--bystander", options_.bystanders,
+                     "On kfd, somebody who may be disturbed: a pid, command:NAME, ...; repeatable")
+        ->allow_extra_args(false);
+    verb->add_flag("--allow-bystanders", options_.allow_bystanders, "On kfd, disturb anybody");
     verb->add_flag("--dry-run", options_.dry_run, "Print whom it would disturb, and do nothing");
     verb->add_option("--seed", seed_, "Of every random draw")->capture_default_str();
     verb->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
@@ -127,17 +131,19 @@ class HardwareLine final : public VerbLine {
 };
 
 #ifdef GPREEMPT_CLI_HAS_KFD
-Result<std::string> dry_run_of(const HardwareOptions& options,
-                               const std::vector<const HardwareCheck*>& checks) {
-  DryRun dry_run{.verb = "validate-hardware",
-                 .backend = options.backend.kind,
-                 .steps = {},
-                 .exclusive_hive = options.exclusive_hive};
+PlannedSteps planned_by(const HardwareOptions& options,
+                        const std::vector<const HardwareCheck*>& checks) {
+  PlannedSteps planned{.verb = "validate-hardware",
+                       .backend = options.backend.kind,
+                       .steps = {},
+                       .exclusive_hive = options.exclusive_hive,
+                       .bystanders = options.bystanders,
+                       .allow_bystanders = options.allow_bystanders};
   for (const HardwareCheck* check : checks) {
-    dry_run.steps.push_back(
+    planned.steps.push_back(
         {.name = std::string(check->id), .needs_hive = check->tag == SafetyTag::kExclusiveHive});
   }
-  return dry_run_text(dry_run);
+  return planned;
 }
 
 Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
@@ -161,6 +167,7 @@ Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
     };
     return run_checks(checks, campaign);
   }
+  GPREEMPT_TRY(check_others(os, planned_by(options, checks)));
   std::vector<experiments::Verdict> verdicts;
   GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
     campaign.open = open;
@@ -184,8 +191,9 @@ Result<ExitCode> hardware_command(const HardwareOptions& options) {
     return ExitCode::kOk;
   }
   if (options.dry_run) {
+    kfd::LinuxOs os;
     std::string text;
-    GPREEMPT_TRY(store(text, dry_run_of(options, checks)));
+    GPREEMPT_TRY(store(text, dry_run_text(os, planned_by(options, checks))));
     GPREEMPT_TRY(print(text));
     return ExitCode::kOk;
   }

@@ -42,6 +42,12 @@ std::int64_t cpu_ns() {
 HostBooks::HostBooks(kfd::Os* os)
     : os_(os), log_(open_log(os)), before_kb_(resident_kb()), cpu_before_ns_(cpu_ns()) {}
 
+HostBooks::~HostBooks() {
+  if (log_) {
+    (*log_)->close();
+  }
+}
+
 experiments::Verdict HostBooks::kernel_log() {
   if (!log_) {
     return experiments::unavailable(kKernelLog, log_.error().what);

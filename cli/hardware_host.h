@@ -20,8 +20,7 @@ class HostBooks {
   explicit HostBooks(kfd::Os* os);
   HostBooks(const HostBooks&) = delete;
   HostBooks& operator=(const HostBooks&) = delete;
-  /// Does not close the log: `kernel_log` does.
-  ~HostBooks() = default;
+  ~HostBooks();
 
   /// "kernel-log": met if no line of trouble came (`kfd::is_trouble`); unavailable where it cannot
   /// be read. Once.

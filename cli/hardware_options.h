@@ -16,7 +16,9 @@ struct HardwareOptions {
   BackendChoice backend;
   Gates gates;
   bool full = false;
-  bool exclusive_hive = false;
+  bool exclusive_hive = false;          ///< nobody else uses these GPUs or their hive
+  std::vector<std::string> bystanders;  ///< selectors of those that may be disturbed
+  bool allow_bystanders = false;
   bool dry_run = false;
   bool list = false;
   std::vector<std::string> only;  ///< ids of the plan; empty: all

@@ -51,6 +51,14 @@ TEST(HostBooks, ALineOfTroubleIsMissedAndQuoted) {
   EXPECT_NE(verdict.reason.find("Failed to quiesce KFD"), std::string::npos) << verdict.reason;
 }
 
+TEST(HostBooks, ACheckThatIsBrokenOffLeavesNoLogOpen) {
+  HostBox box;
+  {
+    const HostBooks books(&box);
+  }
+  EXPECT_EQ(box.opened, 0);
+}
+
 TEST(HostBooks, ALogThatCannotBeReadIsUnavailableWithItsReason) {
   HostBox box;
   box.open_error = EPERM;
