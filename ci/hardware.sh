@@ -11,6 +11,7 @@ source "$kit/guard.sh"
 BACKEND=${BACKEND:-kfd}
 profile=quick
 out=hardware-day
+others=() # whom the tool may disturb, as it wants to be told
 from='' only=''
 dry_run=no exclusive=no list=no
 tool=${GPREEMPT:-}
@@ -19,7 +20,8 @@ soak_s='' # as the profile has it
 usage() {
   cat <<EOF
 Usage: [BACKEND=kfd|vkfd|sim] ci/hardware.sh [--profile quick|full] [--out DIR] [--from STEP] [--only STEP]
-                      [--exclusive-hive] [--limit STEP=SECONDS] [--soak-seconds N] [--list] [--dry-run]
+                      [--exclusive-hive] [--bystander TARGET] [--allow-bystanders] [--limit STEP=SECONDS] [--soak-seconds N]
+                      [--list] [--dry-run]
 
 Runs, in this order: provenance, doctor, conformance, the test plan, each experiment, the soak with remaps, calibration, the reports, and
 packs all of it into one archive. The steps and their limits are printed first; quick stays under 60 minutes.
@@ -29,6 +31,8 @@ packs all of it into one archive. The steps and their limits are printed first; 
   --from STEP           do this step and all after it again
   --only STEP           only this step
   --exclusive-hive      nobody else uses these GPUs or their hive: also what needs that
+  --bystander TARGET    somebody on these GPUs who may be disturbed (a pid, command:NAME, ...); repeatable
+  --allow-bystanders    disturb anybody
   --limit STEP=SECONDS  another limit for a step; repeatable
   --soak-seconds N      length of each run of the soak (quick: 15, full: 300)
   --list                the steps, their limits, and what is done; runs nothing
@@ -39,8 +43,8 @@ packs all of it into one archive. The steps and their limits are printed first; 
   RUN_ARGS      more arguments for each \`gpreempt run\`, such as --offline 'python train.py'
   KERNEL_LOG    a command that prints the kernel's log (kfd: dmesg; otherwise none)
 
-It stops by itself at the first step that cannot go on (exit codes of the tool above 1), that is over its limit, or during which the kernel
-log tells of a reset or a hang: the step is ended, so that the tool resumes all queues; processes that are still held are rescued.
+It stops by itself at the first step that cannot go on (exit codes of the tool above 1, but for an experiment that this machine cannot make),
+that is over its limit, or during which the kernel log tells of a reset or a hang: the step is ended, so that the tool resumes all queues; processes that are still held are rescued.
 
 Exit codes: 0 all done; 1 all done, and something was found that is not as expected; 2 usage; 3 stopped, or this machine cannot
 EOF
@@ -66,6 +70,8 @@ while (($# > 0)); do
       ;;
     --soak-seconds) soak_s=${2:-} && shift ;;
     --exclusive-hive) exclusive=yes ;;
+    --bystander) others+=(--bystander "${2:-}") && shift ;;
+    --allow-bystanders) others+=(--allow-bystanders) ;;
     --list) list=yes ;;
     --dry-run) dry_run=yes ;;
     --help | -h) usage && exit ;;

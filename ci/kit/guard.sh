@@ -103,20 +103,24 @@ end_step() {
   kill -KILL -- "-$1" "$1" 2>/dev/null || true
 }
 
-# rescue_held: whoever is traced by a gpreempt that is gone, or waits in the start of its runtime, is freed. Only on hardware.
+# rescue_held: whoever is traced by a gpreempt that is gone, or waits in the start of its runtime, is freed. Only on hardware. Fails if one is
+# not: then `held` names them.
 rescue_held() {
-  local pid
+  local pid said
+  held=''
   [[ $BACKEND == kfd ]] || return 0
   for pid in "${KFD_PROC:-/sys/class/kfd/kfd/proc}"/*; do
     [[ -d $pid ]] || continue
     pid=${pid##*/}
-    say "rescue $pid: $("$tool" rescue "$pid" 2>&1 | tail -n 1)"
+    said=$("$tool" rescue "$pid" 2>&1) || held+=" $pid"
+    say "rescue $pid: $(tail -n 1 <<<"$said")"
   done
+  [[ -z $held ]]
 }
 
 # stop_all WHY CODE: resume all, detach, stop, and say what to do.
 stop_all() {
-  local pid
+  local pid given_back='every queue was given back'
   trap - INT TERM HUP
   printf '\nhardware: stopped: %s\n' "$1" >&2
   if [[ -f $out/state/running ]]; then
@@ -125,10 +129,10 @@ stop_all() {
     wait "$pid" 2>/dev/null || true
     rm -f "$out/state/running"
   fi
-  rescue_held
+  rescue_held || given_back="these may still be held, see above:$held"
   printf '%s\n' "$1" >"$out/stopped.txt"
   cat >&2 <<EOF
-hardware: every queue was given back. Before going on:
+hardware: $given_back. Before going on:
   1. read $out/logs and, on hardware, \`dmesg | tail -n 50\` and \`gpreempt doctor\`
   2. after a reset: end the jobs that were on the GPUs, and see that \`gpreempt queues\` shows none that is off
   3. repeat the same command: finished steps are kept; --from STEP does one and all after it again

@@ -32,10 +32,10 @@ is_step() { [[ -n ${step_command[$1]:-} ]]; }
 
 # The order is that of trust: what only looks, what asks the driver without a queue, what preempts a little, what preempts a lot.
 make_steps() {
-  local name streams rate results=$out/results options=() alone=() quick=() sequences=5592
-  [[ $exclusive == yes ]] && options=(--exclusive-hive)
-  # Experiments take it where the tool knows whom they would disturb.
-  [[ $exclusive == no ]] || ! "$tool" experiment --help | grep -q -- --exclusive-hive || alone=(--exclusive-hive)
+  local name streams rate results=$out/results options quick=() sequences=5592
+  [[ $BACKEND == kfd ]] || others=()  # on a model nobody is there
+  options=("${others[@]}")
+  [[ $exclusive == no ]] || options+=(--exclusive-hive)
   [[ $profile == quick ]] && quick=(--quick) && sequences=200
   add_step provenance 60 60 "what this machine, driver and tool are" collect_provenance
   add_step doctor 60 60 "what keeps this machine from preempting" examine
@@ -48,13 +48,13 @@ make_steps() {
     "$tool" validate-hardware --profile "$profile" --backend "$BACKEND" --quiet --out "$results/validate-hardware" "${options[@]}"
   while read -r name; do
     add_step "experiment-$name" 60 900 "the question $name" \
-      "$tool" experiment "$name" --backend "$BACKEND" --quiet "${quick[@]}" "${alone[@]}" --out "$results/experiment-$name"
+      "$tool" experiment "$name" --backend "$BACKEND" --quiet "${quick[@]}" "${options[@]}" --out "$results/experiment-$name"
   done < <("$tool" experiment list | awk '/^[a-z]/ { print $1 }')
   # HIP gives the streams of a process four queues (GPU_MAX_HW_QUEUES): two streams have one each, eight share.
   for streams in 2 8; do
     for rate in 10 100; do
       add_step "soak-$streams-streams-$rate-hz" $((soak_s * 5 + 30)) $((soak_s * 5 + 60)) \
-        "$streams streams, taken off and put back $rate times a second, against the same left alone" soak "$streams" "$rate"
+        "$streams streams, taken off and put back $rate times a second, against the same left alone" soak "$streams" "$rate" "${others[@]}"
     done
   done
   if "$tool" --help | grep -q '^ *calibrate '; then
@@ -99,14 +99,15 @@ examine() {
   return "$status"
 }
 
-# soak STREAMS RATE: the scenario without and with its remaps, with the same requests.
+# soak STREAMS RATE OTHERS...: the scenario without and with its remaps, with the same requests.
 soak() {
   local streams=$1 rate=$2 more=()
+  shift 2
   mapfile -d '' -t more < <(xargs -r printf '%s\0' <<<"${RUN_ARGS:-}")  # words, quoted as a shell has them
   export GPU_MAX_HW_QUEUES=4  # HIP's default, written down
   "$tool" run soak-remaps --backend "$BACKEND" --policy none,suspend --duration "${soak_s}s" --quiet --gate \
     --set "offline.streams.queues=$streams" --set "online.ask.arrivals.rate=$rate/s" \
-    --out "$out/results/soak-$streams-streams-$rate-hz" "${more[@]}"
+    --out "$out/results/soak-$streams-streams-$rate-hz" "$@" "${more[@]}"
 }
 
 # calibrate_samples: of the experiment that takes them, if it left any.

@@ -58,6 +58,20 @@ TEST_F(Plan, MoreArgumentsReachEachRun) {
   EXPECT_TRUE(calls().front().ends_with(" --offline python train.py")) << calls().front();
 }
 
+TEST_F(Plan, WhomItMayDisturbReachesEveryStepThatControlsSomebody) {
+  const Ended ended =
+      with_fake("--dry-run --bystander command:vllm", "BACKEND=kfd KERNEL_LOG=true");
+  for (const char* step : {"validate-hardware --profile", "experiment alpha", "experiment beta",
+                           "soak 2 10", "soak 8 100"}) {
+    const std::size_t at = ended.text.find(step);
+    ASSERT_NE(at, std::string::npos) << step << ended.text;
+    EXPECT_NE(
+        ended.text.substr(at, ended.text.find('\n', at) - at).find("--bystander command:vllm"),
+        std::string::npos)
+        << ended.text;
+  }
+}
+
 // The model misses the plan's limit for the first suspend of a process (docs/validate-hardware.md),
 // so that the exit code is 1.
 TEST_F(Plan, ARehearsalLeavesAnArchiveWithEveryResult) {

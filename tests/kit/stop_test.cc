@@ -41,6 +41,17 @@ fi)");
   EXPECT_FALSE(std::filesystem::exists(day() / "state" / "conformance.stamp"));
 }
 
+TEST_F(Stop, WhoeverCannotBeRescuedIsNamed) {
+  hook(
+      "if [[ $1 == conformance ]]; then exit 4; fi\n"
+      "if [[ $1 == rescue ]]; then echo 'gpreempt: not permitted'; exit 3; fi");
+  const Ended ended = on_hardware("");
+  EXPECT_EQ(ended.exit_code, 3);
+  EXPECT_NE(ended.text.find("these may still be held, see above: 4711"), std::string::npos)
+      << ended.text;
+  EXPECT_EQ(ended.text.find("every queue was given back"), std::string::npos) << ended.text;
+}
+
 TEST_F(Stop, AnOldResetDoesNotStop) {
   std::ofstream(folder() / "klog") << "[1.0] amdgpu 0000:01:00.0: amdgpu: GPU reset begin!\n";
   const Ended ended = on_hardware("--only doctor");
