@@ -3,35 +3,15 @@
 
 #include <benchmark/benchmark.h>
 
-#include <atomic>
-#include <cstddef>
 #include <cstdint>
-#include <cstdlib>
-#include <new>
 #include <string>
 #include <string_view>
 
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/policy.h"
-#include "tests/bench/scheduler_steps.h"
-
-namespace {
-std::atomic<std::uint64_t> allocations{0};
-}  // namespace
-
-// Not inlined: GCC would otherwise see malloc's memory go to a delete it thinks is not its pair.
-[[gnu::noinline]] void* operator new(std::size_t size) {
-  allocations.fetch_add(1, std::memory_order_relaxed);
-  if (void* const memory = std::malloc(size)) {
-    return memory;
-  }
-  throw std::bad_alloc();
-}
-[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }
-[[gnu::noinline]] void operator delete(void* memory, std::size_t /*size*/) noexcept {
-  std::free(memory);
-}
+#include "tests/support/allocations.h"
+#include "tests/support/scheduler_steps.h"
 
 namespace gpreempt {
 namespace {
@@ -46,11 +26,11 @@ void busy_periods(benchmark::State& state, std::string_view policy) {
   Bench bench(policy, static_cast<std::uint32_t>(state.range(0)));
   warm_up(bench);
   std::uint64_t steps = 0;
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocations();
   for (auto _ : state) {
     steps += busy_period(bench);
   }
-  report(state, steps, allocations.load() - before);
+  report(state, steps, allocations() - before);
 }
 
 /// Requests that change nobody's mind.
@@ -61,13 +41,13 @@ void hints_while_busy(benchmark::State& state, std::string_view policy) {
   bench.step(WorkArrived{.target = online, .request = 0});
   bench.answer();
   std::uint64_t steps = 0;
-  const std::uint64_t before = allocations.load();
+  const std::uint64_t before = allocations();
   for (auto _ : state) {
     bench.step(WorkArrived{.target = online, .request = 1});
     bench.step(WorkFinished{.target = online, .request = 1});
     steps += 2;
   }
-  report(state, steps, allocations.load() - before);
+  report(state, steps, allocations() - before);
 }
 
 void register_all() {
