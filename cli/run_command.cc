@@ -76,25 +76,17 @@ void warn_of_ranks(const RunSetup& setup, std::vector<std::string>& warnings) {
   }
 }
 
-/// What the scenario does not tell a policy with these needs.
-std::string missing_needs(PolicyNeeds needs, const Scenario& scenario) {
-  const bool no_requests = scenario.scheduler.detection.kind == DetectionKind::kPoll &&
-                           (needs.requests || needs.deadlines);
-  const bool no_deadlines =
-      needs.deadlines && std::ranges::any_of(scenario.tenants, [](const TenantScenario& tenant) {
-        return !tenant.offline && !tenant.deadline;
-      });
-  return fmt::format("{}{}{}", no_requests ? "requests" : "",
-                     no_requests && no_deadlines ? " and " : "", no_deadlines ? "deadlines" : "");
-}
-
 /// One line for all of them, those that lack the same together.
 void warn_of_left_out(const RunSetup& setup, std::vector<std::string>& warnings) {
   std::map<std::string, std::string> policies;
   for (const std::string& spec : setup.left_out) {
     const Result<std::unique_ptr<Policy>> policy = make_policy(spec);
     if (policy) {
-      std::string& names = policies[missing_needs((*policy)->needs(), setup.scenario)];
+      const MissingNeeds missing = missing_needs((*policy)->needs(), setup.scenario);
+      const bool both = missing.requests && missing.no_deadline != nullptr;
+      std::string& names =
+          policies[fmt::format("{}{}{}", missing.requests ? "requests" : "", both ? " and " : "",
+                               missing.no_deadline != nullptr ? "deadlines" : "")];
       names += (names.empty() ? "" : ", ") + spec;
     }
   }

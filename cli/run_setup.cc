@@ -239,25 +239,34 @@ Result<RunSetup> on_hardware(const RunSetup& setup, const sim::GpuParameters& gp
   return other;
 }
 
+MissingNeeds missing_needs(PolicyNeeds needs, const Scenario& scenario) {
+  MissingNeeds missing{.requests = scenario.scheduler.detection.kind == DetectionKind::kPoll &&
+                                   (needs.requests || needs.deadlines)};
+  const auto without = std::ranges::find_if(scenario.tenants, [](const TenantScenario& tenant) {
+    return !tenant.offline && !tenant.deadline;
+  });
+  if (needs.deadlines && without != scenario.tenants.end()) {
+    missing.no_deadline = &*without;
+  }
+  return missing;
+}
+
 Result<void> check_needs(const std::string& policy, PolicyNeeds needs, const Scenario& scenario) {
-  const Detection& detection = scenario.scheduler.detection;
-  if (detection.kind == DetectionKind::kPoll && (needs.requests || needs.deadlines)) {
+  const MissingNeeds missing = missing_needs(needs, scenario);
+  if (missing.requests) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("check policy '{}': it must be told of each request, and detection "
                             "\"{}\" only sees rings turn busy and idle; write detection = "
                             "\"hint\" in [scheduler], or take a policy that needs activity only, "
                             "such as suspend",
-                            policy, to_string(detection)));
+                            policy, to_string(scenario.scheduler.detection)));
   }
-  for (const TenantScenario& tenant : scenario.tenants) {
-    if (needs.deadlines && !tenant.offline && !tenant.deadline) {
-      return fail(
-          Errc::kInvalidArgument,
-          fmt::format("check policy '{}': it must know by when requests are to be done, and "
-                      "Online tenant '{}' has no deadline; give it deadline = \"50ms\", or "
-                      "[slo] online_latency a limit for all",
-                      policy, tenant.name));
-    }
+  if (missing.no_deadline != nullptr) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("check policy '{}': it must know by when requests are to be done, and "
+                            "Online tenant '{}' has no deadline; give it deadline = \"50ms\", or "
+                            "[slo] online_latency a limit for all",
+                            policy, missing.no_deadline->name));
   }
   return {};
 }

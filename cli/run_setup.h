@@ -49,6 +49,13 @@ struct RunSetup {
 /// Errors: kInvalidArgument (the grace period, or Online alone, is too long for this hardware).
 [[nodiscard]] Result<RunSetup> on_hardware(const RunSetup& setup, const sim::GpuParameters& gpu);
 
+/// What a scenario does not tell a policy.
+struct MissingNeeds {
+  bool requests = false;                        ///< detection sees rings only
+  const TenantScenario* no_deadline = nullptr;  ///< the first Online tenant without one
+};
+[[nodiscard]] MissingNeeds missing_needs(PolicyNeeds needs, const Scenario& scenario);
+
 /// Whether the scenario's detection and tenants tell a policy what it needs.
 /// Errors: kInvalidArgument (what it lacks, and what to write).
 [[nodiscard]] Result<void> check_needs(const std::string& policy, PolicyNeeds needs,
