@@ -10,6 +10,7 @@
 #include <sys/signalfd.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <array>
@@ -22,7 +23,6 @@
 #include <exception>
 #include <functional>
 #include <memory>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -106,8 +106,10 @@ class Worker {
 
   /// Takes in what it has told; false: it has ended.
   bool take(std::vector<Outcome>& outcomes) {
-    constexpr std::size_t kBytes = 65536;
-    std::array<char, kBytes> buffer{};
+    constexpr std::size_t kBytes = 16384;
+    std::array<char, kBytes> buffer;  // NOLINT(*-member-init): each page written is a page copied
+    heard_ = Clock::now();
+    cpu_when_heard_ = cpu_time();
     const auto got = ::read(fd_, buffer.data(), buffer.size());
     if (got < 0) {
       return errno == EINTR;
@@ -130,6 +132,15 @@ class Worker {
     }
   }
 
+  /// Whether it has computed for `patience` since it was heard of. One that the machine has no time
+  /// for is waited for; one that computes nothing, ten times as long.
+  [[nodiscard]] bool is_late(Duration patience) const {
+    constexpr int kIdle = 10;
+    const auto silent = Clock::now() - heard_;
+    return silent >= patience &&
+           (cpu_time() - cpu_when_heard_ >= patience || silent / kIdle >= patience);
+  }
+
   /// After its end, or to end it because it `is_late`: what became of the job that it was at, and
   /// the jobs that it did not get to.
   std::vector<Job> reap(bool is_late, std::vector<Outcome>& outcomes) {
@@ -139,10 +150,10 @@ class Worker {
     int status = 0;
     ::waitpid(std::exchange(pid_, -1), &status, 0);
     // One that ends before its first job would be followed by others that do, for ever.
-    const bool is_stuck = finished_ == 0 && !current_ && !jobs_.empty();
-    if (current_ || is_stuck) {
+    const bool is_broken = finished_ == 0 || !WIFEXITED(status) || WEXITSTATUS(status) != 0;
+    if (is_broken && finished_ < jobs_.size()) {
       const char* const why = WIFSIGNALED(status) ? ::strsignal(WTERMSIG(status)) : "an error";
-      outcomes.push_back({.job = current_ ? *current_ : jobs_.front(),
+      outcomes.push_back({.job = jobs_[finished_],
                           .result = {},
                           .died = is_late ? "it does not end" : fmt::format("it died of {}", why)});
       ++finished_;
@@ -151,21 +162,28 @@ class Worker {
   }
 
  private:
+  using Clock = std::chrono::steady_clock;
+
+  /// What it has computed; nothing if it is gone.
+  [[nodiscard]] Duration cpu_time() const {
+    clockid_t clock{};
+    timespec used{};
+    if (::clock_getcpuclockid(pid_, &clock) != 0 || ::clock_gettime(clock, &used) < 0) {
+      return {};
+    }
+    return std::chrono::seconds(used.tv_sec) + std::chrono::nanoseconds(used.tv_nsec);
+  }
+
   static tl::unexpected<Error> no_process() {
     const int number = errno;
     return fail(Errc::kIo, fmt::format("make a worker process: {}", std::strerror(number)), number);
   }
 
-  /// "B JOB" or "D JOB RESULT".
+  /// "JOB RESULT".
   void read_line(std::string_view line, std::vector<Outcome>& outcomes) {
-    const std::size_t space = line.find(' ', 2);
-    const Job job = number_in(line.substr(2, space == std::string_view::npos ? space : space - 2));
-    if (line.front() == 'B') {
-      current_ = job;
-      return;
-    }
+    const std::size_t space = line.find(' ');
+    const Job job = number_in(line.substr(0, space));
     outcomes.push_back({.job = job, .result = std::string(line.substr(space + 1)), .died = {}});
-    current_.reset();
     ++finished_;
   }
 
@@ -173,8 +191,9 @@ class Worker {
   pid_t pid_ = -1;
   int fd_ = -1;
   std::string text_;
-  std::optional<Job> current_;
   std::size_t finished_ = 0;
+  Clock::time_point heard_ = Clock::now();
+  Duration cpu_when_heard_{};
 };
 
 class Crew {
@@ -221,10 +240,14 @@ class Crew {
     if (ready < 0) {
       return {};
     }
+    // News of short jobs is read together: each time that this process wakes it takes a CPU from one
+    // that works.
+    constexpr int kTogetherMs = 2;
+    (void)::poll(&fds.back(), 1, kTogetherMs);
     std::vector<Outcome> outcomes;
     for (std::size_t i = running_.size(); i > 0; --i) {
-      const bool is_late = ready == 0;
       const bool has_news = fds[i - 1].revents != 0;
+      const bool is_late = !has_news && running_[i - 1]->is_late(options_.patience);
       if (is_late || (has_news && !running_[i - 1]->take(outcomes))) {
         const std::vector<Job> rest = running_[i - 1]->reap(is_late, outcomes);
         again_.insert(again_.end(), rest.begin(), rest.end());
@@ -275,13 +298,8 @@ StopSignals::~StopSignals() {
   ::sigprocmask(SIG_UNBLOCK, &stops, nullptr);
 }
 
-void Teller::begin(Job job) const { write(fmt::format("B {}\n", job)); }
-
 void Teller::done(Job job, std::string_view result) const {
-  write(fmt::format("D {} {}\n", job, result));
-}
-
-void Teller::write(const std::string& line) const {
+  const std::string line = fmt::format("{} {}\n", job, result);
   std::string_view rest(line);
   while (!rest.empty()) {
     const auto put = ::write(fd_, rest.data(), rest.size());

@@ -15,16 +15,14 @@ namespace gpreempt::crew {
 
 using Job = std::uint64_t;
 
-/// In a worker: tells of its jobs.
+/// In a worker: tells of its jobs, in their order. The first one untold is the one it is at.
 class Teller {
  public:
   explicit Teller(int fd) : fd_(fd) {}
-  void begin(Job job) const;
   /// `result` has no line break.
   void done(Job job, std::string_view result) const;
 
  private:
-  void write(const std::string& line) const;
   int fd_;
 };
 
@@ -35,12 +33,14 @@ struct Outcome {
   std::string died;    ///< how its process ended instead: "Segmentation fault"; empty if it did not
 };
 
-/// Carries jobs out one after another, in a worker. An exception ends the worker.
+/// Carries jobs out in their order, in a worker. An exception ends the worker; jobs that are left
+/// untold at an orderly end are given to another one.
 using Work = std::function<void(const std::vector<Job>& jobs, const Teller& teller)>;
 
 struct CrewOptions {
   std::uint32_t workers = 2;  ///< at a time
-  /// With no news from any worker for so long, all of them are ended. At most 24 days.
+  /// A job that computes for so long, or takes ten times as long, is ended with its worker. At
+  /// most 24 days.
   Duration patience = std::chrono::hours(24);
   int stop_fd = -1;  ///< readable: stop; -1: nothing stops it
 };

@@ -73,7 +73,6 @@ class Runs {
     const auto ran = world.run([&] {
       for (const crew::Job job : jobs) {
         current = job;
-        teller.begin(job);
         teller.done(job, to_line(run_plan(plans_.at(job), world)));
       }
     });

@@ -16,7 +16,7 @@
 namespace gpreempt::soak {
 
 /// Runs a plan in a process of its own, so that a crash, too, is only a result: a violation that
-/// names the signal. Blocks: until it has ended, at most for `patience` of real time (then it is
+/// names the signal. Blocks: until it has ended, at most ten times `patience` (then it is
 /// killed, which is a violation). Errors: kIo (no process can be made).
 [[nodiscard]] Result<SoakResult> run_apart(const SoakPlan& plan, Duration patience);
 

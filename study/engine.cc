@@ -40,7 +40,7 @@ class Engine {
   /// Large chunks while there is much to do, so that few processes are made and baselines are used
   /// again; small ones towards the end, so that all workers finish together.
   std::vector<crew::Job> next() {
-    constexpr std::size_t kMost = 64;
+    constexpr std::size_t kMost = 256;
     constexpr std::size_t kParts = 4;
     const std::size_t share = schedule_.waiting() / (std::size_t{kParts} * options_.workers);
     std::vector<crew::Job> jobs;
@@ -53,7 +53,6 @@ class Engine {
 
   void work(const std::vector<crew::Job>& jobs, const crew::Teller& teller) const {
     for (const crew::Job job : jobs) {
-      teller.begin(job);
       const RunId run = ids_.at(job);
       Row row{.point = run.point, .seed = schedule_.seed_of(run), .values = {}, .error = {}};
       Result<std::vector<double>> values = make_run_(row.point, row.seed);

@@ -114,7 +114,6 @@ Result<std::vector<std::string>> Journal::read(const std::filesystem::path& file
 
 Result<void> Journal::append(const std::string& line) {
   const std::string text = line + "\n";
-  const off_t before = ::lseek(fd_, 0, SEEK_END);
   ssize_t put = 0;
   do {
     put = ::write(fd_, text.data(), text.size());
@@ -126,7 +125,9 @@ Result<void> Journal::append(const std::string& line) {
     errno = ENOSPC;
   }
   auto failed = refused("write", file_);
-  (void)::ftruncate(fd_, before);
+  if (put > 0) {
+    (void)::ftruncate(fd_, ::lseek(fd_, 0, SEEK_END) - put);
+  }
   return failed;
 }
 

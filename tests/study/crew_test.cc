@@ -1,5 +1,6 @@
 // Goal: jobs in forked workers are settled once each, whatever becomes of the worker.
 #include <gtest/gtest.h>
+#include <poll.h>
 #include <signal.h>
 #include <unistd.h>
 
@@ -45,7 +46,6 @@ class CrewTest : public ::testing::Test {
 
 void echo(const std::vector<Job>& jobs, const Teller& teller) {
   for (const Job job : jobs) {
-    teller.begin(job);
     teller.done(job, "job " + std::to_string(job));
   }
 }
@@ -63,7 +63,6 @@ TEST_F(CrewTest, EveryJobIsSettledOnce) {
 TEST_F(CrewTest, ACrashIsThatJobsOutcomeAndTheOthersGoOn) {
   ASSERT_TRUE(run(7, {.workers = 2}, [](const std::vector<Job>& jobs, const Teller& teller) {
     for (const Job job : jobs) {
-      teller.begin(job);
       if (job == 1) {
         (void)::raise(SIGKILL);
       }
@@ -85,11 +84,34 @@ TEST_F(CrewTest, AWorkerThatNeverBeginsIsNotReplacedForEver) {
 
 TEST_F(CrewTest, AJobThatDoesNotEndIsEndedAfterTheCrewsPatience) {
   const CrewOptions options{.workers = 1, .patience = std::chrono::milliseconds(50)};
-  ASSERT_TRUE(run(1, options, [](const std::vector<Job>& jobs, const Teller& teller) {
-    teller.begin(jobs.front());
+  ASSERT_TRUE(run(1, options, [](const std::vector<Job>& /*jobs*/, const Teller& /*teller*/) {
     (void)::pause();
   }));
   EXPECT_EQ(outcomes_[0].died, "it does not end");
+}
+
+TEST_F(CrewTest, AJobThatComputesWithoutEndIsEndedWhileOthersBringNews) {
+  const CrewOptions options{.workers = 2, .patience = std::chrono::milliseconds(20)};
+  ASSERT_TRUE(run(4, options, [](const std::vector<Job>& jobs, const Teller& teller) {
+    for (const Job job : jobs) {
+      for (volatile bool is_endless = job == 0; is_endless;) {
+      }
+      teller.done(job, "ok");
+    }
+  }));
+  EXPECT_EQ(outcomes_[0].died, "it does not end");
+  EXPECT_EQ(outcomes_[1].result, "ok");
+  EXPECT_EQ(outcomes_[3].result, "ok");
+}
+
+TEST_F(CrewTest, AJobWaitsLongerThanTheCrewsPatienceIfItDoesNotCompute) {
+  constexpr int kPatienceMs = 100;
+  const CrewOptions options{.workers = 1, .patience = std::chrono::milliseconds(kPatienceMs)};
+  ASSERT_TRUE(run(1, options, [](const std::vector<Job>& jobs, const Teller& teller) {
+    (void)::poll(nullptr, 0, 2 * kPatienceMs);
+    teller.done(jobs.front(), "ok");
+  }));
+  EXPECT_EQ(outcomes_[0].result, "ok");
 }
 
 TEST_F(CrewTest, SomethingToReadOnItsStopDescriptorStopsIt) {
