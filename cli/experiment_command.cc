@@ -44,6 +44,7 @@ Examples:
   gpreempt experiment queue-ids                          on the simulator
   gpreempt experiment suspend-latency --backend vkfd --quick
   gpreempt experiment all --quick --out results/         with results/verdicts.json
+  gpreempt experiment lifecycle --mqds-dir results/lifecycle   judges the saved dumps again
 
 Exit codes:
   0  answered      1  a limit or an expectation is missed      2  usage, or refused input
@@ -77,9 +78,13 @@ class ExperimentLine final : public VerbLine {
                          "Print whom it would disturb, and do nothing");
     experiment->add_option("--seed", seed_, "Of every random draw")->capture_default_str();
     experiment->add_option("--mqds-dir", mqds_dir_,
-                           "queue-ids: judge saved mqds dumps in this folder instead of running");
+                           "queue-ids, lifecycle, priority: judge the dumps saved in this folder "
+                           "instead of running");
     experiment->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
-    experiment->add_option("--out", out_, "Writes verdicts.json into this folder");
+    experiment->add_option(
+        "--out", out_,
+        "Writes verdicts.json into this folder, and the dumps that were seen into "
+        "one of the experiment's name in it");
     experiment->add_flag("--quiet", options_.quiet, "No progress on stderr");
     experiment->footer(experiment_footer());
   }

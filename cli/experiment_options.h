@@ -22,7 +22,7 @@ struct ExperimentOptions {
   std::uint64_t seed = 1;
   OutputFormat format = OutputFormat::kText;
   std::filesystem::path out;       ///< empty: no verdicts.json
-  std::filesystem::path mqds_dir;  ///< saved dumps to judge queue ids by; empty: none
+  std::filesystem::path mqds_dir;  ///< saved dumps to judge; empty: none
   bool quiet = false;
 };
 

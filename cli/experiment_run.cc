@@ -1,10 +1,16 @@
 #include "cli/experiment_run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
+#include <filesystem>
 #include <iterator>
 #include <memory>
+#include <set>
 #include <string>
 #include <string_view>
+#include <system_error>
+#include <utility>
 #include <vector>
 
 #include "backends/kfd/linux_os.h"
@@ -17,6 +23,7 @@
 #include "cli/machine_choice.h"
 #include "cli/option_values.h"
 #include "cli/output.h"
+#include "cli/output_folder.h"
 #include "cli/own_processes.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
@@ -27,7 +34,6 @@
 #include "core/error.h"
 #include "core/testbed.h"
 #include "experiments/experiment.h"
-#include "experiments/saved_dumps.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli {
@@ -122,7 +128,31 @@ sim::SystemOptions as_asked(sim::SystemOptions machine, const experiments::World
   return machine;
 }
 
-using Samples = std::vector<calibration::CallSample>;
+/// What a run leaves behind besides its verdicts.
+struct Records {
+  std::vector<calibration::CallSample> samples;
+  std::vector<experiments::SavedFile> dumps;
+};
+
+/// Dumps of an experiment replace those that an earlier run left of it in the folder.
+Result<void> write_dumps(const std::filesystem::path& folder,
+                         const std::vector<experiments::SavedFile>& dumps) {
+  std::set<std::filesystem::path> begun;
+  for (const experiments::SavedFile& dump : dumps) {
+    const std::filesystem::path file = folder / dump.name;
+    const std::filesystem::path own = folder / *std::filesystem::path(dump.name).begin();
+    std::error_code error;
+    if (begun.insert(own).second) {
+      std::filesystem::remove_all(own, error);
+    }
+    std::filesystem::create_directories(file.parent_path(), error);
+    if (error) {
+      return tl::unexpected<Error>(write_error(file, error.message()));
+    }
+    GPREEMPT_TRY(write_text(file, dump.text));
+  }
+  return {};
+}
 
 /// Opens worlds as experiments ask for them. Both must outlive it.
 auto opener(const OpenMachine& open, const sim::SystemOptions& machine, BackendKind kind) {
@@ -139,7 +169,7 @@ auto opener(const OpenMachine& open, const sim::SystemOptions& machine, BackendK
 
 Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
                                     const std::vector<const Experiment*>& wanted,
-                                    Samples& samples) {
+                                    Records& records) {
   Progress progress(options.quiet);
   experiments::Setting setting{
       .open = {},
@@ -149,7 +179,11 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
       .basis = options.backend.kind == BackendKind::kKfd ? experiments::Basis::kMeasured
                                                          : experiments::Basis::kSimulated,
       .progress = [&](double done) { progress.update(done); },
-      .record = [&](const calibration::CallSample& sample) { samples.push_back(sample); }};
+      .record = [&](const calibration::CallSample& sample) { records.samples.push_back(sample); },
+      .keep = {}};
+  if (!options.out.empty()) {
+    setting.keep = [&](experiments::SavedFile file) { records.dumps.push_back(std::move(file)); };
+  }
   const Result<void> usable = check_backend(options.backend.kind);
   if (!usable) {
     setting.open =
@@ -182,9 +216,11 @@ Result<ExitCode> run_experiments(const ExperimentOptions& options) {
   std::vector<const Experiment*> wanted;
   GPREEMPT_TRY(store(wanted, chosen(options.names)));
   const bool is_saved = !options.mqds_dir.empty();
-  if (is_saved && (wanted.size() != 1 || wanted.front()->name != "queue-ids")) {
+  if (is_saved && wanted.size() != 1) {
     return fail(Errc::kInvalidArgument,
-                "reading --mqds-dir: only queue-ids is answered by saved dumps; name it alone");
+                fmt::format("reading --mqds-dir {}: {} experiments are named; a folder has the "
+                            "dumps of one, name it alone",
+                            options.mqds_dir.string(), wanted.size()));
   }
   if (options.dry_run) {
     kfd::LinuxOs os;
@@ -194,14 +230,16 @@ Result<ExitCode> run_experiments(const ExperimentOptions& options) {
     return ExitCode::kOk;
   }
   std::vector<Verdict> verdicts;
-  Samples samples;
-  GPREEMPT_TRY(store(verdicts, is_saved ? experiments::judge_saved_runs(options.mqds_dir)
-                                        : run_on(options, wanted, samples)));
+  Records records;
+  GPREEMPT_TRY(store(verdicts, is_saved
+                                   ? experiments::judge_saved(*wanted.front(), options.mqds_dir)
+                                   : run_on(options, wanted, records)));
   const std::string document = experiments::verdicts_document(
       "experiment", is_saved ? "files" : to_string(options.backend.kind), verdicts);
   if (!options.out.empty()) {
     GPREEMPT_TRY(write_verdicts(options.out, document));
-    GPREEMPT_TRY(write_samples(options.out, samples));
+    GPREEMPT_TRY(write_samples(options.out, records.samples));
+    GPREEMPT_TRY(write_dumps(options.out, records.dumps));
   }
   GPREEMPT_TRY(print(options.format == OutputFormat::kJson ? document : verdicts_text(verdicts)));
   return exit_code_of(verdicts);

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
 #include <functional>
 #include <iterator>
 #include <optional>
@@ -17,6 +18,7 @@
 #include "core/error.h"
 #include "core/nearest.h"
 #include "experiments/catalogue.h"
+#include "experiments/saved_dumps.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
@@ -29,7 +31,8 @@ constexpr auto kExperiments = std::to_array<Experiment>({
      .question =
          "Are a process's queue ids the same in every run, and do two processes share them?",
      .needs = "ids of queues (sysfs, or a debug session)",
-     .run = run_queue_ids},
+     .run = run_queue_ids,
+     .judge_saved = judge_saved_queue_ids},
     {.name = "suspend-latency",
      .question = "How long does a suspend take, by queues, GPUs, occupancy and grace period?",
      .needs = "suspend and resume; two GPUs for some of the cells",
@@ -42,7 +45,8 @@ constexpr auto kExperiments = std::to_array<Experiment>({
     {.name = "priority",
      .question = "Does the hardware preempt running kernels by priority alone?",
      .needs = "first waves of kernels; mqds for what reaches the descriptor",
-     .run = run_priority},
+     .run = run_priority,
+     .judge_saved = judge_saved_priority},
     {.name = "bystander",
      .question = "What does suspending one process cost another, by the number of mapped queues?",
      .needs = "suspend and resume; the time that a process's queues were off",
@@ -50,7 +54,8 @@ constexpr auto kExperiments = std::to_array<Experiment>({
     {.name = "lifecycle",
      .question = "How soon, in which order and for how long are a process's queues seen?",
      .needs = "births and exits; mqds and hqds for the slots",
-     .run = run_lifecycle},
+     .run = run_lifecycle,
+     .judge_saved = judge_saved_lifecycle},
     {.name = "doorbell",
      .question = "What becomes of work that is submitted to a queue while it is suspended?",
      .needs = "suspend and resume",
@@ -147,6 +152,28 @@ Result<std::vector<Verdict>> run_experiment(const Experiment& experiment, const 
   }
   for (Verdict& verdict : *verdicts) {
     stem_from(verdict, setting.backend, setting.basis);
+  }
+  return verdicts;
+}
+
+Result<std::vector<Verdict>> judge_saved(const Experiment& experiment,
+                                         const std::filesystem::path& folder) {
+  if (experiment.judge_saved == nullptr) {
+    std::string able;
+    for (const Experiment& each : kExperiments) {
+      if (each.judge_saved != nullptr) {
+        able += fmt::format("{}{}", able.empty() ? "" : ", ", each.name);
+      }
+    }
+    return fail(Errc::kInvalidArgument,
+                fmt::format("judge saved dumps for {}: they do not answer it, but {}; run it "
+                            "where programs run",
+                            experiment.name, able));
+  }
+  std::vector<Verdict> verdicts;
+  GPREEMPT_TRY(store(verdicts, experiment.judge_saved(folder)));
+  for (Verdict& verdict : verdicts) {
+    stem_from(verdict, "files", Basis::kAssumed);
   }
   return verdicts;
 }

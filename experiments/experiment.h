@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <filesystem>
 #include <functional>
 #include <memory>
 #include <optional>
@@ -34,6 +35,12 @@ struct WorldRequest {
 /// so, and why), and others, which end the experiment.
 using OpenWorld = std::function<Result<std::unique_ptr<Testbed>>(const WorldRequest&)>;
 
+/// A file of the driver as an experiment saw it.
+struct SavedFile {
+  std::string name;  ///< with its folders, laid out as saved_folder.h reads them
+  std::string text;
+};
+
 /// Where and how an experiment takes place.
 struct Setting {
   OpenWorld open;
@@ -44,6 +51,8 @@ struct Setting {
   std::function<void(double)> progress{};  ///< told the share that is done; may be empty
   /// Told of each suspend that `suspend-costs` makes, in their order; may be empty.
   std::function<void(const calibration::CallSample&)> record{};
+  /// Told of the dumps that can be judged again by `Experiment::judge_saved`; may be empty.
+  std::function<void(SavedFile)> keep{};
 };
 
 struct Experiment {
@@ -54,6 +63,9 @@ struct Experiment {
   Result<std::vector<Verdict>> (*run)(const Setting& setting);
   /// It takes all that a GPU can do: on hardware only where nobody else uses its hive.
   bool needs_hive = false;
+  /// The answers of dumps that were saved in a folder laid out as saved_folder.h says; null: they
+  /// cannot tell. Errors: kInvalidArgument, kParse, kIo.
+  Result<std::vector<Verdict>> (*judge_saved)(const std::filesystem::path& folder) = nullptr;
 };
 
 /// All of them, in the order of the help and of docs/experiments.md.
@@ -77,6 +89,12 @@ struct Experiment {
 /// basis. Errors are verdicts where they are findings (`finding_of`). Errors: all others.
 [[nodiscard]] Result<std::vector<Verdict>> run_experiment(const Experiment& experiment,
                                                           const Setting& setting);
+
+/// Judges saved dumps instead. The verdicts have the backend "files" and are assumed: a dump does
+/// not say where it is from, and ids are inferred. Errors: kInvalidArgument (an experiment that
+/// dumps do not answer, too), kParse, kIo.
+[[nodiscard]] Result<std::vector<Verdict>> judge_saved(const Experiment& experiment,
+                                                       const std::filesystem::path& folder);
 
 /// Runs them one after another, each `announce`d; after a failure of the hardware the rest is left
 /// out. Errors: those of `run_experiment`.

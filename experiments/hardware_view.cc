@@ -2,18 +2,23 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <cstdint>
+#include <set>
 #include <string>
 #include <variant>
 
 #include "backends/kfd/debugfs/hqds.h"
 #include "backends/kfd/debugfs/mqds.h"
+#include "backends/kfd/discovery/driver_knowledge.h"
 #include "backends/kfd/discovery/queue_join.h"
+#include "backends/kfd/discovery/queue_slots.h"
 #include "config/document.h"
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/time.h"
+#include "experiments/lifecycle_rule.h"
 #include "experiments/session.h"
 
 namespace gpreempt::experiments {
@@ -35,15 +40,19 @@ Result<std::string> inspect(Session& session, InspectView view) {
   return done.text;
 }
 
-Result<HardwareView> look_at_hardware(Session& session) {
-  std::string mqds;
-  std::string hqds;
-  GPREEMPT_TRY(store(mqds, inspect(session, InspectView::kMqds)));
-  GPREEMPT_TRY(store(hqds, inspect(session, InspectView::kHqds)));
+Result<HardwareTexts> read_hardware(Session& session) {
+  HardwareTexts texts;
+  GPREEMPT_TRY(store(texts.mqds, inspect(session, InspectView::kMqds)));
+  GPREEMPT_TRY(store(texts.hqds, inspect(session, InspectView::kHqds)));
+  return texts;
+}
+
+Result<HardwareView> view_of(const HardwareTexts& texts, const kfd::DriverKnowledge& driver) {
   HardwareView view;
   kfd::QueueSources sources;
-  GPREEMPT_TRY(store(sources.mqds, kfd::debugfs::parse_mqds(mqds, "mqds")));
-  GPREEMPT_TRY(store(view.hqds, kfd::debugfs::parse_hqds(hqds, "hqds")));
+  sources.driver = driver;
+  GPREEMPT_TRY(store(sources.mqds, kfd::debugfs::parse_mqds(texts.mqds, texts.mqds_name)));
+  GPREEMPT_TRY(store(view.hqds, kfd::debugfs::parse_hqds(texts.hqds, texts.hqds_name)));
   sources.hqds = view.hqds;
   view.rows = kfd::join_queues(sources);
   return view;
@@ -52,6 +61,32 @@ Result<HardwareView> look_at_hardware(Session& session) {
 bool shows_no_hardware(const Error& error) {
   return error.code == Errc::kUnsupported || error.code == Errc::kNotPermitted ||
          error.code == Errc::kIo;
+}
+
+std::set<Pid> processes_of(const HardwareView& view) {
+  std::set<Pid> pids;
+  for (const kfd::QueueRow& row : view.rows) {
+    pids.insert(row.pid);
+  }
+  return pids;
+}
+
+HardwareCounts counts_of(const HardwareView& view, Pid pid, std::uint32_t xccs) {
+  HardwareCounts counts{.all_slots = active_slots(view.hqds)};
+  for (const kfd::QueueRow& row : view.rows) {
+    if (row.type != QueueType::kCompute) {
+      continue;
+    }
+    ++counts.all_descriptors;
+    if (row.pid != pid) {
+      continue;
+    }
+    ++counts.descriptors;
+    counts.slots += row.found.slots.size();
+    const bool right = row.found.mapping == kfd::Mapping::kMapped && row.found.slots.size() == xccs;
+    counts.not_one_per_xcc += right ? 0U : 1U;
+  }
+  return counts;
 }
 
 std::size_t active_slots(const kfd::debugfs::HqdsDump& hqds) {

@@ -1,12 +1,14 @@
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <chrono>
 #include <cstddef>
+#include <string>
+#include <string_view>
 #include <variant>
 #include <vector>
 
-#include "backends/kfd/discovery/queue_join.h"
-#include "backends/kfd/discovery/queue_slots.h"
 #include "config/document.h"
 #include "core/backend.h"
 #include "core/error.h"
@@ -15,11 +17,14 @@
 #include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
+#include "core/units.h"
 #include "experiments/catalogue.h"
+#include "experiments/dump_keeper.h"
 #include "experiments/experiment.h"
 #include "experiments/hardware_view.h"
 #include "experiments/lifecycle_rule.h"
 #include "experiments/programs.h"
+#include "experiments/saved_folder.h"
 #include "experiments/session.h"
 #include "experiments/verdict.h"
 
@@ -35,8 +40,10 @@ constexpr std::array<int, 10> kAlive = {5, 10, 20, 30, 40, 50, 60, 70, 80, 90};
 constexpr int kEnd = 100;
 constexpr std::array<int, 2> kAfter = {105, 110};
 
+constexpr std::string_view kLively = "lively";
+
 Program lively(const GpuInfo& gpu) {
-  Program program = endless("model", gpu, 0.25, milliseconds(1));
+  Program program = endless(std::string(kLively), gpu, 0.25, milliseconds(1));
   program.runtime = Runtime::kHip;
   program.queues = 4;
   return program;
@@ -45,7 +52,8 @@ Program lively(const GpuInfo& gpu) {
 /// Follows one process from before its start until after its end.
 class Life {
  public:
-  Life(Session& session, Duration unit) : session_(session), unit_(unit) {
+  Life(Session& session, const Setting& setting, Duration unit)
+      : session_(session), keeper_(setting, "lifecycle"), unit_(unit) {
     life_.xccs = session.backend().info().gpus.front().xccs;
   }
 
@@ -74,6 +82,7 @@ class Life {
     GPREEMPT_TRY(store(process_, session_.follow(pid, AttachMode::kObserve)));
     life_.identified = session_.backend().now() - start_;
     life_.first = session_.backend().queues(process_.id);
+    keeper_.keep_number(run_folder_name(kLively, 1), kLively, "pid", pid.value());
     return {};
   }
 
@@ -97,38 +106,35 @@ class Life {
           std::ranges::count(queues, QueueType::kCompute, &QueueInfo::type));
       sample.sdma = queues.size() - sample.compute;
     }
-    const Result<HardwareView> view = look_at_hardware(session_);
-    if (view) {
-      sample.hardware = count(*view);
-    } else if (shows_no_hardware(view.error())) {
-      life_.no_view = view.error().what;
+    const Result<HardwareTexts> texts = read_hardware(session_);
+    if (texts) {
+      HardwareView view;
+      GPREEMPT_TRY(store(view, view_of(*texts)));
+      sample.hardware = counts_of(view, process_.pid, life_.xccs);
+      keep(sample, *texts);
+    } else if (shows_no_hardware(texts.error())) {
+      life_.no_view = texts.error().what;
     } else {
-      return tl::unexpected<Error>(view.error());
+      return tl::unexpected<Error>(texts.error());
     }
     life_.samples.push_back(sample);
     return {};
   }
 
-  [[nodiscard]] HardwareCounts count(const HardwareView& view) const {
-    HardwareCounts counts{.all_slots = active_slots(view.hqds)};
-    for (const kfd::QueueRow& row : view.rows) {
-      if (row.type != QueueType::kCompute) {
-        continue;
-      }
-      ++counts.all_descriptors;
-      if (row.pid != process_.pid) {
-        continue;
-      }
-      ++counts.descriptors;
-      counts.slots += row.found.slots.size();
-      const bool right =
-          row.found.mapping == kfd::Mapping::kMapped && row.found.slots.size() == life_.xccs;
-      counts.not_one_per_xcc += right ? 0U : 1U;
-    }
-    return counts;
+  void keep(const LifeSample& sample, const HardwareTexts& texts) const {
+    const std::string_view stage = sample.stage == LifeStage::kBefore  ? "before"
+                                   : sample.stage == LifeStage::kAlive ? "during"
+                                                                       : "after";
+    const bool is_before = sample.at < Duration::zero();
+    // The number keeps the names in the order of the looks.
+    const std::string when =
+        fmt::format("{}_{:02}_T{}{}", stage, life_.samples.size(), is_before ? "-" : "+",
+                    format_duration(is_before ? -sample.at : sample.at));
+    keeper_.keep(run_folder_name(kLively, 1), when, texts);
   }
 
   Session& session_;
+  DumpKeeper keeper_;
   Duration unit_;
   Instant start_;
   Followed process_;
@@ -140,7 +146,7 @@ class Life {
 Result<std::vector<Verdict>> run_lifecycle(const Setting& setting) {
   const Duration unit = setting.quick ? milliseconds(10) : milliseconds(seconds(1));
   return in_world(setting, {.gpus = 1, .seed = setting.seed}, [&](Session& session) {
-    return Life(session, unit).follow().map(judge_lifecycle);
+    return Life(session, setting, unit).follow().map(judge_lifecycle);
   });
 }
 

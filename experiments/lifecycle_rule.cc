@@ -24,19 +24,29 @@ namespace {
 constexpr Duration kIdentifyLimit = std::chrono::seconds(5);
 
 Verdict judge_identification(const LifeEvidence& life) {
-  const bool met = life.identified <= kIdentifyLimit && !life.first.empty();
-  return {.name = "lifecycle/identified",
-          .value = static_cast<double>(to_ns(life.identified)),
+  constexpr std::string_view kName = "lifecycle/identified";
+  if (!life.identified) {
+    return unavailable(std::string(kName),
+                       "dumps do not tell how long the queues were looked for; run it where the "
+                       "model runs");
+  }
+  const bool met = *life.identified <= kIdentifyLimit && !life.first.empty();
+  return {.name = std::string(kName),
+          .value = static_cast<double>(to_ns(*life.identified)),
           .expected = static_cast<double>(to_ns(kIdentifyLimit)),
           .answer = met ? Answer::kMet : Answer::kMissed,
           .reason = fmt::format("{} queues were known so long after the model's start, "
                                 "which is {} 5 s",
                                 life.first.size(), met ? "within" : "not within"),
-          .numbers = {{"identified_ns", static_cast<double>(to_ns(life.identified))}},
+          .numbers = {{"identified_ns", static_cast<double>(to_ns(*life.identified))}},
           .unit = "ns"};
 }
 
 Verdict judge_order(const LifeEvidence& life) {
+  constexpr std::string_view kName = "lifecycle/creation-order";
+  if (!life.no_ids.empty()) {
+    return unavailable(std::string(kName), life.no_ids);
+  }
   std::string order;
   bool ascending = true;
   for (std::size_t i = 0; i < life.first.size(); ++i) {
@@ -45,7 +55,7 @@ Verdict judge_order(const LifeEvidence& life) {
         fmt::format("{}{} {}", order.empty() ? "" : ", ", queue.kernel_id, to_string(queue.role));
     ascending = ascending && (i == 0 || life.first[i - 1].kernel_id < queue.kernel_id);
   }
-  return {.name = "lifecycle/creation-order",
+  return {.name = std::string(kName),
           .value = order,
           .expected = {},
           .answer = ascending ? Answer::kYes : Answer::kNo,
@@ -126,6 +136,9 @@ std::string row_of(const LifeSample& sample) {
 
 /// "T-10 s".
 std::string time_of(const LifeSample& sample) {
+  if (!sample.when.empty()) {
+    return sample.when;
+  }
   const auto ns = static_cast<double>(to_ns(sample.at));
   return fmt::format("T{}{}", ns < 0 ? "-" : "+", words_of_ns(ns < 0 ? -ns : ns));
 }
@@ -170,14 +183,25 @@ Verdict judge_end(const LifeEvidence& life) {
   for (const LifeSample& sample : life.samples) {
     left += sample.stage == LifeStage::kGone ? sample.compute + sample.sdma : 0;
   }
-  return {.name = "lifecycle/gone-after-exit",
-          .value = static_cast<double>(to_ns(life.destroyed)),
+  constexpr std::string_view kName = "lifecycle/gone-after-exit";
+  const Answer answer = left == 0 ? Answer::kYes : Answer::kNo;
+  if (!life.destroyed) {
+    return {.name = std::string(kName),
+            .value = fmt::format("{} left", left),
+            .expected = {},
+            .answer = answer,
+            .reason = fmt::format("after the process's end {} of its queues were left; how soon "
+                                  "they were gone is not known",
+                                  left)};
+  }
+  return {.name = std::string(kName),
+          .value = static_cast<double>(to_ns(*life.destroyed)),
           .expected = {},
-          .answer = left == 0 ? Answer::kYes : Answer::kNo,
+          .answer = answer,
           .reason = fmt::format("the end of the process was known so long after exit(), "
                                 "and {} of its queues were left",
                                 left),
-          .numbers = {{"until_known_ns", static_cast<double>(to_ns(life.destroyed))}},
+          .numbers = {{"until_known_ns", static_cast<double>(to_ns(*life.destroyed))}},
           .unit = "ns"};
 }
 

@@ -26,7 +26,8 @@ struct HardwareCounts {
 
 /// One look.
 struct LifeSample {
-  Duration at{};  ///< from the model's start; negative before it
+  Duration at{};       ///< from the model's start; negative before it
+  std::string when{};  ///< instead of `at`, where that is not known; otherwise empty
   LifeStage stage = LifeStage::kAlive;
   std::size_t compute = 0;  ///< queues of the process as the backend knows them
   std::size_t sdma = 0;
@@ -34,12 +35,14 @@ struct LifeSample {
 };
 
 struct LifeEvidence {
-  Duration identified{};            ///< from before the launch until its queues are known
-  std::vector<QueueInfo> first;     ///< as known then, oldest first
-  std::vector<LifeSample> samples;  ///< in order
-  Duration destroyed{};             ///< from exit() until it is known to be gone
-  std::string no_view;              ///< why the hardware's view is missing; empty: it is there
-  std::uint32_t xccs = 0;           ///< of a GPU
+  /// From before the launch until its queues are known; nullopt: nobody measured it.
+  std::optional<Duration> identified;
+  std::vector<QueueInfo> first;       ///< as known then, oldest first
+  std::string no_ids{};               ///< why their ids are not known; empty: they are
+  std::vector<LifeSample> samples;    ///< in order
+  std::optional<Duration> destroyed;  ///< from exit() until it is known to be gone; as `identified`
+  std::string no_view;                ///< why the hardware's view is missing; empty: it is there
+  std::uint32_t xccs = 0;             ///< of a GPU
 };
 
 /// identified, creation-order, count-is-stable, one-slot-per-xcc, timeline, gone-after-exit.

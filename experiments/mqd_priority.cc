@@ -8,6 +8,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <optional>
+#include <string>
 #include <string_view>
 #include <utility>
 #include <vector>
@@ -16,12 +17,15 @@
 #include "backends/kfd/debugfs/queue_state.h"
 #include "backends/kfd/discovery/queue_join.h"
 #include "backends/kfd/discovery/queue_slots.h"
+#include "config/document.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
 #include "core/program.h"
+#include "experiments/dump_keeper.h"
 #include "experiments/hardware_view.h"
 #include "experiments/programs.h"
+#include "experiments/saved_folder.h"
 #include "experiments/session.h"
 #include "experiments/verdict.h"
 
@@ -39,30 +43,14 @@ std::uint32_t pipe_priority_of(std::uint32_t priority) {
   return priority <= kLastMedium ? 1 : 2;
 }
 
-/// What the words of one descriptor or slot say.
-struct Registers {
-  std::uint32_t queue = 0;
-  std::uint32_t pipe = 0;
-};
-
 bool is_users(const kfd::QueueRow& row, Pid pid) {
   // HIP leaves the runtime's own queue at the normal priority.
   return row.pid == pid && row.type == QueueType::kCompute && row.role == QueueRole::kUser;
 }
 
-std::vector<Registers> in_descriptors(const HardwareView& view, Pid pid) {
-  std::vector<Registers> found;
-  for (const kfd::QueueRow& row : view.rows) {
-    if (is_users(row, pid) && row.queue_priority && row.pipe_priority) {
-      found.push_back({.queue = *row.queue_priority, .pipe = *row.pipe_priority});
-    }
-  }
-  return found;
-}
-
 /// The words of a queue's slot; nullopt: hqds has no such slot.
-std::optional<Registers> in_slot(const kfd::debugfs::HqdsDump& hqds, GpuId gpu,
-                                 const kfd::QueueSlot& place) {
+std::optional<PriorityRegisters> in_slot(const kfd::debugfs::HqdsDump& hqds, GpuId gpu,
+                                         const kfd::QueueSlot& place) {
   const auto is_it = [&](const kfd::debugfs::HqdSlot& slot) {
     return slot.kind == kfd::debugfs::HqdKind::kCp && slot.instance == place.xcc &&
            slot.pipe == place.pipe && slot.queue == place.queue &&
@@ -73,25 +61,12 @@ std::optional<Registers> in_slot(const kfd::debugfs::HqdsDump& hqds, GpuId gpu,
     return std::nullopt;
   }
   const kfd::debugfs::QueueState state = hqds.state_of(*slot);
-  return Registers{.queue = state.queue_priority(), .pipe = state.pipe_priority()};
-}
-
-std::vector<Registers> in_slots(const HardwareView& view, Pid pid) {
-  std::vector<Registers> found;
-  for (const kfd::QueueRow& row : view.rows) {
-    for (const kfd::QueueSlot& place : row.found.slots) {
-      if (const auto words = is_users(row, pid) ? in_slot(view.hqds, row.gpu, place)
-                                                : std::optional<Registers>()) {
-        found.push_back(*words);
-      }
-    }
-  }
-  return found;
+  return PriorityRegisters{.queue = state.queue_priority(), .pipe = state.pipe_priority()};
 }
 
 /// `where`: "mqd" or "hqd".
 Verdict judge_class(std::string_view where, std::uint32_t priority,
-                    const std::vector<Registers>& found) {
+                    const std::vector<PriorityRegisters>& found) {
   const bool in_memory = where == "mqd";
   Verdict verdict{
       .name = fmt::format("priority/in-the-{}/{}", where, priority),
@@ -102,7 +77,7 @@ Verdict judge_class(std::string_view where, std::uint32_t priority,
                        in_memory ? "mqds lists no user queue of this process"
                                  : "no user queue of this process is in a slot that hqds shows");
   }
-  const auto right = std::ranges::count_if(found, [&](const Registers& words) {
+  const auto right = std::ranges::count_if(found, [&](const PriorityRegisters& words) {
     return words.queue == priority && words.pipe == pipe_priority_of(priority);
   });
   verdict.value = fmt::format("queue {}, pipe {}", found.back().queue, found.back().pipe);
@@ -125,7 +100,32 @@ Program idle_at(std::uint32_t priority) {
 
 }  // namespace
 
-Result<std::vector<Verdict>> read_priorities(Session& session) {
+void add_words(const HardwareView& view, Pid pid, PriorityWords& words) {
+  for (const kfd::QueueRow& row : view.rows) {
+    if (!is_users(row, pid)) {
+      continue;
+    }
+    if (row.queue_priority && row.pipe_priority) {
+      words.in_descriptors.push_back({.queue = *row.queue_priority, .pipe = *row.pipe_priority});
+    }
+    for (const kfd::QueueSlot& place : row.found.slots) {
+      if (const auto slot = in_slot(view.hqds, row.gpu, place)) {
+        words.in_slots.push_back(*slot);
+      }
+    }
+  }
+}
+
+void judge_words(std::uint32_t priority, const PriorityWords& words,
+                 std::vector<Verdict>& verdicts) {
+  verdicts.push_back(judge_class("mqd", priority, words.in_descriptors));
+  verdicts.push_back(
+      words.no_slots.empty()
+          ? judge_class("hqd", priority, words.in_slots)
+          : unavailable(fmt::format("priority/in-the-hqd/{}", priority), words.no_slots));
+}
+
+Result<std::vector<Verdict>> read_priorities(Session& session, const DumpKeeper& keeper) {
   constexpr std::array<std::uint32_t, 4> kPriorities = {0, 7, 11, kAboveHip};
   std::vector<std::pair<std::uint32_t, Pid>> processes;
   std::vector<Verdict> verdicts;
@@ -143,16 +143,24 @@ Result<std::vector<Verdict>> read_priorities(Session& session) {
   }
   // On the hardware a priority that HIP sets afterwards shows once the queue has been mapped again.
   GPREEMPT_TRY(session.wait(milliseconds(10)));
-  const Result<HardwareView> view = look_at_hardware(session);
-  if (!view) {
-    if (!shows_no_hardware(view.error())) {
-      return tl::unexpected<Error>(view.error());
+  const Result<HardwareTexts> texts = read_hardware(session);
+  if (!texts) {
+    if (!shows_no_hardware(texts.error())) {
+      return tl::unexpected<Error>(texts.error());
     }
-    return std::vector<Verdict>{unavailable("priority/in-the-mqd", view.error().what)};
+    return std::vector<Verdict>{unavailable("priority/in-the-mqd", texts.error().what)};
   }
+  HardwareView view;
+  GPREEMPT_TRY(store(view, view_of(*texts)));
   for (const auto& [priority, pid] : processes) {
-    verdicts.push_back(judge_class("mqd", priority, in_descriptors(*view, pid)));
-    verdicts.push_back(judge_class("hqd", priority, in_slots(*view, pid)));
+    const std::string model = fmt::format("priority{}", priority);
+    const std::string run = run_folder_name(model, 1);
+    keeper.keep(run, "during", *texts);
+    keeper.keep_number(run, model, "pid", pid.value());
+    keeper.keep_number(run, model, "priority", priority);
+    PriorityWords words;
+    add_words(view, pid, words);
+    judge_words(priority, words, verdicts);
   }
   return verdicts;
 }

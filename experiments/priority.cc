@@ -15,6 +15,7 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/catalogue.h"
+#include "experiments/dump_keeper.h"
 #include "experiments/experiment.h"
 #include "experiments/mqd_priority.h"
 #include "experiments/priority_rule.h"
@@ -140,8 +141,9 @@ Result<std::vector<Verdict>> run_priority(const Setting& setting) {
       judge_backlog(highest.burst, plan.long_kernels * plan.long_kernel, plan.long_kernel));
   std::vector<Verdict> registers;
   GPREEMPT_TRY(
-      store(registers, in_world(setting, {.gpus = 1, .seed = setting.seed},
-                                [](Session& session) { return read_priorities(session); })));
+      store(registers, in_world(setting, {.gpus = 1, .seed = setting.seed}, [&](Session& session) {
+              return read_priorities(session, DumpKeeper(setting, "priority"));
+            })));
   verdicts.insert(verdicts.end(), registers.begin(), registers.end());
   return verdicts;
 }

@@ -1,9 +1,11 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <string>
 
 #include "core/backend.h"
+#include "core/error.h"
 #include "core/program.h"
 #include "core/time.h"
 
@@ -19,6 +21,10 @@ inline constexpr std::uint32_t kWorkgroupsThatFillACu = 4;
 
 /// A process that runs such kernels one after another for ever, on the first of its queues.
 [[nodiscard]] Program endless(std::string name, const GpuInfo& gpu, double share, Duration kernel);
+
+/// Models A and B of the plan: the tenants of the scenario exp5-models, inference and training, for
+/// so long. Each tells when a request is done. Errors: none while that scenario is as it is here.
+[[nodiscard]] Result<std::array<Program, 2>> small_models(Duration length);
 
 /// A process with queues and no work.
 [[nodiscard]] Program idle(std::string name, std::uint32_t queues);

@@ -18,15 +18,17 @@
 #include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/catalogue.h"
+#include "experiments/dump_keeper.h"
 #include "experiments/experiment.h"
+#include "experiments/programs.h"
 #include "experiments/queue_id_rule.h"
+#include "experiments/saved_folder.h"
 #include "experiments/session.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
 namespace {
 
-using std::chrono::microseconds;
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
@@ -42,39 +44,6 @@ IdPlan id_plan_of(const Setting& setting) {
   return setting.quick ? IdPlan{.length = seconds(1), .gap = milliseconds(100)} : IdPlan{};
 }
 
-Program periodic(std::string name, bool offline, Duration period, Duration length) {
-  Program program{.name = std::move(name),
-                  .offline = offline,
-                  .runtime = Runtime::kHip,
-                  .hints = true,
-                  .trains = {},
-                  .arrivals = {}};
-  for (Duration at{}; at < length; at += period) {
-    program.arrivals.push_back(Arrival{.at = at, .train = 0});
-  }
-  return program;
-}
-
-/// Inference: two linear layers of width 512, batch 32, every 10 ms. One stream.
-Program model_a(Duration length) {
-  Program program = periodic("A", false, milliseconds(10), length);
-  program.trains = {{KernelRun{.count = 4,
-                               .duration = microseconds(10),
-                               .shape = {.workgroups = 16, .waves = 4, .vgprs = 64}}}};
-  return program;
-}
-
-/// Training: three linear layers, 1024-2048-2048-1024, a step of SGD every 50 ms: forward,
-/// backward, update. Streams enough for HIP's whole pool of queues.
-Program model_b(Duration length) {
-  Program program = periodic("B", true, milliseconds(50), length);
-  program.queues = 4;
-  program.trains = {{KernelRun{.count = 12,
-                               .duration = microseconds(40),
-                               .shape = {.workgroups = 128, .waves = 4, .vgprs = 128}}}};
-  return program;
-}
-
 ModelRun seen_of(Session& session, const Followed& process) {
   ModelRun run{.pid = process.pid, .queues = {}};
   for (const QueueInfo& queue : session.backend().queues(process.id)) {
@@ -87,43 +56,56 @@ ModelRun seen_of(Session& session, const Followed& process) {
 /// What each start of a model adds up to.
 class Starts {
  public:
-  explicit Starts(Session& session) : session_(session) {}
+  Starts(Session& session, const Setting& setting)
+      : session_(session), keeper_(setting, "queue-ids") {}
 
   /// One process by itself: its queues once it has done work, which it says.
-  Result<ModelRun> alone(const Program& program, Duration gap) {
+  Result<ModelRun> alone(const Program& program, const std::string& run, Duration gap) {
     Followed process;
     ModelRun during;
-    GPREEMPT_TRY(store(process, begin(program)));
+    GPREEMPT_TRY(keeper_.look(session_, run, "before"));
+    GPREEMPT_TRY(store(process, begin(program, run)));
     during = seen_of(session_, process);
+    GPREEMPT_TRY(keeper_.look(session_, run, "during"));
     GPREEMPT_TRY(end(process, program, during));
+    GPREEMPT_TRY(keeper_.look(session_, run, "after"));
     GPREEMPT_TRY(pause(gap));
     return during;
   }
 
   /// The second one comes when the first one has done work.
-  Result<ConcurrentRun> together(const Program& first, const Program& second, Duration gap) {
+  Result<ConcurrentRun> together(const std::array<Program, 2>& models, const std::string& name,
+                                 Duration gap) {
+    const auto& [first, second] = models;
     ConcurrentRun run;
     Followed one;
     Followed other;
-    GPREEMPT_TRY(store(one, begin(first)));
+    GPREEMPT_TRY(keeper_.look(session_, name, "before"));
+    GPREEMPT_TRY(store(one, begin(first, name)));
     run.first_alone = seen_of(session_, one);
-    GPREEMPT_TRY(store(other, begin(second)));
+    GPREEMPT_TRY(keeper_.look(session_, name, "model_a_only"));
+    GPREEMPT_TRY(store(other, begin(second, name)));
     run.first = seen_of(session_, one);
     run.second = seen_of(session_, other);
+    GPREEMPT_TRY(keeper_.look(session_, name, "both"));
     GPREEMPT_TRY(end(one, first, run.first));
     GPREEMPT_TRY(end(other, second, run.second));
+    GPREEMPT_TRY(keeper_.look(session_, name, "after"));
     GPREEMPT_TRY(pause(gap));
     return run;
   }
   [[nodiscard]] std::size_t changed() const { return changed_; }
   [[nodiscard]] std::size_t left_over() const { return left_over_; }
   [[nodiscard]] std::size_t processes() const { return processes_; }
+  /// Why dumps that were asked for are not kept; empty: they are.
+  [[nodiscard]] const std::string& missing() const { return keeper_.missing(); }
 
  private:
-  Result<Followed> begin(const Program& program) {
+  Result<Followed> begin(const Program& program, const std::string& run) {
     Pid pid;
     Followed process;
     GPREEMPT_TRY(store(pid, session_.testbed().launch(program)));
+    keeper_.keep_number(run, program.name, "pid", pid.value());
     GPREEMPT_TRY(store(process, session_.follow(pid, AttachMode::kObserve)));
     session_.testbed().start();
     GPREEMPT_TRY(await_work(process));
@@ -172,6 +154,7 @@ class Starts {
   }
 
   Session& session_;
+  DumpKeeper keeper_;
   std::size_t processes_ = 0;
   std::size_t changed_ = 0;
   std::size_t left_over_ = 0;
@@ -198,7 +181,8 @@ Result<ModelRuns> run_alone(Starts& starts, const Program& model, const IdPlan& 
   ModelRuns runs{.model = model.name, .runs = {}};
   for (std::size_t i = 0; i < plan.alone; ++i) {
     runs.runs.emplace_back();
-    GPREEMPT_TRY(store(runs.runs.back(), starts.alone(model, plan.gap)));
+    GPREEMPT_TRY(
+        store(runs.runs.back(), starts.alone(model, run_folder_name(model.name, i + 1), plan.gap)));
     tell();
   }
   return runs;
@@ -210,7 +194,8 @@ Result<std::vector<ConcurrentRun>> run_together(Starts& starts,
   std::vector<ConcurrentRun> runs;
   for (std::size_t i = 0; i < plan.concurrent; ++i) {
     runs.emplace_back();
-    GPREEMPT_TRY(store(runs.back(), starts.together(models[0], models[1], plan.gap)));
+    GPREEMPT_TRY(
+        store(runs.back(), starts.together(models, concurrent_folder_name(i + 1), plan.gap)));
     tell();
   }
   return runs;
@@ -218,9 +203,10 @@ Result<std::vector<ConcurrentRun>> run_together(Starts& starts,
 
 Result<std::vector<Verdict>> measure(const Setting& setting, Session& session) {
   const IdPlan plan = id_plan_of(setting);
-  const std::array<Program, 2> models = {model_a(plan.length), model_b(plan.length)};
+  std::array<Program, 2> models;
+  GPREEMPT_TRY(store(models, small_models(plan.length)));
   QueueIdEvidence evidence{.driver = session.backend().info().driver};
-  Starts starts(session);
+  Starts starts(session, setting);
   const double all = static_cast<double>(2 * plan.alone + plan.concurrent);
   double done = 0;
   const auto tell = [&] {
@@ -235,6 +221,9 @@ Result<std::vector<Verdict>> measure(const Setting& setting, Session& session) {
   GPREEMPT_TRY(store(evidence.concurrent, run_together(starts, models, plan, tell)));
   std::vector<Verdict> verdicts = judge_queue_ids(evidence);
   verdicts.insert(verdicts.end() - 1, judge_life(starts));
+  if (!starts.missing().empty()) {
+    verdicts.back().facts.emplace_back("dumps are not saved", starts.missing());
+  }
   return verdicts;
 }
 

@@ -46,14 +46,14 @@ double ns(Duration duration) { return static_cast<double>(to_ns(duration)); }
 
 TEST_P(ExperimentTest, QueueIdsAreTheLowestFreeOfEachProcess) {
   const std::vector<Verdict> verdicts = ask("queue-ids");
-  for (const char* model : {"A", "B"}) {
+  for (const char* model : {"a", "b"}) {
     const Verdict same = find(verdicts, std::string("queue-ids/same-in-every-run/") + model);
     EXPECT_EQ(same.answer, Answer::kYes);
     EXPECT_EQ(number(same, "runs"), 5);
   }
   // ROCr's own queue is the first of a process; two SDMA queues follow, then those of the streams.
-  EXPECT_EQ(find(verdicts, "queue-ids/same-in-every-run/A").facts.at(0).second, "{0,3}");
-  EXPECT_EQ(find(verdicts, "queue-ids/same-in-every-run/B").facts.at(0).second, "{0,3,4,5,6}");
+  EXPECT_EQ(find(verdicts, "queue-ids/same-in-every-run/a").facts.at(0).second, "{0,3}");
+  EXPECT_EQ(find(verdicts, "queue-ids/same-in-every-run/b").facts.at(0).second, "{0,3,4,5,6}");
   // Two of five.
   EXPECT_DOUBLE_EQ(number(find(verdicts, "queue-ids/overlap-as-numbers"), "most_overlap"), 0.4);
   EXPECT_EQ(find(verdicts, "queue-ids/unique-as-pid-and-id").answer, Answer::kYes);
@@ -78,7 +78,7 @@ Setting patched(Kind kind) {
 
 TEST_P(ExperimentTest, IdsOfThePatchedDriverAreNeverTheSameAndFollowFromThePid) {
   const std::vector<Verdict> verdicts = run("queue-ids", patched(GetParam()));
-  for (const char* model : {"A", "B"}) {
+  for (const char* model : {"a", "b"}) {
     const Verdict same = find(verdicts, std::string("queue-ids/same-in-every-run/") + model);
     EXPECT_EQ(same.answer, Answer::kNo);
     EXPECT_EQ(same.value, Quantity("unpredictable"));

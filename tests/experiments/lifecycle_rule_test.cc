@@ -53,7 +53,7 @@ LifeEvidence life() {
 TEST(LifecycleRule, LimitItselfIsStillInTime) {
   LifeEvidence slow = life();
   EXPECT_EQ(find(judge_lifecycle(slow), "lifecycle/identified").answer, Answer::kMet);
-  slow.identified += Duration(1);
+  slow.identified = seconds(5) + Duration(1);
   EXPECT_EQ(find(judge_lifecycle(slow), "lifecycle/identified").answer, Answer::kMissed);
 }
 

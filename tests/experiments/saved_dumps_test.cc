@@ -19,6 +19,7 @@
 #include "core/ids.h"
 #include "core/program.h"
 #include "core/testbed.h"
+#include "experiments/experiment.h"
 #include "experiments/hardware_view.h"
 #include "experiments/programs.h"
 #include "experiments/queue_id_rule.h"
@@ -112,7 +113,9 @@ TEST_F(SavedDumpsTest, IdsAreThoseOfTheLowestFreeRule) {
 
 TEST_F(SavedDumpsTest, AnswerIsAssumedBecauseIdsAreInferred) {
   save_runs();
-  const Result<std::vector<Verdict>> verdicts = judge_saved_runs(folder_);
+  const Result<const Experiment*> experiment = find_experiment("queue-ids");
+  ASSERT_TRUE(experiment);
+  const Result<std::vector<Verdict>> verdicts = judge_saved(**experiment, folder_);
   ASSERT_TRUE(verdicts) << verdicts.error().what;
   const Verdict strategy = find(*verdicts, "queue-ids/strategy");
   EXPECT_EQ(strategy.value, Quantity("discover by pid"));
