@@ -11,6 +11,7 @@
 #include <variant>
 #include <vector>
 
+#include "cli/own_processes.h"
 #include "experiments/experiment.h"
 #include "experiments/sampled.h"
 #include "experiments/verdict.h"
@@ -111,7 +112,8 @@ std::string verdicts_text(const std::vector<Verdict>& verdicts) {
 std::string experiments_text() {
   std::string text;
   for (const experiments::Experiment& each : experiments::experiments()) {
-    text += fmt::format("{:<17} {}\n{:<17} needs {}\n", each.name, each.question, "", each.needs);
+    text += fmt::format("{:<17} {}\n{:<17} {}; needs {}\n", each.name, each.question, "",
+                        safety_tag(each.needs_hive), each.needs);
   }
   return text;
 }
@@ -119,7 +121,10 @@ std::string experiments_text() {
 std::string experiments_json() {
   nlohmann::ordered_json list = nlohmann::ordered_json::array();
   for (const experiments::Experiment& each : experiments::experiments()) {
-    list.push_back({{"name", each.name}, {"question", each.question}, {"needs", each.needs}});
+    list.push_back({{"name", each.name},
+                    {"question", each.question},
+                    {"needs", each.needs},
+                    {"tag", safety_tag(each.needs_hive)}});
   }
   const nlohmann::ordered_json document = {{"schema", 1}, {"experiments", std::move(list)}};
   return document.dump(2) + "\n";

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <string>
+#include <string_view>
 
 #include "backends/kfd/os.h"
 #include "backends/kfd/safety/safety_plan.h"
@@ -19,7 +20,7 @@ std::string steps_text(const PlannedSteps& planned) {
   Table table({"would run", "tag", ""});
   for (const PlannedStep& step : planned.steps) {
     const bool is_skipped = step.needs_hive && !planned.exclusive_hive;
-    table.add_row({step.name, step.needs_hive ? "exclusive-hive" : "shared-safe",
+    table.add_row({step.name, std::string(safety_tag(step.needs_hive)),
                    is_skipped ? "skipped without --exclusive-hive" : ""});
   }
   return table.render(0);
@@ -38,6 +39,10 @@ Result<kfd::SafetyRequest> request_of(kfd::Os& os, const PlannedSteps& planned) 
 }
 
 }  // namespace
+
+std::string_view safety_tag(bool needs_hive) {
+  return needs_hive ? "exclusive-hive" : "shared-safe";
+}
 
 Result<std::string> dry_run_text(kfd::Os& os, const PlannedSteps& planned) {
   const std::string text = steps_text(planned);

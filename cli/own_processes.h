@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "backends/kfd/os.h"
@@ -24,6 +25,9 @@ struct PlannedSteps {
   std::vector<std::string> bystanders;  ///< selectors of those that may be disturbed
   bool allow_bystanders = false;
 };
+
+/// "exclusive-hive": on hardware only where nobody else uses the hive; else "shared-safe".
+[[nodiscard]] std::string_view safety_tag(bool needs_hive);
 
 /// --dry-run: the steps, those that would be skipped, and, on hardware, whom they disturb and what
 /// would be refused. Touches nobody: reads sysfs, /proc and the kernel's log. Errors: those of

@@ -29,6 +29,43 @@ TEST(ExperimentVerb, ListsEveryExperimentAndSoDoesItsHelp) {
   }
 }
 
+TEST(ExperimentVerb, ListSaysWhichNeedTheWholeHive) {
+  const auto listed = nlohmann::json::parse(gpreempt("experiment list --format json").out);
+  for (const auto& each : listed["experiments"]) {
+    // Design section 11: what can oversubscribe is not for a shared box.
+    EXPECT_EQ(each["tag"], each["name"] == "oversubscription" ? "exclusive-hive" : "shared-safe");
+  }
+  const std::string text = gpreempt("experiment list").out;
+  EXPECT_NE(text.find("exclusive-hive; needs the number of slots"), std::string::npos) << text;
+  EXPECT_NE(text.find("shared-safe; needs polling of rings"), std::string::npos) << text;
+}
+
+TEST(ExperimentVerb, WrittenDumpsAreJudgedAgainAndAnOlderRunsAreReplaced) {
+  const std::filesystem::path out = fresh_folder() / "results";
+  testing::write_file(out / "verdicts.json", "{}");
+  testing::write_file(out / "queue-ids" / "model_z_run_1" / "mqd_during.txt", "");
+  const Finished ran = gpreempt(
+      "experiment queue-ids lifecycle --quick --quiet --backend vkfd --format json --out " +
+      out.string());
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const auto strategy = [](const Finished& finished) {
+    for (const auto& result : nlohmann::json::parse(finished.out)["results"]) {
+      if (result["name"] == "queue-ids/strategy") {
+        return result["value"];
+      }
+    }
+    return nlohmann::json();
+  };
+  const Finished again =
+      gpreempt("experiment queue-ids --format json --mqds-dir " + (out / "queue-ids").string());
+  ASSERT_EQ(again.exit_code, 0) << again.err;
+  EXPECT_EQ(nlohmann::json::parse(again.out)["backend"], "files");
+  EXPECT_EQ(strategy(again), strategy(ran));
+  const Finished life = gpreempt("experiment lifecycle --mqds-dir " + (out / "lifecycle").string());
+  EXPECT_EQ(life.exit_code, 0) << life.err;
+  EXPECT_NE(life.out.find("lifecycle/timeline: 0, 5, 0"), std::string::npos) << life.out;
+}
+
 TEST(ExperimentVerb, WritesTheVerdictsThatItPrintsAsJson) {
   const std::filesystem::path out = fresh_folder() / "results";
   const Finished finished = gpreempt(
@@ -84,6 +121,10 @@ TEST(ExperimentVerb, RefusesWhatMakesNoSense) {
   EXPECT_EQ(gpreempt("experiment queue-ids --backend sim:none").exit_code, 2);
   EXPECT_EQ(gpreempt("experiment doorbell --mqds-dir .").exit_code, 2);
   EXPECT_EQ(gpreempt("experiment queue-ids --mqds-dir does-not-exist").exit_code, 2);
+  EXPECT_EQ(gpreempt("experiment lifecycle --mqds-dir does-not-exist").exit_code, 2);
+  const Finished two = gpreempt("experiment queue-ids lifecycle --mqds-dir .");
+  EXPECT_EQ(two.exit_code, 2);
+  EXPECT_NE(two.err.find("2 experiments are named"), std::string::npos) << two.err;
 }
 
 TEST(ExperimentVerb, RefusesAFolderOfSomebodyElse) {
