@@ -34,3 +34,10 @@ gpreempt_vendored(CLI11::CLI11)
 gpreempt_vendored(nlohmann_json::nlohmann_json)
 gpreempt_vendored(Boost::headers)
 gpreempt_vendored(PkgConfig::TOMLPLUSPLUS TOML_HEADER_ONLY=1)
+
+# What the contract's tests are written with; a library that is compiled.
+add_library(gpreempt_googletest STATIC ${PROJECT_SOURCE_DIR}/third_party/googletest/src/gtest-all.cc)
+target_include_directories(gpreempt_googletest SYSTEM PUBLIC ${PROJECT_SOURCE_DIR}/third_party/googletest/include
+  PRIVATE ${PROJECT_SOURCE_DIR}/third_party/googletest)
+target_link_libraries(gpreempt_googletest PUBLIC Threads::Threads)
+add_library(GTest::gtest ALIAS gpreempt_googletest)

@@ -1,5 +1,5 @@
 # What is built, and for each part that is left out the reason and what would bring it in.
-# A tarball of ci/dist has neither SimGrid nor the tests.
+# A tarball of ci/dist has neither SimGrid nor the tests, but for the contract.
 set(whole_tree ON)
 if(EXISTS "${PROJECT_SOURCE_DIR}/third_party/VERSIONS")
   set(whole_tree OFF)

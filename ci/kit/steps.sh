@@ -32,10 +32,11 @@ is_step() { [[ -n ${step_command[$1]:-} ]]; }
 
 # The order is that of trust: what only looks, what asks the driver without a queue, what preempts a little, what preempts a lot.
 make_steps() {
-  local name streams rate results=$out/results options quick=() sequences=5592
+  local name streams rate results=$out/results options quick=() hive=() sequences=5592
   [[ $BACKEND == kfd ]] || others=()  # on a model nobody is there
   options=("${others[@]}")
-  [[ $exclusive == no ]] || options+=(--exclusive-hive)
+  [[ $exclusive == no ]] || hive=(--exclusive-hive)
+  options+=("${hive[@]}")
   [[ $profile == quick ]] && quick=(--quick) && sequences=200
   add_step provenance 60 60 "what this machine, driver and tool are" collect_provenance
   add_step doctor 60 60 "what keeps this machine from preempting" examine
@@ -46,6 +47,10 @@ make_steps() {
   fi
   add_step validate-hardware 1500 14400 "the test plan T-1 to T-18" \
     "$tool" validate-hardware --profile "$profile" --backend "$BACKEND" --quiet --out "$results/validate-hardware" "${options[@]}"
+  if [[ -x $(contract_program) ]]; then
+    add_step contract 240 2400 "the contract's test suites, as on the models" \
+      contract "$(contract_program)" "${hive[@]}"
+  fi
   while read -r name; do
     add_step "experiment-$name" 60 900 "the question $name" \
       "$tool" experiment "$name" --backend "$BACKEND" --quiet "${quick[@]}" "${options[@]}" --out "$results/experiment-$name"
@@ -97,6 +102,17 @@ examine() {
   "$tool" doctor || status=$?
   [[ $BACKEND == kfd ]] || { echo "not judged: BACKEND=$BACKEND needs no GPU" && return; }
   return "$status"
+}
+
+# contract_program: where a build folder has the suites of this backend.
+contract_program() { echo "$(dirname "$tool")/../tests/contract/contract_$BACKEND"; }
+
+# contract PROGRAM OPTION...: quick runs the suites that say most. The test plan before it has asked whom they would disturb.
+contract() {
+  local suites='*'
+  [[ $profile == full ]] || suites='*/SuspendTest.*:*/ResumeTest.*:*/QueueTest.*:*/TargetTest.*:ExpectationsTest.*'
+  mkdir -p "$out/results/contract"
+  "$@" --require-backend --gtest_color=no "--gtest_filter=$suites" "--gtest_output=xml:$out/results/contract/contract.xml"
 }
 
 # soak STREAMS RATE OTHERS...: the scenario without and with its remaps, with the same requests.

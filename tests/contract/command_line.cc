@@ -20,13 +20,18 @@ const CommandLine& command_line() { return parsed(); }
 bool parse(int argc, char** argv) {
   testing::InitGoogleTest(&argc, argv);
   for (int i = 1; i < argc; ++i) {
-    if (std::string_view(argv[i]) != "--require-backend") {
-      std::fprintf(
-          stderr, "%s: unknown argument '%s'; use --require-backend or GoogleTest's own (--help)\n",
-          argv[0], argv[i]);
+    const std::string_view argument = argv[i];
+    if (argument == "--require-backend") {
+      parsed().require_backend = true;
+    } else if (argument == "--exclusive-hive") {
+      parsed().exclusive_hive = true;
+    } else {
+      std::fprintf(stderr,
+                   "%s: unknown argument '%s'; use --require-backend, --exclusive-hive or "
+                   "GoogleTest's own (--help)\n",
+                   argv[0], argv[i]);
       return false;
     }
-    parsed().require_backend = true;
   }
   return true;
 }

@@ -5,6 +5,7 @@ namespace gpreempt::contract {
 
 struct CommandLine {
   bool require_backend = false;  ///< a world that does not open fails its tests instead of skipping
+  bool exclusive_hive = false;   ///< nobody else uses these GPUs or their hive: every test may run
 };
 
 /// As `parse` left it.

@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "tests/contract/command_line.h"
 #include "tests/support/expectations.h"
 #include "tests/support/testbed_case.h"
 
@@ -20,7 +21,8 @@ const Result<std::vector<Divergence>>& known_divergences() {
 const Present& present() {
   static const Present now{
       .today = std::chrono::floor<std::chrono::days>(std::chrono::system_clock::now()),
-      .version = GPREEMPT_PROJECT_VERSION};
+      .version = GPREEMPT_PROJECT_VERSION,
+      .exclusive_hive = command_line().exclusive_hive};
   return now;
 }
 

@@ -14,7 +14,7 @@ namespace gpreempt::contract {
 /// All of them, read once. Errors: those of `load_divergences`.
 [[nodiscard]] const Result<std::vector<Divergence>>& known_divergences();
 
-/// Today and this version.
+/// Today, this version, and what the command line allows.
 [[nodiscard]] const Present& present();
 
 /// "Backend/SuspendTest.SuspendedQueueMakesNoProgress/Mi308x"

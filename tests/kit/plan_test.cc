@@ -81,7 +81,7 @@ TEST_F(Plan, ARehearsalLeavesAnArchiveWithEveryResult) {
   for (const char* file :
        {"report.html", "report.md", "provenance/machine.txt", "provenance/doctor.json",
         "state/conformance.record", "results/validate-hardware/verdicts.json",
-        "results/experiment-suspend-latency/verdicts.json",
+        "results/contract/contract.xml", "results/experiment-suspend-latency/verdicts.json",
         "results/soak-2-streams-10-hz/summary.json", "results/soak-8-streams-100-hz/summary.json",
         "evidence-vkfd-quick.tar.gz", "evidence-vkfd-quick.tar.gz.sha256"}) {
     EXPECT_TRUE(std::filesystem::exists(day() / file)) << file << "\n" << ended.text;

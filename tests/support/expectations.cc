@@ -82,12 +82,12 @@ bool matches(std::string_view pattern, std::string_view name) {
   return false;
 }
 
-Result<Divergence> read(const TomlTable& table) {
+Result<Divergence> read(const TomlTable& table, bool needs_hive) {
   Divergence divergence;
+  divergence.needs_hive = needs_hive;
   GPREEMPT_TRY(store(divergence.test, table.string("test")));
   GPREEMPT_TRY(store(divergence.world, table.choice("world", {"sim", "vkfd", "kfd"})));
   GPREEMPT_TRY(store(divergence.reason, table.string("reason")));
-  GPREEMPT_TRY(store(divergence.expires, table.string("expires")));
   if (divergence.test.empty()) {
     return tl::unexpected<Error>(
         table.error("test", "names no test; write one as the test program lists it"));
@@ -96,6 +96,10 @@ Result<Divergence> read(const TomlTable& table) {
     return tl::unexpected<Error>(
         table.error("reason", "is empty; say in a sentence why the worlds differ"));
   }
+  if (needs_hive) {
+    return divergence;
+  }
+  GPREEMPT_TRY(store(divergence.expires, table.string("expires")));
   if (!day_of(divergence.expires) && !version_of(divergence.expires)) {
     return tl::unexpected<Error>(table.error(
         "expires", fmt::format("'{}' is no day and no version; write \"2027-03-31\" or \"0.2\"",
@@ -111,13 +115,16 @@ Result<std::vector<Divergence>> parse_divergences(std::string_view text,
   const Result<TomlDocument> document = TomlDocument::parse(text, display_name);
   GPREEMPT_TRY(document);
   GPREEMPT_TRY(document->expect_schema(1));
-  std::vector<TomlTable> tables;
-  GPREEMPT_TRY(store(tables, document->root().tables("divergence")));
   std::vector<Divergence> divergences;
-  for (const TomlTable& table : tables) {
-    Divergence divergence;
-    GPREEMPT_TRY(store(divergence, read(table)));
-    divergences.push_back(std::move(divergence));
+  for (const bool needs_hive : {false, true}) {
+    std::vector<TomlTable> tables;
+    GPREEMPT_TRY(
+        store(tables, document->root().tables(needs_hive ? "exclusive_hive" : "divergence")));
+    for (const TomlTable& table : tables) {
+      Divergence divergence;
+      GPREEMPT_TRY(store(divergence, read(table, needs_hive)));
+      divergences.push_back(std::move(divergence));
+    }
   }
   GPREEMPT_TRY(document->root().finish());
   return divergences;
@@ -148,6 +155,9 @@ Result<std::vector<Divergence>> load_divergences(const std::filesystem::path& fo
 }
 
 bool has_expired(const Divergence& divergence, const Present& present) {
+  if (divergence.needs_hive) {
+    return false;
+  }
   if (const auto day = day_of(divergence.expires)) {
     return present.today >= *day;
   }
@@ -157,12 +167,16 @@ bool has_expired(const Divergence& divergence, const Present& present) {
 const Divergence* find_divergence(std::span<const Divergence> divergences, std::string_view world,
                                   std::string_view test, const Present& present) {
   const auto found = std::ranges::find_if(divergences, [&](const Divergence& each) {
-    return each.world == world && matches(each.test, test) && !has_expired(each, present);
+    return each.world == world && matches(each.test, test) && !has_expired(each, present) &&
+           !(each.needs_hive && present.exclusive_hive);
   });
   return found == divergences.end() ? nullptr : &*found;
 }
 
 std::string skip_reason(const Divergence& divergence) {
+  if (divergence.needs_hive) {
+    return fmt::format("needs --exclusive-hive: {}", divergence.reason);
+  }
   return fmt::format("known divergence: {} (until {})", divergence.reason, divergence.expires);
 }
 

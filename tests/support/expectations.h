@@ -9,8 +9,8 @@
 
 #include "core/error.h"
 
-/// Known divergences between worlds as data: tests that are left out in one of them, with the
-/// reason, until a day or a version by which the divergence is to be gone.
+/// Tests that are left out in a world, as data with the reason: known divergences, until a day or a
+/// version by which they are to be gone; and what may disturb others, unless nobody else is there.
 namespace gpreempt::contract {
 
 struct Divergence {
@@ -18,16 +18,19 @@ struct Divergence {
   std::string world;    ///< "sim", "vkfd" or "kfd"
   std::string reason;   ///< a sentence
   std::string expires;  ///< the first day ("2027-03-31") or version ("0.2") that it is an error in
+  bool needs_hive = false;  ///< no divergence, and without an end: it needs --exclusive-hive
 };
 
-/// What expiry is measured by.
+/// What decides whether an entry holds.
 struct Present {
   std::chrono::year_month_day today;
-  std::string version;  ///< of the project
+  std::string version;          ///< of the project
+  bool exclusive_hive = false;  ///< nobody else uses the GPUs or their hive
 };
 
-/// Reads a file of `schema = 1` and `[[divergence]]` tables with the four keys above. Errors:
-/// kParse (file:line:column: what is wrong, and what to write).
+/// Reads a file of `schema = 1`, `[[divergence]]` tables with the first four keys above, and
+/// `[[exclusive_hive]]` tables with the first three. Errors: kParse (file:line:column: what is
+/// wrong, and what to write).
 [[nodiscard]] Result<std::vector<Divergence>> parse_divergences(std::string_view text,
                                                                 const std::string& display_name);
 /// All `*.toml` of a folder, in the order of their names. Errors: those of `parse_divergences`,

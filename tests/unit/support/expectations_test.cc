@@ -51,6 +51,20 @@ TEST(ExpectationsTest, EntryLeavesOutItsTestInItsWorldOnly) {
   EXPECT_EQ(skip_reason(list.front()), "known divergence: it is slower there (until 2027-01-01)");
 }
 
+TEST(ExpectationsTest, TestThatNeedsTheWholeHiveIsLeftOutForEverUnlessItMayHaveIt) {
+  const auto list = parsed(
+      "schema = 1\n[[exclusive_hive]]\ntest = \"Backend/A.*\"\nworld = \"kfd\"\nreason = \"it "
+      "may hang\"\n");
+  Present later = kPresent;
+  later.version = "9.0";
+  EXPECT_NE(find_divergence(list, "kfd", "Backend/A.B/KfdGpu0", later), nullptr);
+  EXPECT_EQ(skip_reason(list.at(0)), "needs --exclusive-hive: it may hang");
+  EXPECT_TRUE(
+      complaints(list, "kfd", std::vector<std::string>{"Backend/A.B/KfdGpu0"}, later).empty());
+  later.exclusive_hive = true;
+  EXPECT_EQ(find_divergence(list, "kfd", "Backend/A.B/KfdGpu0", later), nullptr);
+}
+
 TEST(ExpectationsTest, StarStandsForAnythingAndNothing) {
   EXPECT_TRUE(leaves_out("Backend/A.*", "Backend/A.B/Mi308x"));
   EXPECT_TRUE(leaves_out("*/A.B/*", "Backend/A.B/Mi308x"));
