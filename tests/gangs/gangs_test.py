@@ -31,8 +31,20 @@ class Check(unittest.TestCase):
         self.assertIn("rank 1, step 1", verdict["faults"][0])
 
     def test_a_rank_that_ended_early_is_not(self):
-        verdict = check_ddp.check({0: rows(3.0, 2.0)}, {0: rows(3.0)}, 1, [])
-        self.assertIn("rank 0 ended after 1 of 2 steps", verdict["faults"][0])
+        verdict = check_ddp.check({0: rows(3.0, 2.0)}, {0: rows(3.0)}, 1, [], unfinished=[0])
+        self.assertIn("rank 0 ended after 1 steps before it was to", verdict["faults"][0])
+
+    def test_a_rank_that_did_fewer_steps_than_another_is_not(self):
+        run = {0: rows(3.0, 2.0), 1: rows(3.0, 2.0)}
+        verdict = check_ddp.check(run, {0: rows(3.0, 2.0), 1: rows(3.0)}, 1, [])
+        self.assertIn("the ranks did 2, 1 steps", verdict["faults"][0])
+
+    def test_steps_that_nothing_can_be_compared_with_are_not(self):
+        verdict = check_ddp.check({0: rows(3.0)}, {0: rows(3.0, 2.0)}, 1, [])
+        self.assertIn("rank 0 did 2 steps, and only 1 undisturbed", verdict["faults"][0])
+
+    def test_an_undisturbed_run_may_have_more_steps(self):
+        self.assertTrue(check_ddp.check({0: rows(3.0, 2.0)}, {0: rows(3.0)}, 1, [])["good"])
 
     def test_a_rank_that_is_missing_is_not(self):
         verdict = check_ddp.check({0: rows(1.0), 1: rows(1.0)}, {0: rows(1.0)}, 1, [])
@@ -93,7 +105,7 @@ class Orchestration(unittest.TestCase):
         self.addCleanup(folder.cleanup)
         out = pathlib.Path(folder.name)
         times = 3
-        tool = f"{sys.executable} -B {HERE / 'stand_in_gpreempt.py'} {out / 'asked'} {times}"
+        tool = f"{sys.executable} -B {HERE / 'stand_in_gpreempt.py'} {out / 'asked'}"
         done = subprocess.run(
             [sys.executable, "-B", str(KIT / "run_ddp.py"), "--out", str(out), "--durations", durations,
              "--times", str(times), "--patience", "60", "--gpreempt", tool, "--",
@@ -113,6 +125,18 @@ class Orchestration(unittest.TestCase):
         self.assertEqual(len(asked), 6)
         self.assertEqual(verdict["1ms"]["suspensions"], 3)
 
+    def test_the_job_goes_on_until_all_suspensions_are_made(self):
+        done, verdict, _, out = self.run_kit(durations="100")
+        self.assertEqual(done.returncode, 0, done.stdout + done.stderr)
+        self.assertEqual((out / "100ms" / "steps").read_text(), "0\n")  # until it is told to stop
+        disturbed = check_ddp.read_run(out / "100ms")
+        spans = check_ddp.read_suspensions(out / "100ms" / "suspensions.csv")
+        self.assertEqual(len(spans), 3)
+        self.assertGreater(disturbed[1][-1][1], spans[-1][1])  # the last step ends after the last one
+        # And the run that it is judged by has as many steps.
+        self.assertEqual(int((out / "undisturbed" / "steps").read_text()), len(disturbed[1]))
+        self.assertEqual(verdict["100ms"]["suspensions"], 3)
+
     def test_a_job_that_comes_to_other_losses_is_bad(self):
         done, verdict, _, _ = self.run_kit("--wrong-after", "20", "--only-in", "1ms", durations="1")
         self.assertEqual(done.returncode, 1)
@@ -121,7 +145,7 @@ class Orchestration(unittest.TestCase):
     def test_an_abort_is_bad(self):
         done, verdict, _, _ = self.run_kit("--abort-after", "30", "--only-in", "1ms", durations="1")
         self.assertEqual(done.returncode, 1)
-        self.assertTrue(any("ended after 30 of 50 steps" in fault for fault in verdict["1ms"]["faults"]))
+        self.assertTrue(any("ended after 30 steps before it was to" in fault for fault in verdict["1ms"]["faults"]))
         self.assertTrue(any("the job ended with 1" in fault for fault in verdict["1ms"]["faults"]))
 
     def test_a_job_that_fails_undisturbed_is_no_verdict(self):

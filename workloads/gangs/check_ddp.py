@@ -2,8 +2,9 @@
 
     check_ddp.py UNDISTURBED DISTURBED --suspended-rank 1 [--suspensions FILE] [--json]
 
-Each folder holds RANK.csv as ddp_train.py writes them. FILE has begin_ns,end_ns of each suspension, by
-the same clock. The run is good if every rank did every step and every loss is the same, bit for bit.
+Each folder holds RANK.csv and RANK.done as ddp_train.py writes them. FILE has begin_ns,end_ns of each
+suspension, by the same clock. The run is good if every rank ended as it was to, after the same number of
+steps, and every loss is the same, bit for bit; the undisturbed run may have more steps.
 Exit codes: 0 good, 1 not, 2 refused input.
 """
 import argparse
@@ -49,6 +50,11 @@ def read_run(folder):
     return ranks
 
 
+def unfinished_ranks(folder, ranks):
+    """Those that ended before they were to."""
+    return [rank for rank in sorted(ranks) if not (folder / f"{rank}.done").exists()]
+
+
 def read_suspensions(path):
     rows = list(csv.reader(path.read_text(encoding="ascii").splitlines()))
     if not rows or rows[0] != ["begin_ns", "end_ns"]:
@@ -69,16 +75,21 @@ def overlaps(begin, end, spans):
     return any(begin < until and since < end for since, until in spans)
 
 
-def check(undisturbed, disturbed, suspended_rank, suspensions):
+def check(undisturbed, disturbed, suspended_rank, suspensions, unfinished=()):
     """The verdict as a dictionary; `good`, and every number behind it."""
-    faults = []
+    faults = [f"rank {rank} ended after {len(disturbed[rank])} steps before it was to: did a watchdog abort it?"
+              for rank in unfinished]
+    steps_of_all = {len(rows) for rows in disturbed.values()}
+    if len(steps_of_all) > 1:
+        faults.append("the ranks did " + ", ".join(
+            f"{len(disturbed[rank])}" for rank in sorted(disturbed)) + " steps, and should have done as many")
     if sorted(undisturbed) != sorted(disturbed):
         faults.append(f"{len(undisturbed)} ranks undisturbed, {len(disturbed)} disturbed")
     common = sorted(set(undisturbed) & set(disturbed))
     for rank in common:
         done, wanted = len(disturbed[rank]), len(undisturbed[rank])
-        if done != wanted:
-            faults.append(f"rank {rank} ended after {done} of {wanted} steps: did a watchdog abort it?")
+        if done > wanted:
+            faults.append(f"rank {rank} did {done} steps, and only {wanted} undisturbed")
         for step, (a, b) in enumerate(zip(undisturbed[rank], disturbed[rank])):
             if a[2] != b[2]:
                 faults.append(f"rank {rank}, step {step}: loss {b[2].hex()}, undisturbed {a[2].hex()}")
@@ -106,8 +117,9 @@ def main(arguments):
     wanted = parser.parse_args(arguments)
     try:
         spans = read_suspensions(wanted.suspensions) if wanted.suspensions else []
-        verdict = check(read_run(wanted.undisturbed), read_run(wanted.disturbed),
-                        wanted.suspended_rank, spans)
+        disturbed = read_run(wanted.disturbed)
+        verdict = check(read_run(wanted.undisturbed), disturbed, wanted.suspended_rank, spans,
+                        unfinished_ranks(wanted.disturbed, disturbed))
     except (Refused, OSError, UnicodeDecodeError) as error:
         print(f"check_ddp.py: {error}", file=sys.stderr)
         return 2

@@ -3,7 +3,9 @@
     torchrun --nproc-per-node 2 ddp_train.py --out DIR --steps 2000
 
 The line is step,begin_ns,end_ns,loss; the loss is the global one, as exact text (float.hex), so that two
-runs of the same seed can be compared bit for bit. RANK.pid has the process's number.
+runs of the same seed can be compared bit for bit. RANK.pid has the process's number; RANK.done is written
+when a rank has done all that it was to. With --steps 0 the job goes on until there is a file DIR/stop, and
+all ranks end with the same step.
 """
 import argparse
 import os
@@ -24,7 +26,7 @@ def model_of(width, layers):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("--out", type=pathlib.Path, required=True)
-    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--steps", type=int, default=0, help="0: until there is a file DIR/stop")
     parser.add_argument("--width", type=int, default=4096)
     parser.add_argument("--layers", type=int, default=8)
     parser.add_argument("--batch", type=int, default=256)
@@ -46,17 +48,22 @@ def main():
     (wanted.out / f"{rank}.pid").write_text(f"{os.getpid()}\n")
     with open(wanted.out / f"{rank}.csv", "w", encoding="ascii", buffering=1) as rows:
         rows.write("step,begin_ns,end_ns,loss\n")
-        for step in range(wanted.steps):
+        step, stop = 0, False
+        while not stop and (wanted.steps == 0 or step < wanted.steps):
             begin = time.monotonic_ns()
             batch = torch.randn(wanted.batch, wanted.width, generator=data).to(device)
             loss = net(batch).square().mean()
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
-            shared = loss.detach().clone()
+            told = wanted.steps == 0 and (wanted.out / "stop").exists()
+            # One rank may see the file a step before another: all go by the sum.
+            shared = torch.stack([loss.detach(), torch.full_like(loss, float(told))])
             dist.all_reduce(shared)
-            value = shared.item()  # waits for the GPU
+            value, stop = shared[0].item(), shared[1].item() > 0  # waits for the GPU
             rows.write(f"{step},{begin},{time.monotonic_ns()},{value.hex()}\n")
+            step += 1
+    (wanted.out / f"{rank}.done").write_text(f"{step}\n")
     dist.destroy_process_group()
 
 

@@ -2,9 +2,10 @@
 
     run_ddp.py --out DIR [--durations 1,10,100,1000] [--times 100] [-- JOB...]
 
-Runs JOB undisturbed, then once for each duration (ms) while `gpreempt suspend` takes the compute queues of
-rank 1 off the GPU so often, with as long a pause after each, and judges each run by the first (check_ddp.py).
-JOB gets --out FOLDER; the default is torchrun with ddp_train.py on two GPUs. DIR/verdict.json has it all.
+Tries JOB for a few steps, then runs it once for each duration (ms) while `gpreempt suspend` takes the compute
+queues of rank 1 off the GPU so often, with as long a pause after each, then undisturbed for as many steps as the
+longest of these runs had, and judges each by that one (check_ddp.py). JOB gets --out FOLDER --steps N; 0 means
+until there is a file FOLDER/stop. The default is torchrun with ddp_train.py on two GPUs. DIR/verdict.json has it all.
 Exit codes: 0 all good, 1 not, 3 the job or gpreempt could not be run.
 """
 import argparse
@@ -20,6 +21,7 @@ HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE))
 import check_ddp  # noqa: E402
 
+TRIAL_STEPS = 20
 DEFAULT_JOB = ["torchrun", "--standalone", "--nproc-per-node", "2", str(HERE / "ddp_train.py")]
 
 
@@ -64,13 +66,16 @@ def suspend(gpreempt, pid, milliseconds):
     return begin, time.monotonic_ns()
 
 
-def run_once(wanted, folder, milliseconds):
-    """Runs the job, disturbed unless `milliseconds` is 0. Returns (exit code, suspensions, refusals)."""
+def run_once(wanted, folder, milliseconds, steps=0):
+    """Runs the job for so many steps, or, with `milliseconds`, disturbed and until all suspensions are made.
+    Returns (exit code, suspensions, refusals)."""
     folder.mkdir(parents=True, exist_ok=True)
+    for old in ("stop", "0.csv", "0.done", f"{wanted.rank}.csv", f"{wanted.rank}.done"):
+        (folder / old).unlink(missing_ok=True)
     spans, refused = [], 0
     with open(folder / "job.log", "wb") as log:
-        job = subprocess.Popen([*wanted.job, "--out", str(folder)], stdout=log, stderr=log,
-                               start_new_session=True)
+        job = subprocess.Popen([*wanted.job, "--out", str(folder), "--steps", str(steps)], stdout=log,
+                               stderr=log, start_new_session=True)
         try:
             if milliseconds:
                 rank = wanted.rank
@@ -82,6 +87,7 @@ def run_once(wanted, folder, milliseconds):
                     if span:
                         spans.append(span)
                     time.sleep(milliseconds / 1000)
+                (folder / "stop").touch()
             job.wait(wanted.patience)
         except subprocess.TimeoutExpired:
             print(f"run_ddp.py: {folder}: the job did not end in {wanted.patience} s", file=sys.stderr)
@@ -94,7 +100,9 @@ def run_once(wanted, folder, milliseconds):
 
 def judge(wanted, undisturbed, folder, outcome):
     code, spans, refused = outcome
-    verdict = check_ddp.check(undisturbed, check_ddp.read_run(folder), wanted.rank, spans)
+    disturbed = check_ddp.read_run(folder)
+    verdict = check_ddp.check(undisturbed, disturbed, wanted.rank, spans,
+                              check_ddp.unfinished_ranks(folder, disturbed))
     if code != 0:
         verdict["faults"].append(f"the job ended with {code}; see {folder / 'job.log'}")
     if refused:
@@ -103,6 +111,14 @@ def judge(wanted, undisturbed, folder, outcome):
         verdict["faults"].append(f"{len(spans)} of {wanted.times} suspensions were made while it ran")
     verdict["good"] = not verdict["faults"]
     return verdict
+
+
+def runs_undisturbed(wanted, folder, steps):
+    """Whether the job did so many steps and ended well; says so if not."""
+    code, _, _ = run_once(wanted, folder, 0, steps)
+    if code != 0:
+        print(f"run_ddp.py: the undisturbed job ended with {code}; see {folder / 'job.log'}", file=sys.stderr)
+    return code == 0
 
 
 def main(arguments):
@@ -117,18 +133,17 @@ def main(arguments):
     wanted = parser.parse_args(arguments)
     wanted.gpreempt = wanted.gpreempt.split()
     wanted.job = wanted.job or DEFAULT_JOB
-    verdicts = {}
+    durations = [int(text) for text in wanted.durations.split(",")]
     try:
-        code, _, _ = run_once(wanted, wanted.out / "undisturbed", 0)
-        if code != 0:
-            print(f"run_ddp.py: the undisturbed job ended with {code}; see "
-                  f"{wanted.out / 'undisturbed' / 'job.log'}", file=sys.stderr)
+        if not runs_undisturbed(wanted, wanted.out / "trial", TRIAL_STEPS):
+            return 3
+        outcomes = {each: run_once(wanted, wanted.out / f"{each}ms", each) for each in durations}
+        most = max(steps_done(wanted.out / f"{each}ms", wanted.rank) for each in durations)
+        if not runs_undisturbed(wanted, wanted.out / "undisturbed", max(most, 1)):
             return 3
         undisturbed = check_ddp.read_run(wanted.out / "undisturbed")
-        for milliseconds in [int(text) for text in wanted.durations.split(",")]:
-            folder = wanted.out / f"{milliseconds}ms"
-            outcome = run_once(wanted, folder, milliseconds)
-            verdicts[f"{milliseconds}ms"] = judge(wanted, undisturbed, folder, outcome)
+        verdicts = {f"{each}ms": judge(wanted, undisturbed, wanted.out / f"{each}ms", outcomes[each])
+                    for each in durations}
     except (OSError, ValueError, check_ddp.Refused) as error:
         print(f"run_ddp.py: {error}", file=sys.stderr)
         return 3
