@@ -30,30 +30,35 @@
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/rls.h"
 #include "cli/decode_report.h"
+#include "experiments/runtime_log.h"
 #endif
 
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 3> kDumpKinds = {"mqds", "hqds", "rls"};
+constexpr std::array<std::string_view, 4> kDumpKinds = {"mqds", "hqds", "rls", "runtime-log"};
 
 constexpr std::string_view kDecodeFooter =
     R"(
 What it does:
   Reads a file that amdkfd prints into /sys/kernel/debug/kfd, live or saved, and says what its
-  words mean. Only root can read that folder; FILE may be a copy, and - is standard input.
+  words mean; or a log of the HIP runtime. Only root can read that folder; FILE may be a copy, and - is standard input.
     mqds  every queue of every process, suspended ones too, as its descriptor in memory has it:
           ring, doorbell, priorities, save area, what the last unmap saved
     hqds  every hardware slot: which queue is in it now. A slot that is not active keeps the
           registers of its last queue: `stale`. Reading the file live takes thousands of register
           reads; do not poll it while you measure
     rls   the runlist: which queues the driver wants to run. A suspended queue is not in it
-  No file has queue ids: join them by MQD address, by doorbell, or by the ring's address.
+    runtime-log  what AMD's HIP runtime logs with AMD_LOG_LEVEL=4, of one process: its queues, and
+          how many dispatches went to each. The ids are the runtime's own count (hsa_queue_t.id),
+          never KFD's: do not suspend by them
+  No file of the driver has queue ids: join them by MQD address, by doorbell, or by the ring's address.
   --format json has every word by its name; docs/decode.md describes it.
   A file that no kernel printed is refused, with the line, the reason and what to do.
 
 Examples:
   sudo cat /sys/kernel/debug/kfd/hqds | gpreempt decode hqds -
+  AMD_LOG_LEVEL=4 ./model 2> model.log; gpreempt decode runtime-log model.log
   gpreempt decode mqds mqds.txt --format json | jq '.records[] | {pid, gpu, doorbell_slot}'
 
   $ gpreempt decode rls rls.txt
@@ -68,9 +73,9 @@ Exit codes:
 class DecodeLine final : public VerbLine {
  public:
   void add(CLI::App& app) override {
-    CLI::App* const decode =
-        app.add_subcommand("decode", "What is in a file of the driver's debugfs folder");
-    decode->add_option("KIND", options_.kind, "mqds, hqds or rls")->required();
+    CLI::App* const decode = app.add_subcommand(
+        "decode", "What is in a file of the driver's debugfs folder, or a runtime's log");
+    decode->add_option("KIND", options_.kind, "mqds, hqds, rls or runtime-log")->required();
     decode->add_option("FILE", options_.file, "The file; - is standard input")->required();
     decode->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     decode->footer(std::string(kDecodeFooter));
@@ -79,8 +84,8 @@ class DecodeLine final : public VerbLine {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
     if (std::ranges::find(kDumpKinds, options_.kind) == kDumpKinds.end()) {
       return fail(Errc::kInvalidArgument,
-                  fmt::format("reading KIND '{}': it is mqds, hqds or rls{}", options_.kind,
-                              suggestion(options_.kind, kDumpKinds)));
+                  fmt::format("reading KIND '{}': it is mqds, hqds, rls or runtime-log{}",
+                              options_.kind, suggestion(options_.kind, kDumpKinds)));
     }
     return Command{std::move(options_)};
   }
@@ -133,6 +138,9 @@ Result<std::string> decode(const DecodeOptions& options) {
   const std::string name = options.file == "-" ? "standard input" : options.file;
   if (options.kind == "mqds") {
     return report_on(kfd::debugfs::parse_mqds(text, name), options.format);
+  }
+  if (options.kind == "runtime-log") {
+    return report_on(experiments::parse_runtime_log(text, name), options.format);
   }
   return options.kind == "hqds" ? report_on(kfd::debugfs::parse_hqds(text, name), options.format)
                                 : report_on(kfd::debugfs::parse_rls(text, name), options.format);

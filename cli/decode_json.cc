@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 #include <utility>
+#include <vector>
 
 #include "backends/kfd/debugfs/fields.h"
 #include "backends/kfd/debugfs/hqds.h"
@@ -14,6 +15,7 @@
 #include "backends/kfd/debugfs/queue_state.h"
 #include "backends/kfd/debugfs/rls.h"
 #include "cli/decode_report.h"
+#include "experiments/runtime_log.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -130,6 +132,18 @@ std::string decode_json(const debugfs::HqdsDump& dump) {
   DecodedJson json = envelope("hqds");
   for (const debugfs::HqdSlot& slot : dump.slots) {
     json["records"].push_back(record_of(dump, slot));
+  }
+  return printed(json);
+}
+
+std::string decode_json(const std::vector<experiments::RuntimeQueue>& queues) {
+  DecodedJson json = envelope("runtime-log");
+  for (const experiments::RuntimeQueue& queue : queues) {
+    json["records"].push_back({{"type", "runtime_queue"},
+                               {"runtime_id", queue.id.value()},
+                               {"dispatches", queue.dispatches},
+                               {"hardware_queue", queue.hardware_queue},
+                               {"software_queue", queue.software_queue}});
   }
   return printed(json);
 }

@@ -1,10 +1,12 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include "backends/kfd/debugfs/hqds.h"
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/rls.h"
+#include "experiments/runtime_log.h"
 
 /// What `gpreempt decode` prints of a dump: tables, or every word by its name. docs/decode.md has
 /// the schema.
@@ -17,5 +19,9 @@ namespace gpreempt::cli {
 [[nodiscard]] std::string decode_json(const kfd::debugfs::MqdsDump& dump);
 [[nodiscard]] std::string decode_json(const kfd::debugfs::HqdsDump& dump);
 [[nodiscard]] std::string decode_json(const kfd::debugfs::RlsDump& dump);
+
+/// The queues of a log of the HIP runtime, under the runtime's own ids.
+[[nodiscard]] std::string decode_text(const std::vector<experiments::RuntimeQueue>& queues);
+[[nodiscard]] std::string decode_json(const std::vector<experiments::RuntimeQueue>& queues);
 
 }  // namespace gpreempt::cli

@@ -15,6 +15,7 @@
 #include "backends/kfd/debugfs/rls.h"
 #include "cli/decode_report.h"
 #include "cli/table.h"
+#include "experiments/runtime_log.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -220,6 +221,20 @@ std::string decode_text(const debugfs::HqdsDump& dump) {
     text += table.empty() ? std::string() : table.render(kTableIndent);
   }
   return text;
+}
+
+std::string decode_text(const std::vector<experiments::RuntimeQueue>& queues) {
+  if (queues.empty()) {
+    return "no dispatch names a queue\n";
+  }
+  std::string text = fmt::format("{}; ids are the runtime's own and not KFD's\n",
+                                 counted(queues.size(), "queue", "queues"));
+  Table table({"runtime id", "dispatches", "hardware queue", "software queue"});
+  for (const experiments::RuntimeQueue& queue : queues) {
+    table.add_row({fmt::format("{}", queue.id), fmt::format("{}", queue.dispatches),
+                   hex(queue.hardware_queue), hex(queue.software_queue)});
+  }
+  return text + table.render(kTableIndent);
 }
 
 std::string decode_text(const debugfs::RlsDump& dump) {

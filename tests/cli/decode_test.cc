@@ -104,6 +104,50 @@ TEST_F(Decode, RlsIsTheDocumentedJson) {
   EXPECT_EQ(dump["records"][2]["gpu"], "1a2b");
 }
 
+/// As rocclr prints a dispatch.
+std::string dispatch(const std::string& queue) {
+  return ":4:rocvirtual.cpp :1025: 99 us: [pid:7 tid:0x7f] " + queue +
+         " Dispatch Header = 0xb02 (type=2), completion_signal=0x0, correlation_id=0\n";
+}
+
+TEST_F(Decode, RuntimeLogIsTheDocumentedJsonAndItsTable) {
+  const std::string log = file("model.log", dispatch("SWq=0x55a0, HWq=0x7f9567e00000, id=1,") +
+                                                ":3:hip_memory.cpp: something else\n" +
+                                                dispatch("SWq=0x55b0, HWq=0x7f9567f00000, id=4,") +
+                                                dispatch("SWq=0x55a0, HWq=0x7f9567e00000, id=1,"));
+  const json dump = json_of("runtime-log " + log);
+  EXPECT_EQ(dump["kind"], "runtime-log");
+  ASSERT_EQ(dump["records"].size(), 2U);
+  EXPECT_EQ(dump["records"][0], (json{{"type", "runtime_queue"},
+                                      {"runtime_id", 1},
+                                      {"dispatches", 2},
+                                      {"hardware_queue", 0x7f9567e00000},
+                                      {"software_queue", 0x55a0}}));
+  const Finished table = gpreempt("decode runtime-log " + log);
+  EXPECT_EQ(table.out,
+            "2 queues; ids are the runtime's own and not KFD's\n"
+            "  runtime id  dispatches  hardware queue  software queue\n"
+            "  1                    2  0x7f9567e00000          0x55a0\n"
+            "  4                    1  0x7f9567f00000          0x55b0\n");
+}
+
+TEST_F(Decode, RuntimeLogOfAnotherFormatIsRefusedWithItsLine) {
+  const std::string good = dispatch("SWq=0x55a0, HWq=0x7f9567e00000, id=1,");
+  const std::string bad = file("bad.log", good + dispatch("SWq=0x55a0, HWq=0x7f9567e00000, id=x,"));
+  const Finished other = gpreempt("decode runtime-log " + bad);
+  EXPECT_EQ(other.exit_code, 2);
+  EXPECT_NE(other.err.find(bad + ":2: a dispatch without"), std::string::npos) << other.err;
+  const std::string two = file("two.log", good + dispatch("SWq=0x1, HWq=0x7f9567e00000, id=2,"));
+  const Finished processes = gpreempt("decode runtime-log - --format json", two);
+  EXPECT_EQ(processes.exit_code, 2);
+  EXPECT_NE(processes.err.find("standard input:2: HWq=0x7f9567e00000 has id 2, and had 1 before"),
+            std::string::npos)
+      << processes.err;
+  EXPECT_EQ(gpreempt("decode runtime-log " + file("empty.log", "")).out,
+            "no dispatch names a queue\n");
+  EXPECT_EQ(gpreempt("decode runtime-log no-such-file").exit_code, 3);
+}
+
 TEST_F(Decode, ExampleOfTheHelpIsWhatIsPrinted) {
   kfd::debugfs::Words words = kfd::debugfs::map_process(0x8003, 2);
   const auto queue = kfd::debugfs::map_queues(0x402, 0x8000600000, 0x7f10a03ff038);
