@@ -23,8 +23,8 @@ Usage: [BACKEND=kfd|vkfd|sim] ci/hardware.sh [--profile quick|full] [--out DIR] 
                       [--exclusive-hive] [--bystander TARGET] [--allow-bystanders] [--limit STEP=SECONDS] [--soak-seconds N]
                       [--list] [--dry-run]
 
-Runs, in this order: provenance, doctor, conformance, the test plan, each experiment, the soak with remaps, calibration, the reports, and
-packs all of it into one archive. The steps and their limits are printed first; quick stays under 60 minutes.
+Runs, in this order: provenance, doctor, conformance, the test plan, the contract, each experiment, the soak with remaps, gangs over two
+GPUs (kfd only), calibration, the reports, and packs all of it into one archive. The steps and their limits are printed first; quick stays under 60 minutes.
 
   --profile quick|full  quick (the default): shorter runs; full: the plan's own lengths, some hours
   --out DIR             where everything goes ($out); the same DIR goes on where it was left
@@ -41,6 +41,7 @@ packs all of it into one archive. The steps and their limits are printed first; 
   BACKEND       kfd: this machine's GPUs. vkfd, sim: a dress rehearsal on the model, anywhere
   GPREEMPT      the tool, if it is not in this tree's build folder, beside this script, or on the PATH
   RUN_ARGS      more arguments for each \`gpreempt run\`, such as --offline 'python train.py'
+  VLLM_MODEL    a model, for the step with vLLM as the Online side; VLLM_SETTLE: how long it loads (180s)
   KERNEL_LOG    a command that prints the kernel's log (kfd: dmesg; otherwise none)
 
 It stops by itself at the first step that cannot go on (exit codes of the tool above 1, but for an experiment that this machine cannot make),

@@ -66,8 +66,9 @@ run_step() {
 }
 look_at=0
 
-# answers_nothing STEP: whether an experiment could not be made here, which is no reason to stop; a failure of the hardware is one.
+# answers_nothing STEP: whether an experiment or a gang could not be made here, which is no reason to stop; a failure of the hardware is one.
 answers_nothing() {
+  [[ $1 != gang-* ]] || ! grep -qE '^(a gang needs|run_ddp.py: the undisturbed job)' "$out/logs/$1.log" || return 0
   local verdicts=$out/results/$1/verdicts.json
   [[ $1 == experiment-* && -f $verdicts ]] && ! grep -q hardware-failure "$verdicts"
 }
@@ -79,7 +80,7 @@ step_shell() {
   eval "words=(${step_command[$1]})"
   if [[ $(type -t "${words[0]}") == function ]]; then
     words=(bash -c 'source "$kit/steps.sh"; source "$kit/guard.sh"; "$@"' "$1" "${words[@]}")
-    export kit out tool BACKEND profile soak_s exclusive RUN_ARGS KERNEL_LOG
+    export kit out tool BACKEND profile soak_s exclusive RUN_ARGS KERNEL_LOG VLLM_SETTLE
   fi
   exec timeout --kill-after="$END_S" "$2" "${words[@]}"
 }

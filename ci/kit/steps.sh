@@ -3,6 +3,7 @@
 
 step_names=()
 declare -A step_limit=() step_about=() step_command=()
+declare -A vllm_limit=([quick]=900 [full]=1800)
 declare -A limits=() # those of the command line
 
 # find_tool: prints the tool's path.
@@ -62,6 +63,11 @@ make_steps() {
         "$streams streams, taken off and put back $rate times a second, against the same left alone" soak "$streams" "$rate" "${others[@]}"
     done
   done
+  if [[ $BACKEND == kfd ]]; then
+    add_step gang-ddp 300 3600 "training over two GPUs, one rank taken off 100 times for each of several times" gang_ddp "${others[@]}"
+    [[ -z ${VLLM_MODEL:-} ]] || add_step gang-vllm "${vllm_limit[$profile]}" "${vllm_limit[$profile]}" \
+      "vLLM over two GPUs as it is, beside training on both" gang_vllm "$VLLM_MODEL" "${others[@]}"
+  fi
   if "$tool" --help | grep -q '^ *calibrate '; then
     add_step calibrate 120 600 "the model's parameters, from what was measured" calibrate_samples
   fi
@@ -124,6 +130,33 @@ soak() {
   "$tool" run soak-remaps --backend "$BACKEND" --policy none,suspend --duration "${soak_s}s" --quiet --gate \
     --set "offline.streams.queues=$streams" --set "online.ask.arrivals.rate=$rate/s" \
     --out "$out/results/soak-$streams-streams-$rate-hz" "$@" "${more[@]}"
+}
+
+# gpus: how many there are.
+gpus() { grep -lvx 0 "${KFD_NODES:-/sys/class/kfd/kfd/topology/nodes}"/*/gpu_id 2>/dev/null | wc -l; }
+
+# can_be_gang: whether two GPUs and torchrun are there; says what is not.
+can_be_gang() {
+  (($(gpus) >= 2)) || { echo "a gang needs two GPUs, and here are $(gpus)" && return 1; }
+  command -v torchrun >/dev/null || { echo "a gang needs PyTorch's torchrun on the PATH" && return 1; }
+}
+
+# gang_ddp OTHERS...: the losses of a data-parallel job with one rank suspended against those undisturbed.
+gang_ddp() {
+  local durations=1,10,100
+  [[ $profile == quick ]] || durations+=,1000
+  can_be_gang || return 3
+  python3 "$kit/../../workloads/gangs/run_ddp.py" --out "$out/results/gang-ddp" --durations "$durations" --gpreempt "$tool" "$@"
+}
+
+# gang_vllm MODEL OTHERS...: the server starts anew for each policy, and loads its model for as long as VLLM_SETTLE.
+gang_vllm() {
+  local model=$1 gangs=$kit/../../workloads/gangs folder=$out/results/gang-vllm
+  shift
+  can_be_gang || return 3
+  "$tool" run "$gangs/vllm-tp2.toml" --backend kfd --policy none,linger --settle "${VLLM_SETTLE:-180s}" --quiet --out "$folder" \
+    --online "python3 $gangs/vllm_online.py $model --out $folder-requests" \
+    --offline "torchrun --nproc-per-node 2 $gangs/ddp_train.py --out $folder-training --steps 1000000" "$@"
 }
 
 # calibrate_samples: of the experiment that takes them, if it left any.

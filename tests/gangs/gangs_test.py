@@ -1,7 +1,9 @@
 """Goal: a disturbed job that lost something is never called good, and one that lost nothing is. Method: the
 kit's own scripts on stand-ins for torchrun and gpreempt; expected numbers are written here by hand."""
 import json
+import os
 import pathlib
+import socket
 import subprocess
 import sys
 import tempfile
@@ -122,6 +124,9 @@ class Orchestration(unittest.TestCase):
         self.assertEqual(done.stdout, "1ms: good\n10ms: good\n")
         pid = (out / "10ms" / "1.pid").read_text().strip()
         self.assertEqual(sum(line.startswith(f"suspend {pid} --for 10ms ") for line in asked), 3)
+        # The other rank may be disturbed, and nobody else.
+        other = (out / "10ms" / "0.pid").read_text().strip()
+        self.assertTrue(all(line.endswith(f"--bystander pid:{other}") for line in asked[3:]), asked)
         self.assertEqual(len(asked), 6)
         self.assertEqual(verdict["1ms"]["suspensions"], 3)
 
@@ -153,6 +158,55 @@ class Orchestration(unittest.TestCase):
         self.assertEqual(done.returncode, 3)
         self.assertIsNone(verdict)
         self.assertEqual(asked, [])
+
+
+class UnmodifiedServer(unittest.TestCase):
+    """vllm_online.py, with a stand-in for vLLM."""
+
+    def start(self, model):
+        folder = tempfile.TemporaryDirectory()
+        self.addCleanup(folder.cleanup)
+        self.folder = pathlib.Path(folder.name)
+        program = self.folder / "vllm"
+        program.write_text(f"#!/bin/sh\nexec {sys.executable} -B {HERE / 'stand_in_vllm.py'} \"$@\"\n", encoding="ascii")
+        program.chmod(0o755)
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        return subprocess.Popen(
+            [sys.executable, "-B", str(KIT / "vllm_online.py"), model, "--out", str(self.folder / "out"),
+             "--port", str(port), "--patience", "60"],
+            env=os.environ | {"PATH": f"{self.folder}:{os.environ['PATH']}", "VLLM_LOG": str(self.folder / "log")},
+            stderr=subprocess.PIPE, text=True)
+
+    def said(self):
+        log = self.folder / "log"
+        return log.read_text().splitlines() if log.exists() else []
+
+    def test_it_is_asked_again_and_again_until_it_is_ended_with_its_server(self):
+        online = self.start("model")
+        while "bench-3.json" not in self.said():
+            self.assertIsNone(online.poll())
+        online.terminate()
+        _, errors = online.communicate(timeout=60)
+        self.assertEqual(online.returncode, 0, errors)
+        self.assertTrue(self.said()[0].startswith("serve model --tensor-parallel-size 2 "))
+        self.assertEqual(self.said()[1:4], ["bench-1.json", "bench-2.json", "bench-3.json"])
+        self.assertEqual(self.said()[-1], "serve ended")
+        self.assertTrue((self.folder / "out" / "bench-3.json").exists())
+
+    def test_a_server_that_does_not_start_is_an_error(self):
+        online = self.start("broken")
+        _, errors = online.communicate(timeout=60)
+        self.assertEqual(online.returncode, 1)
+        self.assertIn("vllm serve broken: no answer", errors)
+
+    def test_requests_that_fail_end_the_server_and_are_an_error(self):
+        online = self.start("lost")
+        _, errors = online.communicate(timeout=60)
+        self.assertEqual(online.returncode, 1)
+        self.assertIn("failed in round 2", errors)
+        self.assertEqual(self.said()[-1], "serve ended")
 
 
 if __name__ == "__main__":

@@ -72,6 +72,15 @@ TEST_F(Plan, WhomItMayDisturbReachesEveryStepThatControlsSomebody) {
   }
 }
 
+TEST_F(Plan, AGangThatCannotBeMadeHereStopsNothing) {
+  const Ended ended = with_fake("--from gang-ddp",
+                                "BACKEND=kfd KERNEL_LOG=true KFD_NODES=/nowhere KFD_PROC=/nowhere");
+  EXPECT_EQ(ended.exit_code, 1) << ended.text;
+  EXPECT_NE(ended.text.find("a gang needs two GPUs, and here are 0"), std::string::npos)
+      << ended.text;
+  EXPECT_TRUE(std::filesystem::exists(day() / "evidence-kfd-quick.tar.gz")) << ended.text;
+}
+
 // The model misses the plan's limit for the first suspend of a process (docs/validate-hardware.md),
 // so that the exit code is 1.
 TEST_F(Plan, ARehearsalLeavesAnArchiveWithEveryResult) {

@@ -1,10 +1,11 @@
 """One rank of a DDP job is suspended again and again: does the job come to the same losses?
 
-    run_ddp.py --out DIR [--durations 1,10,100,1000] [--times 100] [-- JOB...]
+    run_ddp.py --out DIR [--durations 1,10,100,1000] [--times 100] [--bystander TARGET]... [-- JOB...]
 
 Tries JOB for a few steps, then runs it once for each duration (ms) while `gpreempt suspend` takes the compute
 queues of rank 1 off the GPU so often, with as long a pause after each, then undisturbed for as many steps as the
-longest of these runs had, and judges each by that one (check_ddp.py). JOB gets --out FOLDER --steps N; 0 means
+longest of these runs had, and judges each by that one (check_ddp.py). The other ranks may be disturbed, and whoever
+is named as --bystander; gpreempt refuses if somebody else is on the GPU, unless --allow-bystanders. JOB gets --out FOLDER --steps N; 0 means
 until there is a file FOLDER/stop. The default is torchrun with ddp_train.py on two GPUs. DIR/verdict.json has it all.
 Exit codes: 0 all good, 1 not, 3 the job or gpreempt could not be run.
 """
@@ -54,11 +55,18 @@ def steps_done(folder, rank):
     return max(0, file.read_text(encoding="ascii").count("\n") - 1) if file.exists() else 0
 
 
-def suspend(gpreempt, pid, milliseconds):
+def pid_of(file):
+    return int(file.read_text(encoding="ascii"))
+
+
+def suspend(wanted, folder, milliseconds):
     """begin and end on the job's clock, or None if it was refused."""
+    pid = pid_of(folder / f"{wanted.rank}.pid")
+    others = [f"pid:{pid_of(file)}" for file in sorted(folder.glob("*.pid")) if file.stem != str(wanted.rank)]
+    bystanders = [word for each in others + wanted.bystander for word in ("--bystander", each)]
     begin = time.monotonic_ns()
-    done = subprocess.run([*gpreempt, "suspend", str(pid), "--for", f"{milliseconds}ms",
-                           "--allow-bystanders", "--format", "json"],
+    done = subprocess.run([*wanted.gpreempt, "suspend", str(pid), "--for", f"{milliseconds}ms", "--format", "json",
+                           *bystanders, *(["--allow-bystanders"] if wanted.allow_bystanders else [])],
                           stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
     if done.returncode != 0:
         print(f"run_ddp.py: gpreempt suspend {pid}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
@@ -80,9 +88,8 @@ def run_once(wanted, folder, milliseconds, steps=0):
             if milliseconds:
                 rank = wanted.rank
                 begun = wait_for(lambda: steps_done(folder, rank) > 0, wanted.patience, job)
-                pid = int((folder / f"{rank}.pid").read_text()) if begun else 0
                 while begun and len(spans) + refused < wanted.times and job.poll() is None:
-                    span = suspend(wanted.gpreempt, pid, milliseconds)
+                    span = suspend(wanted, folder, milliseconds)
                     refused += span is None
                     if span:
                         spans.append(span)
@@ -128,6 +135,8 @@ def main(arguments):
     parser.add_argument("--times", type=int, default=100)
     parser.add_argument("--rank", type=int, default=1)
     parser.add_argument("--patience", type=float, default=1800)
+    parser.add_argument("--bystander", action="append", default=[], help="somebody who may be disturbed")
+    parser.add_argument("--allow-bystanders", action="store_true", help="disturb anybody")
     parser.add_argument("--gpreempt", default="gpreempt", help="the command, with its options")
     parser.add_argument("job", nargs="*", default=DEFAULT_JOB)
     wanted = parser.parse_args(arguments)
