@@ -193,12 +193,9 @@ Verdicts throughput(Campaign& campaign) {
 }
 
 Verdicts stability(Campaign& campaign) {
-  // Gaps of 1 to 10 s, evenly distributed: mean 5.5 s, variance 81/12, so cv2 is 0.2231. Drawn from
-  // a gamma distribution of the same mean and variance.
   const PlannedRun run{
       .scenario = "gemm-2048",
-      .set = {"online.ask.arrivals.kind=bursty", "online.ask.arrivals.rate=0.181818/s",
-              "online.ask.arrivals.cv2=0.2231"},
+      .set = {R"(online.ask.arrivals={ kind = "uniform", min = "1s", max = "10s" })"},
       .full = std::chrono::hours(1),
       .quick = minutes(5)};
   HostBooks books(campaign.host);

@@ -9,7 +9,24 @@
 #include "workloads/scenario.h"
 
 namespace gpreempt {
-namespace {}  // namespace
+namespace {
+
+/// One after each of the gaps, in nanoseconds, that `draw` gives.
+template <class Draw>
+std::vector<Duration> with_gaps(Draw draw, Duration duration) {
+  const auto end = static_cast<double>(to_ns(duration));
+  std::vector<Duration> times;
+  for (double now = draw(); now < end; now += draw()) {
+    const Duration at(std::llround(now));
+    if (at >= duration) {
+      break;
+    }
+    times.push_back(at);
+  }
+  return times;
+}
+
+}  // namespace
 
 std::vector<Duration> periodic_arrivals(const PeriodicArrivals& spec, Duration duration) {
   std::vector<Duration> times;
@@ -29,20 +46,18 @@ std::vector<Duration> periodic_arrivals(const PeriodicArrivals& spec, Duration d
 std::vector<Duration> random_arrivals(const RandomArrivals& spec, Duration duration,
                                       RandomStream& random) {
   const double mean_gap = kNsPerSecond / spec.rate;
-  const auto end = static_cast<double>(to_ns(duration));
-  std::vector<Duration> times;
-  double now = 0;
-  for (;;) {
-    now += spec.cv2 == 1 ? random.exponential(mean_gap) : random.gamma(1 / spec.cv2, mean_gap);
-    if (now >= end) {
-      return times;
-    }
-    const Duration at(std::llround(now));
-    if (at >= duration) {
-      return times;
-    }
-    times.push_back(at);
-  }
+  return with_gaps(
+      [&] {
+        return spec.cv2 == 1 ? random.exponential(mean_gap) : random.gamma(1 / spec.cv2, mean_gap);
+      },
+      duration);
+}
+
+std::vector<Duration> uniform_arrivals(const UniformArrivals& spec, Duration duration,
+                                       RandomStream& random) {
+  const auto least = static_cast<double>(to_ns(spec.min));
+  const auto range = static_cast<double>(to_ns(spec.max - spec.min));
+  return with_gaps([&] { return least + range * random.uniform(); }, duration);
 }
 
 }  // namespace gpreempt

@@ -17,5 +17,8 @@ namespace gpreempt {
 /// at cv2 = 1 and gamma of shape 1/cv2 otherwise.
 [[nodiscard]] std::vector<Duration> random_arrivals(const RandomArrivals& spec, Duration duration,
                                                     RandomStream& random);
+/// Gaps between two bounds, all equally likely. Shape: `max` is greater than 0, and `min` no more.
+[[nodiscard]] std::vector<Duration> uniform_arrivals(const UniformArrivals& spec, Duration duration,
+                                                     RandomStream& random);
 
 }  // namespace gpreempt

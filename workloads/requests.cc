@@ -34,6 +34,17 @@ const TraceArrivals* trace_of(const TenantScenario& tenant) {
   return tenant.arrivals ? std::get_if<TraceArrivals>(&*tenant.arrivals) : nullptr;
 }
 
+/// Requests a second, of arrivals that are drawn or counted out.
+double rate_of(const ArrivalSpec& spec) {
+  if (const auto* periodic = std::get_if<PeriodicArrivals>(&spec)) {
+    return periodic->rate;
+  }
+  if (const auto* uniform = std::get_if<UniformArrivals>(&spec)) {
+    return 2 * kNsPerSecond / static_cast<double>(to_ns(uniform->min + uniform->max));
+  }
+  return std::get<RandomArrivals>(spec).rate;
+}
+
 // ---- traces ------------------------------------------------------------------------------------
 
 /// The trace file of each tenant that has one, after `CompileOptions::traces`.
@@ -149,22 +160,22 @@ Result<Requests> requests_of(const TenantScenario& tenant, const Traced& traced,
   if (std::holds_alternative<ClosedLoopArrivals>(*tenant.arrivals)) {
     return requests;
   }
-  const auto* periodic = std::get_if<PeriodicArrivals>(&*tenant.arrivals);
-  const RandomArrivals random =
-      periodic == nullptr ? std::get<RandomArrivals>(*tenant.arrivals) : RandomArrivals{};
-  const double rate = periodic == nullptr ? random.rate : periodic->rate;
-  const double expected = rate * static_cast<double>(to_ns(traced.duration)) / 1e9;
+  const double expected =
+      rate_of(*tenant.arrivals) * static_cast<double>(to_ns(traced.duration)) / kNsPerSecond;
   if (expected > kMaxArrivals) {
     return fail(Errc::kInvalidArgument,
                 fmt::format("compile tenant '{}': {:g} arrivals; lower the rate or the duration, "
                             "the most is {:g}",
                             tenant.name, expected, kMaxArrivals));
   }
-  if (periodic != nullptr) {
+  RandomStream stream(seed, "arrivals/" + tenant.name);
+  if (const auto* periodic = std::get_if<PeriodicArrivals>(&*tenant.arrivals)) {
     requests.times = periodic_arrivals(*periodic, traced.duration);
+  } else if (const auto* uniform = std::get_if<UniformArrivals>(&*tenant.arrivals)) {
+    requests.times = uniform_arrivals(*uniform, traced.duration, stream);
   } else {
-    RandomStream stream(seed, "arrivals/" + tenant.name);
-    requests.times = random_arrivals(random, traced.duration, stream);
+    requests.times =
+        random_arrivals(std::get<RandomArrivals>(*tenant.arrivals), traced.duration, stream);
   }
   return requests;
 }

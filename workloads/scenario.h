@@ -28,6 +28,12 @@ struct RandomArrivals {
   double rate = 0;  ///< per second
   double cv2 = 1;
 };
+/// Gaps between `min` and `max`, each length as likely as another. The first request comes after
+/// one.
+struct UniformArrivals {
+  Duration min{};
+  Duration max{};
+};
 enum class TraceErrors { kRefuse, kSkip };
 /// Recorded arrivals. The only format is "azure-llm-2023".
 struct TraceArrivals {
@@ -45,8 +51,8 @@ struct ClosedLoopArrivals {
   std::uint32_t clients = 1;
   Duration think{};
 };
-using ArrivalSpec = std::variant<PeriodicArrivals, RandomArrivals, TraceArrivals, ListedArrivals,
-                                 ClosedLoopArrivals>;
+using ArrivalSpec = std::variant<PeriodicArrivals, RandomArrivals, UniformArrivals, TraceArrivals,
+                                 ListedArrivals, ClosedLoopArrivals>;
 
 // ---- what a request or a step runs -------------------------------------------------------------
 

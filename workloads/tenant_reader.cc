@@ -15,6 +15,7 @@
 #include "core/error.h"
 #include "core/program.h"
 #include "core/time.h"
+#include "core/units.h"
 #include "workloads/gang_reader.h"
 #include "workloads/scenario.h"
 #include "workloads/work_reader.h"
@@ -52,15 +53,30 @@ Result<ArrivalSpec> read_closed_loop(const TomlTable& table, bool thinks) {
   return arrivals;
 }
 
+Result<ArrivalSpec> read_uniform(const TomlTable& table) {
+  UniformArrivals arrivals;
+  GPREEMPT_TRY(store(arrivals.min, table.duration("min")));
+  GPREEMPT_TRY(store(arrivals.max, table.positive_duration("max")));
+  if (arrivals.max < arrivals.min) {
+    return tl::unexpected<Error>(table.error(
+        "max", fmt::format("{} is less than min, {}; write the longer gap here",
+                           format_duration(arrivals.max), format_duration(arrivals.min))));
+  }
+  return arrivals;
+}
+
 Result<ArrivalSpec> read_arrivals(const TomlTable& table, const ScenarioFolder& folder) {
   std::string kind;
-  GPREEMPT_TRY(store(kind, table.choice("kind", {"periodic", "poisson", "bursty", "trace",
-                                                 "closed-loop", "saturated"})));
+  GPREEMPT_TRY(store(kind, table.choice("kind", {"periodic", "poisson", "bursty", "uniform",
+                                                 "trace", "closed-loop", "saturated"})));
   if (kind == "trace") {
     return read_trace(table, folder);
   }
   if (kind == "closed-loop" || kind == "saturated") {
     return read_closed_loop(table, kind == "closed-loop");
+  }
+  if (kind == "uniform") {
+    return read_uniform(table);
   }
   double rate = 0;
   GPREEMPT_TRY(store(rate, table.rate("rate")));

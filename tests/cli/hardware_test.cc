@@ -94,7 +94,8 @@ TEST(HardwareCounts, TenMinutesOfOneRequestEvery100MsAre6000) {
 
 TEST(HardwareCounts, AnHourOfGapsOf1To10SHasAsManyRequestsAsTheirMeanSays) {
   const Verdict requests = verdict_of(verdicts_of("T-6", full_campaign()), "T-6/requests");
-  // Renewal process: 3600/5.5 = 654.5 requests, variance 654.5 x 0.2231, so 4 deviations are 48.3.
+  // Renewal process: 3600/5.5 = 654.5 requests; a gap's relative variance is 81/12 / 5.5^2, that is
+  // 0.2231, and the count's variance 654.5 x 0.2231, so 4 deviations are 48.3.
   EXPECT_NEAR(value_of(requests), 654.5, 48.3);
   EXPECT_EQ(requests.answer, Answer::kMet);
 }

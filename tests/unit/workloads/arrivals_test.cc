@@ -103,6 +103,40 @@ TEST(RandomArrivals, OfALongerRunStartWithThoseOfAShorterOne) {
   EXPECT_TRUE(std::equal(shorter.begin(), shorter.end(), longer.begin()));
 }
 
+TEST(UniformArrivals, HaveGapsOfEveryLengthBetweenTheirBoundsAndNoOther) {
+  RandomStream random(kSeed, "arrivals/test");
+  const auto times =
+      uniform_arrivals({.min = std::chrono::seconds(1), .max = std::chrono::seconds(10)},
+                       std::chrono::hours(100), random);
+  const Gaps gaps = gaps_of(times);
+  // The law's own moments: mean (1 + 10) / 2, variance (10 - 1)^2 / 12; its fourth central moment
+  // is (10 - 1)^4 / 80, so that the variance of n gaps has a relative standard error of sqrt(0.8 /
+  // n).
+  const double law_cv2 = 81.0 / 12 / (5.5 * 5.5);
+  EXPECT_NEAR(gaps.mean_s / 5.5, 1, kStandardErrors * std::sqrt(law_cv2 / gaps.n));
+  EXPECT_NEAR(gaps.cv2 / law_cv2, 1, 2 * kStandardErrors * std::sqrt(0.8 / gaps.n));
+  Duration shortest = std::chrono::hours(1);
+  Duration longest{};
+  Duration previous{};
+  for (const Duration at : times) {
+    shortest = std::min(shortest, at - previous);
+    longest = std::max(longest, at - previous);
+    previous = at;
+  }
+  // Instants are whole nanoseconds; some 65,000 gaps come within 9 s / 1000 of both ends.
+  EXPECT_GE(shortest, std::chrono::seconds(1) - Duration(1));
+  EXPECT_LT(shortest, std::chrono::milliseconds(1009));
+  EXPECT_LE(longest, std::chrono::seconds(10) + Duration(1));
+  EXPECT_GT(longest, std::chrono::milliseconds(9991));
+}
+
+TEST(UniformArrivals, OfEqualBoundsArePeriodicAfterTheFirstGap) {
+  RandomStream random(kSeed, "arrivals/test");
+  EXPECT_EQ(uniform_arrivals({.min = std::chrono::seconds(2), .max = std::chrono::seconds(2)},
+                             std::chrono::seconds(6), random),
+            (std::vector<Duration>{std::chrono::seconds(2), std::chrono::seconds(4)}));
+}
+
 TEST(PeriodicArrivals, DoNotDrift) {
   const auto times = periodic_arrivals({.rate = 3, .phase = {}}, std::chrono::seconds(3000));
   ASSERT_EQ(times.size(), 9000U);
