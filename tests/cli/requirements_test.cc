@@ -18,7 +18,9 @@
 #include "cli/hardware_check.h"
 #include "cli/hardware_options.h"
 #include "cli/run_options.h"
+#include "cli/study_options.h"
 #include "experiments/experiment.h"
+#include "study/shipped.h"
 #include "tests/cli/executable.h"
 #include "workloads/loader.h"
 
@@ -88,6 +90,10 @@ struct Objection {
       }
     }
     return "";
+  }
+  std::string operator()(const StudyOptions& options) const {
+    const auto one = study::find_study(options.study);
+    return one ? "" : one.error().what;
   }
   std::string operator()(const HardwareOptions& options) const {
     const auto checks = choose_checks(options.only);
@@ -163,7 +169,8 @@ TEST(Requirements, EachRowNamesWhatCoversItAndThatExists) {
 
 TEST(Requirements, WordThatNamesNothingIsNoticed) {
   for (const char* word : {"gpreempt fly", "gpreempt run no-such-scenario",
-                           "gpreempt experiment no-such", "gpreempt validate-hardware --only T-99",
+                           "gpreempt experiment no-such", "gpreempt study no-such",
+                           "gpreempt decode no-such FILE", "gpreempt validate-hardware --only T-99",
                            "docs/no-such.md", "NoSuchTest", "SuspendTest.NoSuchSentence"}) {
     EXPECT_NE(objection_to(word), "") << word;
   }
