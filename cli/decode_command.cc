@@ -29,6 +29,7 @@
 #include "backends/kfd/debugfs/hqds.h"
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/rls.h"
+#include "backends/kfd/safety/kernel_log.h"
 #include "cli/decode_report.h"
 #include "experiments/runtime_log.h"
 #endif
@@ -36,7 +37,8 @@
 namespace gpreempt::cli {
 namespace {
 
-constexpr std::array<std::string_view, 4> kDumpKinds = {"mqds", "hqds", "rls", "runtime-log"};
+constexpr std::array<std::string_view, 5> kDumpKinds = {"mqds", "hqds", "rls", "runtime-log",
+                                                        "kernel-log"};
 
 constexpr std::string_view kDecodeFooter =
     R"(
@@ -52,6 +54,8 @@ What it does:
     runtime-log  what AMD's HIP runtime logs with AMD_LOG_LEVEL=4, of one process: its queues, and
           how many dispatches went to each. The ids are the runtime's own count (hsa_queue_t.id),
           never KFD's: do not suspend by them
+    kernel-log  what dmesg prints: only the lines that say that a GPU, its driver or the kernel
+          has failed, which end everything that preempts (docs/safety.md)
   No file of the driver has queue ids: join them by MQD address, by doorbell, or by the ring's address.
   --format json has every word by its name; docs/decode.md describes it.
   A file that no kernel printed is refused, with the line, the reason and what to do.
@@ -59,6 +63,7 @@ What it does:
 Examples:
   sudo cat /sys/kernel/debug/kfd/hqds | gpreempt decode hqds -
   AMD_LOG_LEVEL=4 ./model 2> model.log; gpreempt decode runtime-log model.log
+  dmesg | gpreempt decode kernel-log -
   gpreempt decode mqds mqds.txt --format json | jq '.records[] | {pid, gpu, doorbell_slot}'
 
   $ gpreempt decode rls rls.txt
@@ -73,9 +78,10 @@ Exit codes:
 class DecodeLine final : public VerbLine {
  public:
   void add(CLI::App& app) override {
-    CLI::App* const decode = app.add_subcommand(
-        "decode", "What is in a file of the driver's debugfs folder, or a runtime's log");
-    decode->add_option("KIND", options_.kind, "mqds, hqds, rls or runtime-log")->required();
+    CLI::App* const decode =
+        app.add_subcommand("decode", "What is in a file of the driver's debugfs folder, or a log");
+    decode->add_option("KIND", options_.kind, "mqds, hqds, rls, runtime-log or kernel-log")
+        ->required();
     decode->add_option("FILE", options_.file, "The file; - is standard input")->required();
     decode->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     decode->footer(std::string(kDecodeFooter));
@@ -83,9 +89,10 @@ class DecodeLine final : public VerbLine {
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
     if (std::ranges::find(kDumpKinds, options_.kind) == kDumpKinds.end()) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("reading KIND '{}': it is mqds, hqds, rls or runtime-log{}",
-                              options_.kind, suggestion(options_.kind, kDumpKinds)));
+      return fail(
+          Errc::kInvalidArgument,
+          fmt::format("reading KIND '{}': it is mqds, hqds, rls, runtime-log or kernel-log{}",
+                      options_.kind, suggestion(options_.kind, kDumpKinds)));
     }
     return Command{std::move(options_)};
   }
@@ -138,6 +145,10 @@ Result<std::string> decode(const DecodeOptions& options) {
   const std::string name = options.file == "-" ? "standard input" : options.file;
   if (options.kind == "mqds") {
     return report_on(kfd::debugfs::parse_mqds(text, name), options.format);
+  }
+  if (options.kind == "kernel-log") {
+    return report_on(Result<std::vector<kfd::LogLine>>(kfd::lines_of_trouble(text)),
+                     options.format);
   }
   if (options.kind == "runtime-log") {
     return report_on(experiments::parse_runtime_log(text, name), options.format);

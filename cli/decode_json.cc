@@ -14,6 +14,7 @@
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/queue_state.h"
 #include "backends/kfd/debugfs/rls.h"
+#include "backends/kfd/safety/kernel_log.h"
 #include "cli/decode_report.h"
 #include "experiments/runtime_log.h"
 
@@ -144,6 +145,14 @@ std::string decode_json(const std::vector<experiments::RuntimeQueue>& queues) {
                                {"dispatches", queue.dispatches},
                                {"hardware_queue", queue.hardware_queue},
                                {"software_queue", queue.software_queue}});
+  }
+  return printed(json);
+}
+
+std::string decode_json(const std::vector<kfd::LogLine>& lines) {
+  DecodedJson json = envelope("kernel-log");
+  for (const kfd::LogLine& line : lines) {
+    json["records"].push_back({{"type", "trouble"}, {"line", line.number}, {"text", line.text}});
   }
   return printed(json);
 }

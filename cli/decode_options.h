@@ -8,7 +8,7 @@ namespace gpreempt::cli {
 
 /// `gpreempt decode` as written.
 struct DecodeOptions {
-  std::string kind;  ///< "mqds", "hqds", "rls" or "runtime-log"
+  std::string kind;  ///< "mqds", "hqds", "rls", "runtime-log" or "kernel-log"
   std::string file;  ///< "-": standard input
   OutputFormat format = OutputFormat::kText;
 };

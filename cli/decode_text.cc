@@ -13,6 +13,7 @@
 #include "backends/kfd/debugfs/mqds.h"
 #include "backends/kfd/debugfs/queue_state.h"
 #include "backends/kfd/debugfs/rls.h"
+#include "backends/kfd/safety/kernel_log.h"
 #include "cli/decode_report.h"
 #include "cli/table.h"
 #include "experiments/runtime_log.h"
@@ -235,6 +236,14 @@ std::string decode_text(const std::vector<experiments::RuntimeQueue>& queues) {
                    hex(queue.hardware_queue), hex(queue.software_queue)});
   }
   return text + table.render(kTableIndent);
+}
+
+std::string decode_text(const std::vector<kfd::LogLine>& lines) {
+  std::string text;
+  for (const kfd::LogLine& line : lines) {
+    text += line.text + '\n';
+  }
+  return text;
 }
 
 std::string decode_text(const debugfs::RlsDump& dump) {

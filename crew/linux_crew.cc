@@ -240,8 +240,8 @@ class Crew {
     if (ready < 0) {
       return {};
     }
-    // News of short jobs is read together: each time that this process wakes it takes a CPU from one
-    // that works.
+    // News of short jobs is read together: each time that this process wakes it takes a CPU from
+    // one that works.
     constexpr int kTogetherMs = 2;
     (void)::poll(&fds.back(), 1, kTogetherMs);
     std::vector<Outcome> outcomes;

@@ -2,8 +2,6 @@
 # Runs a step under its limit with an eye on the kernel's log, and stops everything by the rules of a shared machine: sourced by
 # ci/hardware.sh.
 
-# What the driver writes when a preemption failed or a GPU was, or is about to be, reset (amdgpu and amdkfd of 6.12 and amdgpu-dkms 6.12).
-TROUBLE='GPU reset|reset begin|HWS hang|unrecoverable state|unsuccessful queues preemption|fence wait loop timeout|failed to (evict|suspend|remove|unmap) (all )?(process |user )?queues?|ring [^ ]+ timeout|[Uu]ncorrectable|poison|VRAM is lost'
 # How long a tool that is told to end has for giving back what it holds: a call of the driver may take 9 s.
 END_S=20
 LOOK_S=${LOOK_S:-1}
@@ -19,7 +17,9 @@ kernel_log() {
   fi
 }
 
-troubles() { kernel_log 2>/dev/null | grep -cE "$TROUBLE" || true; }
+# trouble: the lines that say that a GPU, its driver or the kernel has failed, by the tool's own rule.
+trouble() { kernel_log 2>/dev/null | "$tool" decode kernel-log -; }
+troubles() { trouble | wc -l; }
 
 # start_guard: on hardware the kernel's log must be readable before anything is preempted.
 start_guard() {
@@ -90,7 +90,7 @@ watch_log() {
   is_watched || return 0
   look_at=$((SECONDS + LOOK_S))
   (($(troubles) > troubles_before)) || return 0
-  stop_all "the kernel's log tells of trouble during $1: $(kernel_log | grep -E "$TROUBLE" | tail -n 1 | cut -c 1-160)" 3
+  stop_all "the kernel's log tells of trouble during $1: $(trouble | tail -n 1 | cut -c 1-160)" 3
 }
 
 # end_step PID: TERM, on which the tool resumes what it holds and detaches; KILL if it does not end, on which the driver does it.

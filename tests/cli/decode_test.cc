@@ -190,6 +190,20 @@ TEST_F(Decode, ReadsStandardInput) {
   EXPECT_EQ(empty.out, "no process uses the driver\n");
 }
 
+// The lines are those of amdgpu_device.c and kfd_device_queue_manager.c, and of a page fault.
+TEST_F(Decode, OfAKernelsLogOnlyTroubleIsTold) {
+  const std::string reset = "[  100.0] amdgpu 0000:01:00.0: amdgpu: GPU reset begin!";
+  const std::string name =
+      file("dmesg", "[   99.0] amdgpu 0000:01:00.0: amdgpu: [gfxhub0] no-retry page fault\n" +
+                        reset + "\n[  101.0] usb 1-1: reset high-speed USB device");
+  EXPECT_EQ(gpreempt("decode kernel-log " + name).out, reset + "\n");
+  const json told = json_of("kernel-log " + name);
+  ASSERT_EQ(told.at("records").size(), 1U);
+  EXPECT_EQ(told.at("records").at(0).at("line"), 2);
+  EXPECT_EQ(told.at("records").at(0).at("text"), reset);
+  EXPECT_EQ(gpreempt("decode kernel-log -").out, "");
+}
+
 TEST_F(Decode, RefusesWhatNoKernelPrinted) {
   const std::string invented = "Node 0, GPU 0, Queue 0\n  CP_HQD_VMID = 0x00000001\n";
   const Finished refused = gpreempt("decode hqds " + file("invented", invented));

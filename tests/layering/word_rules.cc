@@ -41,10 +41,10 @@ const std::vector<WordRule>& word_rules() {
         rule(R"(\b([iI]s|is_)_?[sS]imulated\b)", {},
              "nobody may ask which world this is; ask Backend::info() for the capability"),
         rule(R"(\b((system|steady|high_resolution)_clock|clock_gettime|gettimeofday)\b)",
-             {kLinuxOs, kAgent, kLinuxHip, "cli/", "tests/os/", "tests/bench/",
+             {kLinuxOs, kAgent, kLinuxHip, kLinuxCrew, "cli/", "tests/os/", "tests/bench/",
               "tests/contract/known_divergences.cc"},
              "time is an argument, or Backend::now(); wall time exists in cli/ and in the Linux "
-             "port only"),
+             "ports only"),
         rule(R"(\bs?rand\s*\(|\brandom_device\b)", {}, "randomness has a seed; use core/random.h"),
         rule(R"(\bgetenv\b)", {"cli/main.cc", kLinuxOs, kAgent, "tests/"},
              "behaviour depends on arguments, not on the environment; make it an option"),

@@ -132,6 +132,17 @@ bool is_trouble(std::string_view text) {
   return has_any(text, kKernelTrouble);
 }
 
+std::vector<LogLine> lines_of_trouble(std::string_view log) {
+  std::vector<LogLine> lines;
+  for (std::size_t number = 1; !log.empty(); ++number) {
+    const std::string_view line = take_until(log, '\n');
+    if (is_trouble(line)) {
+      lines.push_back({.number = number, .text = printable(std::string(line))});
+    }
+  }
+  return lines;
+}
+
 KernelLog::KernelLog(Os& os, std::string path, Fd fd) : os_(os), path_(std::move(path)), fd_(fd) {}
 
 Result<std::unique_ptr<KernelLog>> KernelLog::open(Os& os, const std::string& path) {

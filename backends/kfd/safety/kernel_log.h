@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <string>
@@ -31,6 +32,15 @@ struct KernelRecord {
 /// the total of what was counted long ago, which the driver prints whenever somebody asks.
 /// Source: amdgpu_device.c, amdgpu_ras.c, kfd_device_queue_manager.c of Linux 6.12.
 [[nodiscard]] bool is_trouble(std::string_view text);
+
+/// A line of a text, without what would command a terminal.
+struct LogLine {
+  std::size_t number = 0;  ///< from 1
+  std::string text;
+};
+
+/// The lines of trouble of a log as dmesg(1) or a journal prints it, in their order.
+[[nodiscard]] std::vector<LogLine> lines_of_trouble(std::string_view log);
 
 /// The kernel's log, from where it is now. One worker uses it. None of its calls waits.
 class KernelLog {
