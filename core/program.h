@@ -119,6 +119,8 @@ struct Program {
   std::uint32_t gpu = 0;  ///< index into `BackendInfo::gpus`
   /// Further GPUs of the same process, each with queues and the same work. Not without `gang`.
   std::vector<std::uint32_t> more_gpus;
+  /// Further GPUs on which the process has a queue that never gets work.
+  std::vector<std::uint32_t> idle_gpus{};
   /// Needed by collectives. All work of such a program goes to its first queue on each GPU.
   std::optional<GangPlace> gang;
   Runtime runtime = Runtime::kBare;
@@ -129,6 +131,9 @@ struct Program {
   bool cooperative = false;                           ///< its queues use global wave sync (GWS)
   bool hints = false;  ///< tells the backend of each arrival and completion (after `hint_delay`)
   Duration hint_delay{};
+  /// It is to tell how long others' calls kept its queues off (`ProgramProgress::bystander`). On a
+  /// GPU that takes a wave on a queue of its own; a model tells in any case.
+  bool heartbeat = false;
   /// Host work between a request's arrival, of which the hint tells, and the launch of its kernels.
   Duration preparation{};
   bool endless = false;  ///< runs `trains` in turn on queue 0 for ever, besides its arrivals

@@ -110,11 +110,11 @@ class Measurement {
                           ? endless("job", gpu, place_.occupancy.share, kKernel)
                           : idle("job", place_.queues);
     program.queues = place_.queues;
+    for (std::uint32_t other = 1; other < place_.gpus; ++other) {
+      program.idle_gpus.push_back(other);
+    }
     Pid pid;
     GPREEMPT_TRY(store(pid, session_.testbed().launch(std::move(program))));
-    for (std::uint32_t other = 1; other < place_.gpus; ++other) {
-      GPREEMPT_TRY(session_.testbed().create_idle_queue(pid, other));
-    }
     session_.testbed().start();
     GPREEMPT_TRY(session_.wait(milliseconds(20)));
     GPREEMPT_TRY(store(process_, session_.follow(pid, AttachMode::kControl)));

@@ -186,6 +186,9 @@ Program program_of(const ProgramJson& object) {
   for (const ProgramJson& gpu : object.at("more_gpus")) {
     program.more_gpus.push_back(gpu.get<std::uint32_t>());
   }
+  for (const ProgramJson& gpu : object.at("idle_gpus")) {
+    program.idle_gpus.push_back(gpu.get<std::uint32_t>());
+  }
   if (const ProgramJson& gang = object.at("gang"); !gang.is_null()) {
     program.gang = {.gang = whole_at<std::uint32_t>(gang, "gang"),
                     .rank = whole_at<std::uint32_t>(gang, "rank"),
@@ -198,6 +201,7 @@ Program program_of(const ProgramJson& object) {
   program.cooperative = object.at("cooperative").get<bool>();
   program.hints = object.at("hints").get<bool>();
   program.hint_delay = nanoseconds_at(object, "hint_delay_ns");
+  program.heartbeat = object.at("heartbeat").get<bool>();
   program.preparation = nanoseconds_at(object, "preparation_ns");
   program.endless = object.at("endless").get<bool>();
   program.run_ahead = whole_at<std::uint32_t>(object, "run_ahead");
@@ -218,6 +222,7 @@ std::string program_text(const Program& program) {
       {"offline", program.offline},
       {"gpu", program.gpu},
       {"more_gpus", program.more_gpus},
+      {"idle_gpus", program.idle_gpus},
       {"gang", program.gang ? json_of(*program.gang) : ProgramJson()},
       {"hip", program.runtime == Runtime::kHip},
       {"queues", program.queues},
@@ -225,6 +230,7 @@ std::string program_text(const Program& program) {
       {"cooperative", program.cooperative},
       {"hints", program.hints},
       {"hint_delay_ns", to_ns(program.hint_delay)},
+      {"heartbeat", program.heartbeat},
       {"preparation_ns", to_ns(program.preparation)},
       {"endless", program.endless},
       {"run_ahead", program.run_ahead},

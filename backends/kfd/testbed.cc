@@ -2,7 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <array>
 #include <cstddef>
+#include <cstdint>
 #include <fstream>
 #include <functional>
 #include <ios>
@@ -57,6 +60,9 @@ class ProgramFiles {
 };
 
 Result<TenantCommand> command_for(Os& os, ProgramFiles& files, const Program& program) {
+  if (auto can = check_hip_can_run(program); !can) {
+    return tl::unexpected<Error>(std::move(can).error());
+  }
   const std::string name = program.offline ? "gpreempt-hip-offline" : "gpreempt-hip-online";
   const std::string executable = find_program(os, name);
   if (executable.empty()) {
@@ -84,6 +90,31 @@ struct Foundation {
 };
 
 }  // namespace
+
+Result<void> check_hip_can_run(const Program& program) {
+  // Source: hsa_amd_queue_set_priority, which has three, and what ROCr makes of them.
+  constexpr std::array<std::uint32_t, 3> kReached = {0, kNormalPriority, 11};
+  const auto refuse = [&](const std::string& why) {
+    return fail(Errc::kUnsupported, fmt::format("launch program '{}': {}", program.name, why));
+  };
+  if (std::find(kReached.begin(), kReached.end(), program.hardware_priority) == kReached.end()) {
+    return refuse(fmt::format("hardware priority {}: a HIP program reaches 0, 7 and 11",
+                              program.hardware_priority));
+  }
+  if (program.serving) {
+    return refuse("an LLM engine; run the engine itself with `gpreempt run --online`");
+  }
+  const bool meets =
+      std::any_of(program.trains.begin(), program.trains.end(), [](const KernelTrain& train) {
+        return std::any_of(train.begin(), train.end(),
+                           [](const KernelRun& run) { return run.collective; });
+      });
+  if (meets || !program.more_gpus.empty()) {
+    return refuse(
+        "a gang, whose ranks need RCCL; run the job itself with `gpreempt run --offline`");
+  }
+  return {};
+}
 
 Result<std::unique_ptr<Testbed>> open_testbed(HipTestbedOptions options) {
   const auto foundation = std::make_shared<Foundation>(std::move(options.text_of));

@@ -22,6 +22,10 @@ struct HipTestbedOptions {
   std::uint32_t gpus = 1;  ///< that it must have
 };
 
+/// Whether a HIP program can do what `program` says. Errors: kUnsupported (a priority that HIP does
+/// not reach, an LLM engine, a gang that meets at collectives).
+[[nodiscard]] Result<void> check_hip_can_run(const Program& program);
+
 /// The `kfd` world of the contract tests and of experiments: each program is a process,
 /// `gpreempt-hip-online` or `gpreempt-hip-offline --program FILE --hints SOCKET`. Blocks: as
 /// opening the backend does. Errors: those of `HipTestbedOptions::open`, kNoSuchDevice (there are

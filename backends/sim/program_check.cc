@@ -102,8 +102,13 @@ std::string unfit_place(const Program& program, std::uint32_t gpus) {
   if (no_such(program.gpu)) {
     return fmt::format("GPU {} of {}", program.gpu, gpus);
   }
-  const auto wrong = std::ranges::find_if(program.more_gpus, no_such);
-  return wrong == program.more_gpus.end() ? "" : fmt::format("GPU {} of {}", *wrong, gpus);
+  for (const std::vector<std::uint32_t>& further : {program.more_gpus, program.idle_gpus}) {
+    const auto wrong = std::ranges::find_if(further, no_such);
+    if (wrong != further.end()) {
+      return fmt::format("GPU {} of {}", *wrong, gpus);
+    }
+  }
+  return {};
 }
 
 }  // namespace

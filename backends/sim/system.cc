@@ -115,6 +115,7 @@ Result<Pid> System::launch(Program program) {
   const Pid pid(next_pid_++);
   kfd_->add_process(pid);
   const std::vector<std::uint32_t> further = program.more_gpus;
+  const std::vector<std::uint32_t> idle = program.idle_gpus;
   Program next = program;
   next.hints = false;  // the process tells of each request once
   GPREEMPT_TRY(add_runner(pid, std::move(program)));
@@ -123,6 +124,9 @@ Result<Pid> System::launch(Program program) {
     GPREEMPT_CHECK(next.gang.has_value());
     ++next.gang->rank;
     GPREEMPT_TRY(add_runner(pid, next));
+  }
+  for (const std::uint32_t gpu : idle) {
+    GPREEMPT_TRY(create_idle_queue(pid, gpu));
   }
   return pid;
 }

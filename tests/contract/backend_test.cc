@@ -145,8 +145,9 @@ BackendTest::Training BackendTest::start_training() {
 }
 
 BackendTest::Training BackendTest::start_on_two_gpus() {
-  const Pid pid = launch(offline_training());
-  EXPECT_TRUE(testbed().create_idle_queue(pid, 1));
+  Program program = offline_training();
+  program.idle_gpus = {1};
+  const Pid pid = launch(std::move(program));
   start_and_wait_for_work(pid);
   Training training{.pid = pid, .target = attach(pid)};
   EXPECT_EQ(training.target.queues.size(), 2U);

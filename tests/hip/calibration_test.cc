@@ -3,6 +3,7 @@
 
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
@@ -64,6 +65,26 @@ TEST(Calibration, RefusesAKernelWhoseLoopDoesNotRun) {
       {}, [](const Kernel&, std::uint32_t) -> Result<Duration> { return microseconds(5); });
   ASSERT_FALSE(cost.has_value());
   EXPECT_EQ(cost.error().code, Errc::kHardwareFailure);
+}
+
+TEST(Calibration, AnHourIsMadeOfWhatATenthOfASecondTookAndIsNotTried) {
+  Duration longest{};
+  const KernelCost cost{.fixed = microseconds(5), .ns_per_iteration = 40};
+  // Under steady work the GPU's clock is lower: an iteration takes 50 ns and not 40.
+  const auto made = extrapolate(
+      {}, std::chrono::hours(1), cost,
+      [&](const Kernel& kernel, std::uint32_t count) -> Result<Duration> {
+        const Duration time =
+            microseconds(5) + Duration(static_cast<std::int64_t>(kernel.iterations) * 50);
+        longest = std::max(longest, static_cast<std::int64_t>(count) * time);
+        return time;
+      });
+  ASSERT_TRUE(made.has_value());
+  EXPECT_FALSE(made->was_tried);
+  // (3600 s - 5 us) / 50 ns
+  EXPECT_NEAR(static_cast<double>(made->iterations), 3600e9 / 50 - 100, 1e3);
+  EXPECT_NEAR(static_cast<double>(to_ns(made->made)), 3600e9, 1e3);
+  EXPECT_LT(longest, std::chrono::milliseconds(130));
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -96,6 +97,7 @@ Result<Ticket> FakeGpu::submit(StreamId id, std::span<const KernelBatch> train, 
     work.audit = audit_of(stream, train.back().kernel);
   }
   submitted_to.push_back(id);
+  iterations.push_back(train.front().kernel.iterations);
   works_.emplace(++tickets_, std::move(work));
   most_pending = std::max(most_pending, works_.size());
   return tickets_;
@@ -139,10 +141,26 @@ Result<void> FakeGpu::start_heartbeat(std::uint64_t /*threshold_ticks*/) {
   return {};
 }
 
-Result<HeartbeatLog> FakeGpu::stop_heartbeat() {
-  return HeartbeatLog{
-      .first_ticks = ticks_of(beats_since_), .last_ticks = ticks_of(host_.now()), .beats = 2};
+HeartbeatLog FakeGpu::heartbeat_so_far(std::size_t from) {
+  const Instant now = host_.now();
+  HeartbeatLog log{.first_ticks = ticks_of(beats_since_), .last_ticks = ticks_of(now)};
+  Duration beating = now - beats_since_;
+  for (const auto& [begin, end] : absences) {
+    if (end > now) {
+      break;
+    }
+    beating -= end - begin;
+    if (log.gaps_seen++ >= from) {
+      log.gaps.push_back({.from_ticks = ticks_of(begin), .to_ticks = ticks_of(end)});
+    }
+  }
+  // An interval more than beats, and each gap is one, too.
+  constexpr Duration kPeriod = std::chrono::microseconds(2);
+  log.beats = static_cast<std::uint64_t>(beating / kPeriod) + log.gaps_seen + 1;
+  return log;
 }
+
+Result<HeartbeatLog> FakeGpu::stop_heartbeat() { return heartbeat_so_far(0); }
 
 Result<void> FakeGpu::start_endless(StreamId /*stream*/, const Kernel& kernel, bool persistent) {
   endless_ = kernel;

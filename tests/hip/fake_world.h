@@ -4,6 +4,7 @@
 #include <map>
 #include <optional>
 #include <span>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -43,7 +44,10 @@ class FakeHost final : public Host {
   }
   void hint_work(Duration work, std::uint64_t /*kernels*/) override { work_told = work; }
 
+  void hint_bystander(Duration off) override { off_told.push_back(off); }
+
   Instant stop_at = kForever;
+  std::vector<Duration> off_told;
   std::vector<Hint> hints;
   Duration work_told{};
 
@@ -68,6 +72,7 @@ class FakeGpu final : public Gpu {
   [[nodiscard]] Result<std::vector<ClockSample>> read_clock(Host& host,
                                                             std::uint32_t readings) override;
   [[nodiscard]] Result<void> start_heartbeat(std::uint64_t threshold_ticks) override;
+  [[nodiscard]] HeartbeatLog heartbeat_so_far(std::size_t from) override;
   [[nodiscard]] Result<HeartbeatLog> stop_heartbeat() override;
   [[nodiscard]] Result<void> start_endless(StreamId stream, const Kernel& kernel,
                                            bool persistent) override;
@@ -81,6 +86,10 @@ class FakeGpu final : public Gpu {
   std::size_t most_pending = 0;
   std::vector<std::uint32_t> priorities;
   std::vector<StreamId> submitted_to;
+  /// Of the first kernel of each submission.
+  std::vector<std::uint64_t> iterations;
+  /// When the heartbeat will find no beat; between these it has one every 2 us.
+  std::vector<std::pair<Instant, Instant>> absences;
 
  private:
   struct Work {

@@ -40,6 +40,28 @@ TEST(Heartbeat, CountsWhatAGapIsLongerThanAPeriod) {
   EXPECT_EQ(summary.not_kept, 0U);
 }
 
+TEST(Heartbeat, TellsTheSameSumWhileItRuns) {
+  // The same beats, seen after the first gap and after the second one.
+  BystanderTime time;
+  time.add({.first_ticks = 0, .last_ticks = 5000, .beats = 51}, kClock);
+  EXPECT_EQ(time.total(), Duration{});
+  time.add({.first_ticks = 0,
+            .last_ticks = 15'000,
+            .beats = 102,
+            .gaps_seen = 1,
+            .gaps = {{.from_ticks = 10'000, .to_ticks = 15'000}}},
+           kClock);
+  EXPECT_EQ(time.total(), microseconds(49));
+  time.add({.first_ticks = 0,
+            .last_ticks = 60'000,
+            .beats = 353,
+            .gaps_seen = 2,
+            .gaps = {{.from_ticks = 40'000, .to_ticks = 60'000}}},
+           kClock);
+  EXPECT_EQ(time.total(), microseconds(49 + 199));
+  EXPECT_EQ(time.gaps(), 2U);
+}
+
 TEST(Heartbeat, SaysThatGapsAreMissing) {
   const HeartbeatLog log{
       .first_ticks = 0, .last_ticks = 9000, .beats = 11, .gaps_seen = 3, .gaps = {{0, 8000}}};

@@ -245,5 +245,46 @@ TEST(Runner, RunsTheHeartbeatInEverySecondStretch) {
   EXPECT_NEAR(static_cast<double>(to_ns(outcome.windows.at(1).to - kStart)), 400e6, 1e5);
 }
 
+TEST(Runner, AProgramThatIsToTellOfBystanderTimeHasAHeartbeatAllTheTime) {
+  World world;
+  world.program = endless_program(0);
+  world.program.heartbeat = true;
+  world.gpu.absences = {{kStart + milliseconds(200), kStart + milliseconds(201)},
+                        {kStart + milliseconds(600), kStart + milliseconds(603)}};
+  const RunOutcome outcome = world.run();
+  ASSERT_THAT(outcome.windows, SizeIs(1));
+  EXPECT_LE(outcome.windows.front().from - kStart, milliseconds(1));
+  // It has said that it was never off before it was, so that who listens knows that it tells.
+  ASSERT_GT(world.host.off_told.size(), 900U);
+  EXPECT_EQ(world.host.off_told.front(), Duration{});
+  // 1 ms and 3 ms, each less a beat's period of 2 us.
+  EXPECT_NEAR(static_cast<double>(to_ns(world.host.off_told.back())), 4e6 - 4e3, 100);
+}
+
+TEST(Runner, WithoutAHeartbeatNothingIsSaidOfBystanderTime) {
+  World world;
+  world.program = endless_program(0);
+  (void)world.run();
+  EXPECT_THAT(world.host.off_told, IsEmpty());
+}
+
+TEST(KernelPlan, AKernelOfAnHourIsNotRunToCalibrateIt) {
+  FakeHost host;
+  FakeGpu gpu(host, kFixed, kPerIteration);
+  const StreamId stream = gpu.add_stream(7).value();
+  const Instant before = host.now();
+  const KernelTrain train = train_of(1, std::chrono::hours(1));
+  const auto plan = KernelPlan::make({train, train}, {}, gpu, host, stream);
+  ASSERT_TRUE(plan.has_value()) << plan.error().what;
+  EXPECT_LT(host.now() - before, seconds(1));
+  // (3600 s - 4 us) / 10 ns
+  constexpr double kIterations = 3600e9 / 10 - 400;
+  EXPECT_NEAR(static_cast<double>(plan->batches(0).front().kernel.iterations), kIterations,
+              1e-4 * kIterations);
+  EXPECT_EQ(plan->work_of(0), Duration(std::chrono::hours(1)));
+  EXPECT_EQ(plan->batches(1).front().kernel.iterations, plan->batches(0).front().kernel.iterations);
+  EXPECT_THAT(plan->made(), SizeIs(1));
+}
+
 }  // namespace
 }  // namespace gpreempt::hip

@@ -19,10 +19,12 @@
 #include "workloads/compile.h"
 #include "workloads/hip/kernel_plan.h"
 #include "workloads/hip/options.h"
+#include "workloads/hip/queues.h"
 #include "workloads/hip/records.h"
 #include "workloads/hip/runner.h"
 #include "workloads/hip/tenant.h"
 #include "workloads/loader.h"
+#include "workloads/program_file.h"
 
 namespace gpreempt::hip {
 namespace {
@@ -93,6 +95,51 @@ TEST(HipTenant, RefusesWhatOnlyOthersCanRun) {
               HasSubstr("it has guard"));
   EXPECT_THAT(refuse({.role = Role::kOnline, .scenario = "three-tenants"}),
               HasSubstr("it has a, b; name one with --tenant"));
+}
+
+/// A file with a program, for as long as the test runs.
+std::string file_of(const Program& program) {
+  const std::string path = testing::TempDir() + "hip-" + program.name + ".program.json";
+  EXPECT_TRUE(write_file(path, program_text(program)).has_value());
+  return path;
+}
+
+TEST(HipTenant, WithoutWorkItIsThereForItsQueues) {
+  Program program;
+  program.name = "idle";
+  program.offline = true;
+  program.queues = 8;
+  program.idle_gpus = {1};
+  const Options options{.role = Role::kOffline, .program = file_of(program)};
+  const auto plan = plan_tenant(options);
+  ASSERT_TRUE(plan.has_value()) << plan.error().what;
+  EXPECT_EQ(plan->program, program);
+  EXPECT_TRUE(is_idle(plan->program));
+}
+
+TEST(HipTenant, WorkWithoutKernelsIsRefused) {
+  Program program;
+  program.name = "hollow";
+  program.offline = true;
+  program.endless = true;
+  const auto plan = plan_tenant({.role = Role::kOffline, .program = file_of(program)});
+  ASSERT_FALSE(plan.has_value());
+  EXPECT_EQ(plan.error().code, Errc::kInvalidArgument);
+  EXPECT_THAT(plan.error().what, HasSubstr("no kernels"));
+}
+
+TEST(HipReport, OfAnIdleTenantSaysHowManyQueuesItHad) {
+  Program program;
+  program.offline = true;
+  program.queues = 8;
+  const RunFacts facts{.options = {},
+                       .program = program,
+                       .gpu = {.name = "fake"},
+                       .plan = {},
+                       .clock = {},
+                       .outcome = {}};
+  EXPECT_THAT(report_text(facts), HasSubstr("queues: 8, without work"));
+  EXPECT_TRUE(nlohmann::json::parse(report_json(facts))["clock"].is_null());
 }
 
 TEST(HipExitCode, IsThatOfTheToolButForAGpuThatDoesNotAnswer) {

@@ -191,5 +191,34 @@ TEST_F(ObserveTest, NothingHappensUntilTheDeadline) {
   EXPECT_FALSE(event->has_value());
 }
 
+TEST(HipLaunch, ProgramThatOnlyHasQueuesCanBeRunAndOneOfAPriorityBeyondHipNot) {
+  Program program;
+  program.name = "idle";
+  program.queues = 16;
+  program.idle_gpus = {1};
+  for (const std::uint32_t priority : {0U, 7U, 11U}) {
+    program.hardware_priority = priority;
+    EXPECT_TRUE(check_hip_can_run(program)) << priority;
+  }
+  program.hardware_priority = 15;
+  const auto refused = check_hip_can_run(program);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kUnsupported);
+  EXPECT_NE(refused.error().what.find("reaches 0, 7 and 11"), std::string::npos);
+}
+
+TEST(HipLaunch, EnginesAndGangsAreLeftToTheirOwnPrograms) {
+  Program engine;
+  engine.serving = Serving{};
+  Program gang;
+  gang.trains = {{KernelRun{.collective = true}}};
+  for (const Program& program : {engine, gang}) {
+    const auto refused = check_hip_can_run(program);
+    ASSERT_FALSE(refused);
+    EXPECT_EQ(refused.error().code, Errc::kUnsupported);
+    EXPECT_NE(refused.error().what.find("gpreempt run"), std::string::npos);
+  }
+}
+
 }  // namespace
 }  // namespace gpreempt::kfd

@@ -170,6 +170,13 @@ static inline int gpreempt_hints_work(struct gpreempt_hints* hints, int64_t work
   return gpreempt_hints_send(hints, text);
 }
 
+/* How long its queues have been off the GPU so far because of others, as a heartbeat on it saw. */
+static inline int gpreempt_hints_bystander(struct gpreempt_hints* hints, int64_t off_ns) {
+  char text[64];
+  snprintf(text, sizeof text, "{\"bystander_ns\":%" PRId64 "}", off_ns);
+  return gpreempt_hints_send(hints, text);
+}
+
 static inline void gpreempt_hints_close(struct gpreempt_hints* hints) {
   if (hints->fd >= 0) {
     close(hints->fd);

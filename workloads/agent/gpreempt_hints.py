@@ -108,6 +108,10 @@ class Hints:
         """What a job has done so far: kernel time as on an idle GPU, and kernels."""
         return self._send({"work_ns": work_ns, "kernels": kernels})
 
+    def bystander(self, off_ns):
+        """How long its queues have been off the GPU so far because of others, as a heartbeat on it saw."""
+        return self._send({"bystander_ns": off_ns})
+
     def close(self):
         with self._lock:
             if self._socket is not None:

@@ -18,12 +18,13 @@ constexpr std::uint32_t kRows = 3;
 constexpr std::uint32_t kKernelsInARow = 16;
 constexpr std::uint64_t kMostIterations = std::uint64_t{1} << 32U;
 
-Result<Duration> fastest(Kernel kernel, std::uint64_t iterations, const MeasureKernel& measure) {
+Result<Duration> fastest(Kernel kernel, std::uint64_t iterations, const MeasureKernel& measure,
+                         std::uint32_t in_a_row = kKernelsInARow) {
   kernel.iterations = iterations;
   Duration best = Duration::max();
   for (std::uint32_t row = 0; row < kRows; ++row) {
     Duration time{};
-    GPREEMPT_TRY(store(time, measure(kernel, kKernelsInARow)));
+    GPREEMPT_TRY(store(time, measure(kernel, in_a_row)));
     best = std::min(best, time);
   }
   return best;
@@ -64,6 +65,22 @@ Result<KernelCost> calibrate(const Kernel& kernel, const MeasureKernel& measure)
   const Duration told = cost.time_of(some);
   cost.off_line = static_cast<double>(to_ns(between - told)) / static_cast<double>(to_ns(told));
   return cost;
+}
+
+Result<MadeKernel> extrapolate(const Kernel& kernel, Duration asked, const KernelCost& cost,
+                               const MeasureKernel& measure) {
+  const std::uint64_t tried = cost.iterations_for(kLongestTried);
+  Duration time{};
+  GPREEMPT_TRY(store(time, fastest(kernel, tried, measure, 1)));
+  const KernelCost steady{.fixed = cost.fixed,
+                          .ns_per_iteration = static_cast<double>(to_ns(time - cost.fixed)) /
+                                              static_cast<double>(tried)};
+  const std::uint64_t iterations = steady.iterations_for(asked);
+  return MadeKernel{.shape = kernel.shape,
+                    .asked = asked,
+                    .iterations = iterations,
+                    .made = steady.time_of(iterations),
+                    .was_tried = false};
 }
 
 }  // namespace gpreempt::hip

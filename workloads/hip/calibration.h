@@ -40,7 +40,15 @@ struct MadeKernel {
   KernelShape shape;
   Duration asked{};
   std::uint64_t iterations = 0;
-  Duration made{};
+  Duration made{};  ///< measured, or what follows from a shorter one
+  bool was_tried = true;
 };
+
+/// A kernel that lasts longer than this is not tried before it is used.
+inline constexpr Duration kLongestTried = std::chrono::milliseconds(100);
+/// Iterations for a duration beyond `kLongestTried`: by what one takes in a kernel of that length,
+/// which is so long that the GPU's clock is that of steady work. Errors: those of `measure`.
+[[nodiscard]] Result<MadeKernel> extrapolate(const Kernel& kernel, Duration asked,
+                                             const KernelCost& cost, const MeasureKernel& measure);
 
 }  // namespace gpreempt::hip

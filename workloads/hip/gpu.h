@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <memory>
 #include <optional>
@@ -107,6 +108,8 @@ class Gpu {
 
   /// Starts the heartbeat on a queue of its own; gaps above `threshold_ticks` are kept.
   [[nodiscard]] virtual Result<void> start_heartbeat(std::uint64_t threshold_ticks) = 0;
+  /// What the one that runs has seen so far, without its first `from` gaps. Never blocks.
+  [[nodiscard]] virtual HeartbeatLog heartbeat_so_far(std::size_t from) = 0;
   /// Ends it. Blocks: until it has ended.
   [[nodiscard]] virtual Result<HeartbeatLog> stop_heartbeat() = 0;
 

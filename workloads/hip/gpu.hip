@@ -66,12 +66,14 @@ std::string runtime_name() {
 template <class T>
 class Memory {
  public:
-  static Result<Memory> on_gpu(std::size_t count) {
+  /// Cleared on `queue`, before what follows there: the runtime's default queue, which would be one
+  /// more of this process, is not used for anything.
+  static Result<Memory> on_gpu(std::size_t count, GPREEMPT_GPU(Stream_t) queue) {
     Memory memory;
     GPREEMPT_TRY(
         checked("allocate GPU memory", GPREEMPT_GPU(Malloc)(&memory.raw_, count * sizeof(T))));
-    GPREEMPT_TRY(
-        checked("clear GPU memory", GPREEMPT_GPU(Memset)(memory.raw_, 0, count * sizeof(T))));
+    GPREEMPT_TRY(checked("clear GPU memory",
+                         GPREEMPT_GPU(MemsetAsync)(memory.raw_, 0, count * sizeof(T), queue)));
     return memory;
   }
   static Result<Memory> on_host(std::size_t count) {
@@ -201,8 +203,6 @@ class RuntimeGpu final : public Gpu {
               .cus = static_cast<std::uint32_t>(properties.multiProcessorCount),
               .wave = static_cast<std::uint32_t>(properties.warpSize),
               .lds_bytes = lds_bytes_of(properties)};
-    GPREEMPT_TRY(make_queue(side_));
-    GPREEMPT_TRY(make_queue(beating_));
     GPREEMPT_TRY(keep(clock_box_, Memory<ClockBox>::on_host(1)));
     GPREEMPT_TRY(keep(heartbeat_box_, Memory<HeartbeatBox>::on_host(1)));
     GPREEMPT_TRY(keep(endless_.box, Memory<EndlessBox>::on_host(1)));
@@ -267,9 +267,9 @@ class RuntimeGpu final : public Gpu {
     GPREEMPT_TRY(
         checked("make a queue", GPREEMPT_GPU(StreamCreateWithPriority)(
                                     &stream.queue, GPREEMPT_GPU(StreamNonBlocking), priority)));
-    GPREEMPT_TRY(keep(stream.state, Memory<StreamState>::on_gpu(1)));
+    GPREEMPT_TRY(keep(stream.state, Memory<StreamState>::on_gpu(1, stream.queue)));
     GPREEMPT_TRY(keep(stream.copies, Memory<StreamState>::on_host(kMostPending)));
-    GPREEMPT_TRY(keep(stream.losses, Memory<LossRecord>::on_gpu(kMostLosses)));
+    GPREEMPT_TRY(keep(stream.losses, Memory<LossRecord>::on_gpu(kMostLosses, stream.queue)));
     streams_.push_back(stream);
     return static_cast<StreamId>(streams_.size() - 1);
   }
@@ -339,6 +339,7 @@ class RuntimeGpu final : public Gpu {
   [[nodiscard]] Result<std::vector<ClockSample>> read_clock(Host& host,
                                                             std::uint32_t readings) override {
     constexpr std::uint32_t kPatience = 1U << 22U;  // reads over the bus: seconds
+    GPREEMPT_TRY(make_queue(side_));
     ClockBox& box = clock_box_[0];
     box = {};
     clock_kernel<<<1, 1, 0, side_>>>(&box, readings + 1, kPatience);
@@ -368,21 +369,28 @@ class RuntimeGpu final : public Gpu {
   }
 
   [[nodiscard]] Result<void> start_heartbeat(std::uint64_t threshold_ticks) override {
+    GPREEMPT_TRY(make_queue(beating_));
     heartbeat_box_[0] = {};
     heartbeat_kernel<<<1, 1, 0, beating_>>>(heartbeat_box_.get(), gaps_.get(), threshold_ticks);
     return checked("start the heartbeat", GPREEMPT_GPU(GetLastError)());
   }
 
+  [[nodiscard]] HeartbeatLog heartbeat_so_far(std::size_t from) override {
+    const HeartbeatBox& box = heartbeat_box_[0];
+    const std::uint64_t seen = __atomic_load_n(&box.gaps, __ATOMIC_ACQUIRE);
+    const std::uint64_t kept = std::min<std::uint64_t>(seen, kMostGaps);
+    return HeartbeatLog{
+        .first_ticks = __atomic_load_n(&box.first, __ATOMIC_RELAXED),
+        .last_ticks = __atomic_load_n(&box.last, __ATOMIC_RELAXED),
+        .beats = __atomic_load_n(&box.beats, __ATOMIC_RELAXED),
+        .gaps_seen = seen,
+        .gaps = {gaps_.get() + std::min<std::uint64_t>(from, kept), gaps_.get() + kept}};
+  }
+
   [[nodiscard]] Result<HeartbeatLog> stop_heartbeat() override {
     __atomic_store_n(&heartbeat_box_[0].stop, 1U, __ATOMIC_RELEASE);
     GPREEMPT_TRY(checked("end the heartbeat", GPREEMPT_GPU(StreamSynchronize)(beating_)));
-    const HeartbeatBox& box = heartbeat_box_[0];
-    const std::uint64_t kept = std::min<std::uint64_t>(box.gaps, kMostGaps);
-    return HeartbeatLog{.first_ticks = box.first,
-                        .last_ticks = box.last,
-                        .beats = box.beats,
-                        .gaps_seen = box.gaps,
-                        .gaps = {gaps_.get(), gaps_.get() + kept}};
+    return heartbeat_so_far(0);
   }
 
   [[nodiscard]] Result<void> start_endless(StreamId id, const Kernel& kernel,
@@ -445,13 +453,18 @@ class RuntimeGpu final : public Gpu {
     bool last = false;
   };
 
+  /// One of this object's own, unless it is there: a process has no queue that it does not need.
   static Result<void> make_queue(GPREEMPT_GPU(Stream_t) & queue) {
+    if (queue != nullptr) {
+      return {};
+    }
     return checked("make a queue",
                    GPREEMPT_GPU(StreamCreateWithFlags)(&queue, GPREEMPT_GPU(StreamNonBlocking)));
   }
 
   /// Copies on a queue of its own, so that no kernel is waited for.
   Result<void> copy_now(void* to, const void* from, std::size_t bytes) {
+    GPREEMPT_TRY(make_queue(side_));
     GPREEMPT_TRY(checked(
         "copy from the GPU",
         GPREEMPT_GPU(MemcpyAsync)(to, from, bytes, GPREEMPT_GPU(MemcpyDeviceToHost), side_)));
@@ -503,7 +516,7 @@ class RuntimeGpu final : public Gpu {
     args.stamps_last = ends.last;
     args.losses = stream.losses.get();
     if (kernel.touches > 0) {
-      GPREEMPT_TRY(give_traffic(args));
+      GPREEMPT_TRY(give_traffic(args, stream.queue));
     }
     if (stream.fault.enabled != 0 && stream.fault.kernel == args.kernel) {
       args.fault = stream.fault;
@@ -538,9 +551,9 @@ class RuntimeGpu final : public Gpu {
     return facts;
   }
 
-  Result<void> give_traffic(WorkArgs& args) {
+  Result<void> give_traffic(WorkArgs& args, GPREEMPT_GPU(Stream_t) queue) {
     if (traffic_.empty()) {
-      GPREEMPT_TRY(keep(traffic_, Memory<uint4>::on_gpu(kTrafficWords)));
+      GPREEMPT_TRY(keep(traffic_, Memory<uint4>::on_gpu(kTrafficWords, queue)));
     }
     args.traffic = traffic_.get();
     args.traffic_words = kTrafficWords;
@@ -550,7 +563,7 @@ class RuntimeGpu final : public Gpu {
   Result<void> begin_audit(Stream& stream, const WitnessShape& shape, WorkArgs& args,
                            std::optional<Audit>& audit) {
     if (stream.report_room < shape.blocks) {
-      GPREEMPT_TRY(keep(stream.reports, Memory<BlockReport>::on_gpu(shape.blocks)));
+      GPREEMPT_TRY(keep(stream.reports, Memory<BlockReport>::on_gpu(shape.blocks, stream.queue)));
       GPREEMPT_TRY(keep(stream.reports_copy, Memory<BlockReport>::on_host(shape.blocks)));
       stream.report_room = shape.blocks;
     }
@@ -575,9 +588,10 @@ class RuntimeGpu final : public Gpu {
                                               " rows are no multiple of 16; use one");
     }
     const std::size_t elements = static_cast<std::size_t>(rows) * rows;
-    GPREEMPT_TRY(keep(matrices_.left, Memory<float>::on_gpu(elements)));
-    GPREEMPT_TRY(keep(matrices_.right, Memory<float>::on_gpu(elements)));
-    GPREEMPT_TRY(keep(matrices_.product, Memory<float>::on_gpu(elements)));
+    GPREEMPT_TRY(make_queue(side_));
+    GPREEMPT_TRY(keep(matrices_.left, Memory<float>::on_gpu(elements, side_)));
+    GPREEMPT_TRY(keep(matrices_.right, Memory<float>::on_gpu(elements, side_)));
+    GPREEMPT_TRY(keep(matrices_.product, Memory<float>::on_gpu(elements, side_)));
     matrices_.rows = rows;
     constexpr std::uint32_t kThreads = 256;
     fill_kernel<<<dim3((rows + kThreads - 1) / kThreads, rows), kThreads, 0, side_>>>(

@@ -1,6 +1,7 @@
 #include "workloads/hip/heartbeat.h"
 
 #include <algorithm>
+#include <cstddef>
 #include <cstdint>
 #include <span>
 #include <utility>
@@ -36,6 +37,17 @@ RequestTimes times_of(const std::vector<const RequestRecord*>& requests) {
           .latency_p99 = latency.quantile(kTail)};
 }
 
+/// Mean time between beats where there is no gap; `gaps` took `off` together.
+Duration period_of(const HeartbeatLog& log, const ClockFit& clock, std::size_t gaps, Duration off) {
+  const auto intervals = static_cast<std::int64_t>(log.beats) - 1 - static_cast<std::int64_t>(gaps);
+  const Duration watched = clock.at(log.last_ticks) - clock.at(log.first_ticks);
+  return intervals > 0 ? (watched - off) / intervals : Duration{};
+}
+
+Duration less_periods(Duration off, std::size_t gaps, Duration period) {
+  return std::max(off - static_cast<std::int64_t>(gaps) * period, Duration{});
+}
+
 }  // namespace
 
 HeartbeatSummary summarise(const HeartbeatLog& log, const ClockFit& clock) {
@@ -52,12 +64,21 @@ HeartbeatSummary summarise(const HeartbeatLog& log, const ClockFit& clock) {
     off += absence.to - absence.from;
     summary.longest = std::max(summary.longest, absence.to - absence.from);
   }
-  const auto gaps = static_cast<std::int64_t>(log.gaps.size());
-  const std::int64_t intervals = static_cast<std::int64_t>(log.beats) - 1 - gaps;
-  summary.period = intervals > 0 ? (summary.last - summary.first - off) / intervals : Duration{};
-  summary.bystander = std::max(off - gaps * summary.period, Duration{});
+  summary.period = period_of(log, clock, log.gaps.size(), off);
+  summary.bystander = less_periods(off, log.gaps.size(), summary.period);
   summary.longest = std::max(summary.longest - summary.period, Duration{});
   return summary;
+}
+
+void BystanderTime::add(const HeartbeatLog& fresh, const ClockFit& clock) {
+  if (fresh.gaps.empty()) {
+    return;
+  }
+  for (const HeartbeatGap& gap : fresh.gaps) {
+    off_ += clock.at(gap.to_ticks) - clock.at(gap.from_ticks);
+  }
+  gaps_ += fresh.gaps.size();
+  total_ = less_periods(off_, gaps_, period_of(fresh, clock, gaps_, off_));
 }
 
 HeartbeatEffect effect_of(std::span<const RequestRecord> requests,

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <span>
@@ -33,6 +34,21 @@ struct HeartbeatSummary {
 
 /// Errors: none; of a heartbeat that never beat everything is 0.
 [[nodiscard]] HeartbeatSummary summarise(const HeartbeatLog& log, const ClockFit& clock);
+
+/// The same sum while the heartbeat runs.
+class BystanderTime {
+ public:
+  /// `fresh`: what the heartbeat has seen so far; of its gaps those that were not added before.
+  void add(const HeartbeatLog& fresh, const ClockFit& clock);
+  /// Gaps that were added.
+  [[nodiscard]] std::size_t gaps() const { return gaps_; }
+  [[nodiscard]] Duration total() const { return total_; }
+
+ private:
+  std::size_t gaps_ = 0;
+  Duration off_{};
+  Duration total_{};
+};
 
 /// A stretch of the run during which the heartbeat kernel ran.
 struct HeartbeatWindow {

@@ -28,6 +28,8 @@ class Host {
   virtual void hint_finished(std::uint64_t request, Instant at, Instant first_wave) = 0;
   /// What this process has done since its start: kernel time as on an idle GPU, and kernels.
   virtual void hint_work(Duration work, std::uint64_t kernels) = 0;
+  /// How long its queues have been off the GPU in all, as its heartbeat sees it.
+  virtual void hint_bystander(Duration off) = 0;
 };
 
 }  // namespace gpreempt::hip

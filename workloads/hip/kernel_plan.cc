@@ -20,14 +20,13 @@
 #include "workloads/hip/clock_fit.h"
 #include "workloads/hip/gpu.h"
 #include "workloads/hip/host.h"
+#include "workloads/hip/submission.h"
 
 namespace gpreempt::hip {
 namespace {
 
 constexpr std::uint32_t kReadings = 64;
 constexpr Duration kApart = std::chrono::milliseconds(50);
-constexpr Duration kPatience = std::chrono::seconds(10);
-constexpr Duration kLook = std::chrono::microseconds(20);  // its stamps are exact, however late
 constexpr std::uint32_t kMeasuredTogether = 16;
 constexpr std::uint64_t kTouchBytes = 32;  // a word of 16 bytes, read and written
 
@@ -62,24 +61,12 @@ struct KernelTimer {
     const std::array<KernelBatch, 1> train = {KernelBatch{.count = count, .kernel = kernel}};
     Ticket ticket = 0;
     GPREEMPT_TRY(store(ticket, gpu.submit(stream, train, false)));
-    const Instant deadline = host.now() + kPatience;
-    while (host.now() < deadline) {
-      const auto polled = gpu.poll(ticket);
-      GPREEMPT_TRY(polled);
-      const std::optional<Finish>& finish = *polled;
-      if (finish) {
-        const auto ticks = static_cast<double>(finish->last_ticks - finish->first_ticks);
-        return Duration(std::llround(ticks * ns_per_tick / count));
-      }
-      if (host.stop_requested()) {
-        return fail(Errc::kInterrupted, "calibrate kernels: asked to stop");
-      }
-      host.wait_until(host.now() + kLook);
-    }
-    return fail(Errc::kTimedOut,
-                fmt::format("calibrate kernels: {} of {} workgroups did not finish within 10 s; "
-                            "its queues are off the GPU, or another process keeps it busy",
-                            count, kernel.shape.workgroups));
+    Finish finish;
+    GPREEMPT_TRY(store(finish, await_finish(gpu, host, ticket,
+                                            fmt::format("calibrate kernels: {} of {} workgroups",
+                                                        count, kernel.shape.workgroups))));
+    const auto ticks = static_cast<double>(finish.last_ticks - finish.first_ticks);
+    return Duration(std::llround(ticks * ns_per_tick / count));
   }
 };
 
@@ -131,12 +118,23 @@ Result<Kernel> KernelPlan::kernel_for(const KernelRun& run, const KernelOptions&
   CalibratedShape shape;
   GPREEMPT_TRY(store(shape, shape_for(run.shape, options, measure, gpu)));
   kernel.touches = shape.touches;
-  kernel.iterations = shape.cost.iterations_for(run.duration);
-  const bool known = std::ranges::any_of(made_, [&](const MadeKernel& made) {
+  const auto known = std::ranges::find_if(made_, [&](const MadeKernel& made) {
     return made.shape == run.shape && made.asked == run.duration;
   });
+  if (run.duration > kLongestTried) {
+    if (known != made_.end()) {
+      kernel.iterations = known->iterations;
+      return kernel;
+    }
+    MadeKernel made;
+    GPREEMPT_TRY(store(made, extrapolate(kernel, run.duration, shape.cost, measure)));
+    made_.push_back(made);
+    kernel.iterations = made.iterations;
+    return kernel;
+  }
+  kernel.iterations = shape.cost.iterations_for(run.duration);
   constexpr std::size_t kMostChecked = 64;  // of thousands of durations these say enough
-  if (!known && made_.size() < kMostChecked) {
+  if (known == made_.end() && made_.size() < kMostChecked) {
     // Long kernels need no row of them.
     constexpr Duration kRow = std::chrono::milliseconds(200);
     const auto count = std::clamp<std::int64_t>(kRow / run.duration, 1, kMeasuredTogether);

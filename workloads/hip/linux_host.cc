@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <fmt/format.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/file.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -117,6 +118,21 @@ void LinuxHost::hint_work(Duration work, std::uint64_t kernels) {
   if (hints_ != nullptr) {
     (void)::gpreempt_hints_work(hints_.get(), to_ns(work), kernels);
   }
+}
+
+void LinuxHost::hint_bystander(Duration off) {
+  if (hints_ != nullptr) {
+    (void)::gpreempt_hints_bystander(hints_.get(), to_ns(off));
+  }
+}
+
+/// Streams beyond the runtime's pool share its queues: four by default. It reads this once, when it
+/// is first called.
+Result<void> LinuxHost::allow_queues(std::uint32_t count) {
+  if (count > 0 && ::setenv("GPU_MAX_HW_QUEUES", fmt::format("{}", count).c_str(), 1) != 0) {
+    return system_error("set GPU_MAX_HW_QUEUES", "set it yourself");
+  }
+  return {};
 }
 
 Result<void> LinuxHost::listen_to(const std::string& socket) {

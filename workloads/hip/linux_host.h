@@ -29,6 +29,11 @@ class LinuxHost final : public Host {
   void hint_arrived(std::uint64_t request, Instant at) override;
   void hint_finished(std::uint64_t request, Instant at, Instant first_wave) override;
   void hint_work(Duration work, std::uint64_t kernels) override;
+  void hint_bystander(Duration off) override;
+
+  /// How many hardware queues of a priority the GPU's runtime may make; 0: as many as by default.
+  /// To be called before the GPU is opened. Errors: kIo.
+  [[nodiscard]] static Result<void> allow_queues(std::uint32_t count);
 
   /// Connects to a scheduler (docs/run-anything.md). Errors: kIo (nobody listens there).
   [[nodiscard]] Result<void> listen_to(const std::string& socket);

@@ -31,6 +31,7 @@
 #include "workloads/hip/heartbeat_log.h"
 #include "workloads/hip/kernel_plan.h"
 #include "workloads/hip/options.h"
+#include "workloads/hip/queues.h"
 #include "workloads/hip/runner.h"
 #include "workloads/hip/witness.h"
 #include "workloads/hip/witness_math.h"
@@ -84,7 +85,7 @@ Heartbeats heartbeats_of(const RunFacts& facts) {
 }
 
 Json heartbeat_json(const RunFacts& facts) {
-  if (facts.options.heartbeat == Duration::zero()) {
+  if (facts.options.heartbeat == Duration::zero() && !facts.program.heartbeat) {
     return {};
   }
   const Heartbeats all = heartbeats_of(facts);
@@ -100,6 +101,17 @@ Json heartbeat_json(const RunFacts& facts) {
           {"longest_gap_ns", to_ns(all.longest)},
           {"with", json_of(effect.with)},
           {"without", json_of(effect.without)}};
+}
+
+/// null: it was never read.
+Json clock_json(const ClockFit& clock) {
+  if (clock.used == 0) {
+    return {};
+  }
+  return {{"ns_per_tick", clock.ns_per_tick},
+          {"residual_ns", to_ns(clock.residual)},
+          {"uncertainty_ns", to_ns(clock.uncertainty)},
+          {"readings", clock.used}};
 }
 
 Json calibration_json(const KernelPlan& plan) {
@@ -123,7 +135,8 @@ Json calibration_json(const KernelPlan& plan) {
                     {"vgprs", one.shape.vgprs},
                     {"asked_ns", to_ns(one.asked)},
                     {"iterations", one.iterations},
-                    {"made_ns", to_ns(one.made)}});
+                    {"made_ns", to_ns(one.made)},
+                    {"was_tried", one.was_tried}});
   }
   return {{"shapes", shapes}, {"durations", made}};
 }
@@ -243,10 +256,7 @@ std::string report_json(const RunFacts& facts) {
                  {"architecture", facts.gpu.architecture},
                  {"bus", facts.gpu.bus},
                  {"cus", facts.gpu.cus}};
-  json["clock"] = {{"ns_per_tick", facts.clock.ns_per_tick},
-                   {"residual_ns", to_ns(facts.clock.residual)},
-                   {"uncertainty_ns", to_ns(facts.clock.uncertainty)},
-                   {"readings", facts.clock.used}};
+  json["clock"] = clock_json(facts.clock);
   json["calibration"] = calibration_json(facts.plan);
   json["requests"] = facts.outcome.requests.size();
   json["work_ns"] = to_ns(facts.outcome.work);
@@ -260,12 +270,16 @@ std::string report_json(const RunFacts& facts) {
 
 std::string report_text(const RunFacts& facts) {
   const RunOutcome& outcome = facts.outcome;
-  std::string text = fmt::format(
-      "gpu: {} ({}, {} CUs, {}), {}\ncalibration: {}\nclock: {:.6f} ns a tick, residual {} ns, "
-      "uncertainty {} ns\n",
-      facts.gpu.name, facts.gpu.architecture, facts.gpu.cus, facts.gpu.bus, facts.gpu.runtime,
-      made_text(facts.plan), facts.clock.ns_per_tick, to_ns(facts.clock.residual),
-      to_ns(facts.clock.uncertainty));
+  std::string text =
+      fmt::format("gpu: {} ({}, {} CUs, {}), {}\n", facts.gpu.name, facts.gpu.architecture,
+                  facts.gpu.cus, facts.gpu.bus, facts.gpu.runtime);
+  if (is_idle(facts.program)) {
+    return text + fmt::format("queues: {}, without work\n", facts.program.queues);
+  }
+  text +=
+      fmt::format("calibration: {}\nclock: {:.6f} ns a tick, residual {} ns, uncertainty {} ns\n",
+                  made_text(facts.plan), facts.clock.ns_per_tick, to_ns(facts.clock.residual),
+                  to_ns(facts.clock.uncertainty));
   if (!outcome.requests.empty()) {
     text += fmt::format("requests: {}\n", latency_text(facts));
   }

@@ -356,12 +356,14 @@ Result<void> Runner::end_endless(Gpu& gpu, Host& host) {
 // ---- heartbeat ---------------------------------------------------------------------------------
 
 Result<void> Runner::beat(Gpu& gpu, Host& host) {
-  if (options_.heartbeat == Duration::zero()) {
+  if (!program_.heartbeat && options_.heartbeat == Duration::zero()) {
     return {};
   }
   const Instant now = host.now();
-  const bool wanted = ((now - start_) / options_.heartbeat) % 2 == 1 && issues(now);
+  const bool has_turn = program_.heartbeat || ((now - start_) / options_.heartbeat) % 2 == 1;
+  const bool wanted = has_turn && issues(now);
   if (wanted == beats_since_.has_value()) {
+    tell_bystander(gpu, host, now);
     return {};
   }
   if (!wanted) {
@@ -371,6 +373,15 @@ Result<void> Runner::beat(Gpu& gpu, Host& host) {
   GPREEMPT_TRY(gpu.start_heartbeat(static_cast<std::uint64_t>(ticks)));
   beats_since_ = now;
   return {};
+}
+
+void Runner::tell_bystander(Gpu& gpu, Host& host, Instant now) {
+  if (!program_.heartbeat || !beats_since_ || now - last_bystander_hint_ < kHintPeriod) {
+    return;
+  }
+  last_bystander_hint_ = now;
+  bystander_.add(gpu.heartbeat_so_far(bystander_.gaps()), clock_);
+  host.hint_bystander(bystander_.total());
 }
 
 Result<void> Runner::end_beat(Gpu& gpu, Host& host) {

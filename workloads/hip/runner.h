@@ -34,7 +34,8 @@ struct RunnerOptions {
   Duration duration{};  ///< nothing is issued after it
   Duration drain{};     ///< then at most this long for what is unfinished
   Endlessly endlessly = Endlessly::kTrains;
-  /// The heartbeat runs every second stretch of so long; 0: never.
+  /// The heartbeat runs every second stretch of so long; 0: never. Of a program that is to tell of
+  /// its bystander time it runs all the time.
   Duration heartbeat{};
   Duration heartbeat_threshold{};  ///< gaps longer than it are kept
   std::uint32_t audit_every = 16;  ///< submissions of a stream, of which one leaves sums; 0: none
@@ -116,6 +117,7 @@ class Runner {
   [[nodiscard]] Result<void> keep_endless(Gpu& gpu, Host& host);
   [[nodiscard]] Result<void> beat(Gpu& gpu, Host& host);
   [[nodiscard]] Result<void> end_beat(Gpu& gpu, Host& host);
+  void tell_bystander(Gpu& gpu, Host& host, Instant now);
   [[nodiscard]] Result<void> end_endless(Gpu& gpu, Host& host);
   void cut_next_train();
   [[nodiscard]] Stretch next_stretch();
@@ -146,6 +148,8 @@ class Runner {
   std::uint64_t rounds_ = 0;  ///< done, by all blocks on average
   std::uint64_t granted_ = 0;
   std::optional<Instant> beats_since_;
+  BystanderTime bystander_;
+  Instant last_bystander_hint_;
   Instant last_sample_;
   Instant last_hint_;
   RunOutcome outcome_;

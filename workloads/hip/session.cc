@@ -13,6 +13,7 @@
 
 #include "config/document.h"
 #include "core/error.h"
+#include "core/program.h"
 #include "core/time.h"
 #include "workloads/hip/clock_fit.h"
 #include "workloads/hip/gemm.h"
@@ -21,6 +22,7 @@
 #include "workloads/hip/kernel_plan.h"
 #include "workloads/hip/linux_host.h"
 #include "workloads/hip/options.h"
+#include "workloads/hip/queues.h"
 #include "workloads/hip/records.h"
 #include "workloads/hip/runner.h"
 #include "workloads/hip/tenant.h"
@@ -98,27 +100,46 @@ Result<void> check_products(const Options& options, Gpu& gpu, const RunOutcome& 
   std::quick_exit(code);
 }
 
-}  // namespace
+/// The further GPUs of the program, each with one queue. The one that is opened last is the one
+/// that this thread works with, so that these come first.
+Result<std::vector<std::unique_ptr<Gpu>>> open_idle_gpus(const Program& program, LinuxHost& host,
+                                                         const OpenGpu& open_gpu) {
+  std::vector<std::unique_ptr<Gpu>> gpus;
+  for (const std::uint32_t index : program.idle_gpus) {
+    GPREEMPT_TRY(store(gpus.emplace_back(), open_gpu(index)));
+    GPREEMPT_TRY(make_streams(*gpus.back(), host, 1, program.hardware_priority));
+  }
+  return gpus;
+}
 
-Result<bool> run_session(const Options& options, LinuxHost& host, const OpenGpu& open_gpu) {
-  TenantPlan tenant;
-  GPREEMPT_TRY(store(tenant, plan_tenant(options)));
-  if (!options.hints.empty()) {
-    GPREEMPT_TRY(host.listen_to(options.hints));
-  }
-  std::unique_ptr<Gpu> opened;
-  GPREEMPT_TRY(store(opened, open_gpu(tenant.program.gpu)));
-  Gpu& gpu = *opened;
+/// A GPU with the program's streams.
+struct Opened {
+  std::unique_ptr<Gpu> gpu;
   std::vector<StreamId> streams;
-  for (std::uint32_t i = 0; i < tenant.program.queues; ++i) {
-    StreamId stream = 0;
-    GPREEMPT_TRY(store(stream, gpu.add_stream(tenant.program.hardware_priority)));
-    streams.push_back(stream);
-  }
+};
+
+Result<bool> idle_session(const TenantPlan& tenant, const Options& options, LinuxHost& host,
+                          const Gpu& gpu) {
+  std::optional<Instant> start;
+  GPREEMPT_TRY(store(start, host.await_start()));
+  const RunOutcome outcome =
+      start ? stay_idle(host, *start + tenant.duration) : RunOutcome{.stopped = true};
+  GPREEMPT_TRY(write_all({.options = options,
+                          .program = tenant.program,
+                          .gpu = gpu.facts(),
+                          .plan = {},
+                          .clock = {},
+                          .outcome = outcome}));
+  return true;
+}
+
+Result<bool> work_session(const TenantPlan& tenant, const Options& options, LinuxHost& host,
+                          const Opened& opened) {
+  Gpu& gpu = *opened.gpu;
   KernelPlan plan;
-  GPREEMPT_TRY(store(plan, calibrate_alone(tenant, options, gpu, host, streams.front())));
+  GPREEMPT_TRY(store(plan, calibrate_alone(tenant, options, gpu, host, opened.streams.front())));
   if (options.fault) {
-    gpu.inject(streams.front(), *options.fault);
+    gpu.inject(opened.streams.front(), *options.fault);
   }
   std::vector<ClockSample> samples;
   GPREEMPT_TRY(add_readings(gpu, host, samples));
@@ -130,7 +151,7 @@ Result<bool> run_session(const Options& options, LinuxHost& host, const OpenGpu&
   if (start) {
     GPREEMPT_TRY(add_readings(gpu, host, samples));
     GPREEMPT_TRY(store(clock, fit_clock(samples)));
-    Runner runner(tenant.program, plan, streams, clock, runner_options(options, tenant));
+    Runner runner(tenant.program, plan, opened.streams, clock, runner_options(options, tenant));
     GPREEMPT_TRY(store(outcome, runner.run(gpu, host, *start)));
   }
   if (!outcome.unfinished) {
@@ -150,6 +171,25 @@ Result<bool> run_session(const Options& options, LinuxHost& host, const OpenGpu&
     leave(intact ? 0 : kLost);
   }
   return intact;
+}
+
+}  // namespace
+
+Result<bool> run_session(const Options& options, LinuxHost& host, const OpenGpu& open_gpu) {
+  TenantPlan tenant;
+  GPREEMPT_TRY(store(tenant, plan_tenant(options)));
+  if (!options.hints.empty()) {
+    GPREEMPT_TRY(host.listen_to(options.hints));
+  }
+  GPREEMPT_TRY(LinuxHost::allow_queues(queues_wanted(tenant.program)));
+  std::vector<std::unique_ptr<Gpu>> idle_gpus;
+  GPREEMPT_TRY(store(idle_gpus, open_idle_gpus(tenant.program, host, open_gpu)));
+  Opened opened;
+  GPREEMPT_TRY(store(opened.gpu, open_gpu(tenant.program.gpu)));
+  GPREEMPT_TRY(store(opened.streams, make_streams(*opened.gpu, host, tenant.program.queues,
+                                                  tenant.program.hardware_priority)));
+  return is_idle(tenant.program) ? idle_session(tenant, options, host, *opened.gpu)
+                                 : work_session(tenant, options, host, opened);
 }
 
 int exit_code_of(Errc code) {

@@ -18,6 +18,7 @@
 #include "core/time.h"
 #include "workloads/compile.h"
 #include "workloads/hip/options.h"
+#include "workloads/hip/queues.h"
 #include "workloads/loader.h"
 #include "workloads/program_file.h"
 #include "workloads/scenario.h"
@@ -48,9 +49,11 @@ Result<void> check_program(const Program& program) {
                             "the job itself (torchrun) with `gpreempt run --offline`",
                             program.name));
   }
-  if (program.trains.empty()) {
+  if (program.trains.empty() && !is_idle(program)) {
     return fail(Errc::kInvalidArgument,
-                fmt::format("run tenant '{}': it has no kernels; give it work", program.name));
+                fmt::format("run tenant '{}': it has requests or works without an end, and no "
+                            "kernels for that; give it some",
+                            program.name));
   }
   return {};
 }

@@ -36,6 +36,7 @@ Program any_program() {
   program.offline = *rc::gen::arbitrary<bool>();
   program.gpu = any_count();
   program.more_gpus = *rc::gen::arbitrary<std::vector<std::uint32_t>>();
+  program.idle_gpus = *rc::gen::arbitrary<std::vector<std::uint32_t>>();
   if (*rc::gen::arbitrary<bool>()) {
     program.gang = GangPlace{
         .gang = any_count(), .rank = any_count(), .ranks = any_count(), .timeout = any_time()};
@@ -44,6 +45,7 @@ Program any_program() {
   program.queues = any_count();
   program.hints = *rc::gen::arbitrary<bool>();
   program.hint_delay = any_time();
+  program.heartbeat = *rc::gen::arbitrary<bool>();
   program.preparation = any_time();
   program.endless = *rc::gen::arbitrary<bool>();
   program.run_ahead = any_count();
