@@ -43,6 +43,7 @@ Result<Trio> launch_trio(Session& session, std::uint32_t idle_queues) {
   const GpuInfo& gpu = session.backend().info().gpus.front();
   Program service = endless("online", gpu, 0.25, milliseconds(1));
   service.offline = false;
+  service.heartbeat = true;
   Trio trio;
   Pid offline;
   GPREEMPT_TRY(store(trio.online, session.testbed().launch(std::move(service))));

@@ -90,6 +90,7 @@ CostPlan cost_plan_of(const Setting& setting) {
 
 Program heartbeat_on(const GpuInfo& gpu) {
   return {.name = "heartbeat",
+          .heartbeat = true,
           .endless = true,
           .trains = {{{.count = 1,
                        .duration = kPersistent,

@@ -54,6 +54,13 @@ TEST(HintMessage, KeysOfLaterVersionsAreNoError) {
   EXPECT_EQ(std::get<HintWork>(*read).kernels, 2U);
 }
 
+TEST(HintMessage, SaysHowLongAProcessWasOffForOthers) {
+  const auto read = read_hint(R"({"bystander_ns":1500000})");
+  ASSERT_TRUE(read) << read.error().what;
+  EXPECT_EQ(std::get<HintBystander>(*read).off, nanoseconds(1'500'000));
+  EXPECT_EQ(hint_text(HintBystander{.off = nanoseconds(7)}), R"({"bystander_ns":7})");
+}
+
 class BadHint : public ::testing::TestWithParam<std::string> {};
 
 TEST_P(BadHint, IsRefusedWithWhatIsWrong) {
@@ -70,7 +77,8 @@ INSTANTIATE_TEST_SUITE_P(
                       R"({"arrived":18446744073709551616})", R"({"arrived":1,"at_ns":-5})",
                       R"({"arrived":1,"at_ns":9223372036854775808})", R"({"hello":2})",
                       R"({"hello":1,"pid":-4})", R"({"hello":1,"pid":2147483648})",
-                      R"({"finished":1,"tokens":4294967296})", R"({"work_ns":"much"})"));
+                      R"({"finished":1,"tokens":4294967296})", R"({"work_ns":"much"})",
+                      R"({"bystander_ns":-1})"));
 
 TEST(HintMessage, TextOfAMessageReadsAsTheSame) {
   const HintFinished finished{.request = 9,

@@ -34,6 +34,8 @@
 #include "core/program.h"
 #include "core/testbed.h"
 #include "core/time.h"
+#include "experiments/experiment.h"
+#include "experiments/verdict.h"
 #include "tests/launch/stand_ins.h"
 #include "tests/vkfd/rig.h"
 #include "workloads/compile.h"
@@ -186,6 +188,50 @@ TEST(ProcessTestbed, WorkOfAJobIsWhatItSays) {
     EXPECT_GT(told.work, seconds(1));
     EXPECT_LE(told.work, done.work);
     EXPECT_GT(told.work, done.work - milliseconds(50));  // it says so every 10 ms
+  }));
+}
+
+TEST(ProcessTestbed, BystanderTimeOfAServerIsWhatItSays) {
+  ASSERT_TRUE(run([] {
+    LaunchRig rig(serve_and_train(), {.work_every = milliseconds(1), .tells_bystander = true},
+                  {.work_every = milliseconds(10)});
+    const auto record = rig.run("suspend");
+    ASSERT_TRUE(record) << record.error().what;
+    const ProgramProgress told = record->tenants.at(0).at_end;
+    EXPECT_TRUE(told.tells_bystander);
+    EXPECT_GT(told.bystander, Duration{});
+    // Letting go of the job at the end costs the server some more, which nobody is told of.
+    EXPECT_LE(told.bystander, rig.system().progress(rig.stand_ins().pids("serve").at(0)).bystander);
+    EXPECT_FALSE(record->tenants.at(1).at_end.tells_bystander);
+  }));
+}
+
+TEST(ProcessTestbed, ExperimentIsToldHowLongABystanderWasOff) {
+  ASSERT_TRUE(run([] {
+    Rig rig(vkfd::options());
+    StandIns stand_ins(rig.machine());
+    experiments::Setting setting;
+    setting.quick = true;
+    setting.open = [&](const experiments::WorldRequest& /*request*/) {
+      kfd::ProcessTestbedOptions options;
+      options.open = [&] { return kfd::open_plain(rig.os()); };
+      options.command_of = [&](const Program& program) -> Result<kfd::TenantCommand> {
+        stand_ins.install(program.name, program,
+                          {.work_every = milliseconds(1), .tells_bystander = program.heartbeat});
+        return kfd::TenantCommand{
+            .argv = {"/usr/bin/" + program.name, "{hints}"}, .existing = {}, .says_ready = true};
+      };
+      return kfd::open_process_testbed(rig.os(), std::move(options));
+    };
+    const auto* const experiment = experiments::find_experiment("bystander").value();
+    const auto verdicts = experiments::run_experiment(*experiment, setting);
+    ASSERT_TRUE(verdicts) << verdicts.error().what;
+    ASSERT_EQ(verdicts->size(), 2U);
+    // A suspend takes every queue of the GPU off, whoever owns it.
+    EXPECT_EQ(verdicts->front().name, "bystander/is-preempted");
+    EXPECT_EQ(verdicts->front().answer, experiments::Answer::kYes) << verdicts->front().reason;
+    EXPECT_EQ(verdicts->back().name, "bystander/grows-with-queues");
+    EXPECT_EQ(verdicts->back().answer, experiments::Answer::kYes) << verdicts->back().reason;
   }));
 }
 

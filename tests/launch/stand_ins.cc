@@ -120,6 +120,9 @@ void StandIns::listen(Pid pid, const Manners& manners) {
   while (manners.work_every > Duration{} && !machine_.system().exited(pid)) {
     const ProgramProgress done = machine_.system().progress(pid);
     say(pid, kfd::hint_text(kfd::HintWork{.work = done.work, .kernels = done.kernels}));
+    if (manners.tells_bystander) {
+      say(pid, kfd::hint_text(kfd::HintBystander{.off = done.bystander}));
+    }
     if (!voice.os->wait({}, voice.os->now() + manners.work_every)) {
       return;
     }

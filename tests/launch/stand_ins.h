@@ -29,8 +29,9 @@ class StandIns final : private HintSink {
   struct Manners {
     bool hints = true;  ///< else it knows nothing of hints, and begins at once
     bool says_ready = true;
-    Duration work_every{};      ///< how often it says how much it has done; 0: never
-    std::size_t processes = 1;  ///< more: workers below a launcher that uses no GPU
+    Duration work_every{};         ///< how often it says how much it has done; 0: never
+    bool tells_bystander = false;  ///< and then, too, how long it was off for others
+    std::size_t processes = 1;     ///< more: workers below a launcher that uses no GPU
     std::uint32_t user = 0;
   };
   /// `argv[0]` runs `program` from now on, in each process.

@@ -85,6 +85,10 @@ std::optional<HintMessage> take_apart(HintReader& reader) {
     return HintWork{.work = std::chrono::nanoseconds(ns.value_or(0)),
                     .kernels = reader.number<std::uint64_t>("kernels").value_or(0)};
   }
+  if (reader.has("bystander_ns")) {
+    const auto ns = reader.number<std::int64_t>("bystander_ns");
+    return HintBystander{.off = std::chrono::nanoseconds(ns.value_or(0))};
+  }
   return std::nullopt;
 }
 
@@ -125,6 +129,8 @@ Json object_of(const HintWork& work) {
   return {{"work_ns", to_ns(work.work)}, {"kernels", work.kernels}};
 }
 
+Json object_of(const HintBystander& bystander) { return {{"bystander_ns", to_ns(bystander.off)}}; }
+
 }  // namespace
 
 Result<HintMessage> read_hint(std::string_view text) {
@@ -138,7 +144,7 @@ Result<HintMessage> read_hint(std::string_view text) {
     return refuse_hint(fmt::format("\"{}\" is no whole number, or too large", reader.wrong()));
   }
   if (!message) {
-    return refuse_hint("it has none of hello, ready, arrived, finished, work_ns");
+    return refuse_hint("it has none of hello, ready, arrived, finished, work_ns, bystander_ns");
   }
   if (reader.has("hello") && object["hello"] != kHintProtocol) {
     return refuse_hint(

@@ -45,7 +45,12 @@ struct HintWork {
   Duration work{};
   std::uint64_t kernels = 0;
 };
-using HintMessage = std::variant<HintHello, HintReady, HintArrived, HintFinished, HintWork>;
+/// {"bystander_ns":B}: how long its queues were off the GPU for others since it was started.
+struct HintBystander {
+  Duration off{};
+};
+using HintMessage =
+    std::variant<HintHello, HintReady, HintArrived, HintFinished, HintWork, HintBystander>;
 
 /// Errors: kParse (what is wrong with it, and what a message looks like).
 [[nodiscard]] Result<HintMessage> read_hint(std::string_view text);

@@ -242,6 +242,9 @@ std::string HintServer::take(Client& client, const HintMessage& message) {
       told.works = true;
       told.progress.work = work->work;
       told.progress.kernels = work->kernels;
+    } else if (const auto* bystander = std::get_if<HintBystander>(&message)) {
+      told.progress.bystander = bystander->off;
+      told.progress.tells_bystander = true;
     } else {
       told.ready = true;
     }

@@ -26,8 +26,8 @@ struct Told {
   /// In order of arrival, numbered from 0; a request that was not said to have finished has no end.
   /// The time of each is in the phase `kNone`: a process cannot see the driver's.
   std::vector<RequestRecord> requests;
-  bool works = false;  ///< it said how much work it has done: `progress` has it
-  ProgramProgress progress;
+  bool works = false;        ///< it said how much work it has done: `progress` has it
+  ProgramProgress progress;  ///< says itself whether it has bystander time
 };
 
 /// The socket on which the processes of one tenant give hints. Anybody may connect; only processes
