@@ -135,6 +135,9 @@ void label(const HardwareCheck& check, const Campaign& campaign, experiments::Ve
                                                        : experiments::Basis::kSimulated);
   verdict.facts.emplace_back("plan", check.plan);
   verdict.facts.emplace_back("tag", to_string(check.tag));
+  if (!campaign.scaled.empty()) {
+    verdict.facts.emplace_back(std::string(kScaled), campaign.scaled);
+  }
   if (!check.also.empty()) {
     verdict.facts.emplace_back("contract_tests", check.also);
   }
@@ -169,6 +172,7 @@ Result<std::vector<const HardwareCheck*>> choose_checks(std::span<const std::str
 
 Result<std::vector<experiments::Verdict>> run_check(const HardwareCheck& check,
                                                     Campaign& campaign) {
+  campaign.scaled.clear();
   std::vector<experiments::Verdict> verdicts;
   GPREEMPT_TRY(store(verdicts, attempt(check, campaign)));
   for (experiments::Verdict& verdict : verdicts) {
@@ -183,6 +187,7 @@ Result<std::vector<experiments::Verdict>> run_checks(std::span<const HardwareChe
   bool is_over = false;
   for (const HardwareCheck* check : checks) {
     if (is_over) {
+      campaign.scaled.clear();
       verdicts.push_back(experiments::not_run(kAll));
       label(*check, campaign, verdicts.back());
       continue;

@@ -32,6 +32,8 @@ struct Campaign {
   Progress* progress = nullptr;
   kfd::Os* host = nullptr;  ///< of the machine with the GPUs; null: they are modelled
   BaselineStore baselines;
+  /// Of the check that runs: how much shorter than the plan's its runs are; empty: as long.
+  std::string scaled{};
 };
 
 /// What a check may do to others on the machine (docs/validate-hardware.md).
@@ -70,6 +72,8 @@ struct HardwareCheck {
 [[nodiscard]] Result<std::vector<experiments::Verdict>> run_checks(
     std::span<const HardwareCheck* const> checks, Campaign& campaign);
 
+/// The fact of a verdict that says how much shorter than the plan's its run was.
+inline constexpr std::string_view kScaled = "scaled";
 /// A reason of `unavailable` that begins so stands for a check that was not tried.
 inline constexpr std::string_view kSkipped = "skipped: ";
 

@@ -248,6 +248,9 @@ std::vector<Round> rounds_of(const Campaign& campaign) {
 Result<std::vector<Verdict>> play_iterations(Campaign& campaign, Session& session) {
   Followed job;
   GPREEMPT_TRY(store(job, start_job(session, busy_job(4))));
+  if (!campaign.full) {
+    campaign.scaled = "quick: three of the plan's five counts, at one of its two distances";
+  }
   std::vector<Verdict> verdicts;
   for (const Round& round : rounds_of(campaign)) {
     Repeated done;

@@ -35,6 +35,15 @@ using std::chrono::seconds;
 
 constexpr std::uint32_t kJobQueues = 4;
 
+/// How long a job runs before it is touched; notes if that is shorter than the plan's.
+Duration settling(Campaign& campaign) {
+  if (campaign.full) {
+    return seconds(10);
+  }
+  campaign.scaled = "quick: settles 1 s and not the plan's 10 s";
+  return seconds(1);
+}
+
 Result<void> serve_for(Session& session, Duration duration) {
   return session.serve_until(saturating_add(session.backend().now(), duration));
 }
@@ -52,7 +61,7 @@ Result<std::int64_t> work_within(Session& session, const Followed& job, Duration
 
 Result<std::vector<Verdict>> play_basic(Campaign& campaign, Session& session) {
   HostBooks books(campaign.host);
-  const Duration stable = campaign.full ? seconds(10) : seconds(1);
+  const Duration stable = settling(campaign);
   Pair pair;
   GPREEMPT_TRY(store(
       pair, launch_pair(session, busy_job(kJobQueues), telling_service(1, stable, seconds(1)))));
@@ -139,11 +148,11 @@ Result<ScriptCounts> play_script(Campaign& campaign, Session& session) {
   ScriptCounts counts;
   Followed b;
   const auto kernels = [&] { return session.testbed().progress(b.pid).kernels; };
-  GPREEMPT_TRY(store(b, start_job(session, busy_job(kJobQueues))));            // 1 start B
-  GPREEMPT_TRY(serve_for(session, campaign.full ? seconds(10) : seconds(1)));  // 2 settle
-  counts.queues = b.queues.size();                                             // 3 queue info
-  counts.baseline = kernels();                                                 // 4 baseline
-  GPREEMPT_TRY(session.suspend(b));                                            // 5 stop
+  GPREEMPT_TRY(store(b, start_job(session, busy_job(kJobQueues))));  // 1 start B
+  GPREEMPT_TRY(serve_for(session, settling(campaign)));              // 2 settle
+  counts.queues = b.queues.size();                                   // 3 queue info
+  counts.baseline = kernels();                                       // 4 baseline
+  GPREEMPT_TRY(session.suspend(b));                                  // 5 stop
   GPREEMPT_TRY(serve_for(session, kUntilTold));
   counts.stopped = kernels();
   GPREEMPT_TRY(serve_for(session, seconds(2)));  // 6 two seconds

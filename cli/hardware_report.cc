@@ -49,6 +49,13 @@ std::string row(const experiments::Verdict& verdict) {
   return text;
 }
 
+/// Of a check whose runs were shorter than the plan's: a line that says so.
+std::string scaled_text(const experiments::Verdict& verdict) {
+  const auto scaled = std::ranges::find(
+      verdict.facts, kScaled, [](const auto& fact) { return std::string_view(fact.first); });
+  return scaled == verdict.facts.end() ? "" : fmt::format("  {:<12} {}\n", kScaled, scaled->second);
+}
+
 std::string gates_text(const Gates& gates) {
   std::string text;
   for (const Gate& gate : gates.all()) {
@@ -70,6 +77,7 @@ std::string hardware_text(const std::vector<experiments::Verdict>& verdicts, con
       const auto plan = std::ranges::find(hardware_checks(), id, &HardwareCheck::id);
       text += fmt::format("{}{}: {}\n", text.empty() ? "" : "\n", id,
                           plan == hardware_checks().end() ? "" : plan->plan);
+      text += scaled_text(verdict);
     }
     text += row(verdict);
   }

@@ -1,5 +1,7 @@
 #include "cli/hardware_runs.h"
 
+#include <fmt/format.h>
+
 #include <optional>
 #include <string>
 #include <utility>
@@ -16,8 +18,38 @@
 #include "config/override.h"
 #include "core/error.h"
 #include "core/policy.h"
+#include "core/time.h"
+#include "core/units.h"
 
 namespace gpreempt::cli {
+namespace {
+
+std::string seconds_text(Duration length) {
+  return fmt::format("{:.4g} s", static_cast<double>(to_ns(length)) / kNsPerSecond);
+}
+
+/// The first run of a check says it for all: its others are shorter by as much.
+void note_scale(Campaign& campaign, const PlannedRun& run) {
+  const bool is_shorter = !campaign.full && run.full && run.quick && *run.quick < *run.full;
+  if (is_shorter && campaign.scaled.empty()) {
+    campaign.scaled =
+        fmt::format("quick: a run lasts {} and not the plan's {}, {:.3g} times shorter",
+                    seconds_text(*run.quick), seconds_text(*run.full),
+                    static_cast<double>(to_ns(*run.full)) / static_cast<double>(to_ns(*run.quick)));
+  }
+}
+
+Result<std::vector<PolicyMetrics>> run_setup(Campaign& campaign, const PlannedRun& run,
+                                             const RunSetup& setup) {
+  note_scale(campaign, run);
+  return run_policies(setup, [&] { return campaign.open(setup.system); },
+                      {.progress = campaign.progress,
+                       .baselines = &campaign.baselines,
+                       .online_alone = run.online_alone,
+                       .offline_alone = run.offline_alone});
+}
+
+}  // namespace
 
 Duration length_of(const Campaign& campaign, const PlannedRun& run) {
   const std::optional<Duration>& length = campaign.full ? run.full : run.quick;
@@ -41,24 +73,20 @@ Result<RunSetup> set_up(const Campaign& campaign, const PlannedRun& run) {
   return set_up(options);
 }
 
-Result<std::vector<PolicyMetrics>> run_planned(Campaign& campaign, const RunSetup& setup) {
-  return run_policies(setup, [&] { return campaign.open(setup.system); },
-                      {.progress = campaign.progress, .baselines = &campaign.baselines});
-}
-
 Result<std::vector<PolicyMetrics>> run_planned(Campaign& campaign, const PlannedRun& run) {
-  return set_up(campaign, run).and_then([&](const RunSetup& setup) {
-    return run_planned(campaign, setup);
-  });
+  RunSetup setup;
+  GPREEMPT_TRY(store(setup, set_up(campaign, run)));
+  return run_setup(campaign, run, setup);
 }
 
 Result<PolicyMetrics> run_alone(Campaign& campaign, const PlannedRun& run, TenantClass cls) {
   PlannedRun lonely = run;
   lonely.policies = {"none"};
+  lonely.online_alone = lonely.offline_alone = false;
   RunSetup setup;
   GPREEMPT_TRY(store(setup, set_up(campaign, lonely)));
   setup.workload = only(setup.workload, cls);
-  return run_planned(campaign, setup).map([](const std::vector<PolicyMetrics>& results) {
+  return run_setup(campaign, lonely, setup).map([](const std::vector<PolicyMetrics>& results) {
     return results.front();
   });
 }

@@ -21,6 +21,10 @@ struct PlannedRun {
   std::optional<Duration> full;  ///< how long it lasts in the full profile; nullopt: as it is
   std::optional<Duration> quick;
   std::vector<std::string> policies = {"suspend"};
+  /// What its verdicts are held against, a run each: without the first nothing is known of what
+  /// Online's work takes, without the second nothing of losses.
+  bool online_alone = false;
+  bool offline_alone = false;
 };
 
 /// How long it lasts in the campaign's profile. It must say.
@@ -29,14 +33,10 @@ struct PlannedRun {
 /// Errors: those of `set_up`.
 [[nodiscard]] Result<RunSetup> set_up(const Campaign& campaign, const PlannedRun& run);
 
-/// The scenario under each of its policies, on this campaign's world. Blocks: until done.
-/// Errors: those of `set_up` and `run_policies`.
+/// The scenario under each of its policies, on this campaign's world; notes if it is shorter than
+/// the plan's. Blocks: until done. Errors: those of `set_up` and `run_policies`.
 [[nodiscard]] Result<std::vector<PolicyMetrics>> run_planned(Campaign& campaign,
                                                              const PlannedRun& run);
-
-/// The same of a setup. `what` is said while it runs.
-[[nodiscard]] Result<std::vector<PolicyMetrics>> run_planned(Campaign& campaign,
-                                                             const RunSetup& setup);
 
 /// Its tenants of one class by themselves, under no policy.
 [[nodiscard]] Result<PolicyMetrics> run_alone(Campaign& campaign, const PlannedRun& run,

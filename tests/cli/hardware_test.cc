@@ -3,6 +3,7 @@
 #include <gtest/gtest.h>
 
 #include <algorithm>
+#include <chrono>
 #include <cmath>
 #include <memory>
 #include <string>
@@ -17,11 +18,13 @@
 #include "cli/exit_code.h"
 #include "cli/hardware_check.h"
 #include "cli/hardware_gates.h"
+#include "cli/hardware_report.h"
 #include "cli/hardware_verdicts.h"
 #include "cli/machine_choice.h"
 #include "cli/verdict_folder.h"
 #include "core/error.h"
 #include "core/testbed.h"
+#include "core/time.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli {
@@ -108,9 +111,21 @@ TEST(HardwareCounts, StressHasARequestEvery10Ms) {
 }
 
 TEST(HardwareCounts, CasesAloneHaveTheKernelsThatTheirLogsHad) {
-  const auto verdicts = verdicts_of("T-12");
+  const auto verdicts = verdicts_of("T-12", full_campaign());
   EXPECT_NEAR(value_of(verdict_of(verdicts, "T-12/case-a-alone")), 127'099, 1);
   EXPECT_NEAR(value_of(verdict_of(verdicts, "T-12/case-b-alone")), 261'809, 1);
+}
+
+TEST(HardwareCounts, CasesInTheQuickProfileHaveATenthOfThem) {
+  for (const Verdict& verdict : verdicts_of("T-12")) {
+    if (verdict.name == "T-12/case-a-alone") {
+      EXPECT_NEAR(value_of(verdict), 12'709.9, 67);  // of a request's kernels all or none
+      EXPECT_EQ(verdict.answer, Answer::kMet);
+    } else if (verdict.name == "T-12/case-b-alone") {
+      EXPECT_NEAR(value_of(verdict), 26'180.9, 1);
+      EXPECT_EQ(verdict.answer, Answer::kMet);
+    }
+  }
 }
 
 TEST(HardwareCounts, RankOfTheEightGpuEngineHasTenQueues) {
@@ -120,6 +135,40 @@ TEST(HardwareCounts, RankOfTheEightGpuEngineHasTenQueues) {
       verdict_of(verdicts_of("T-13", std::move(campaign)), "T-13/queues-of-a-rank");
   EXPECT_EQ(number_of(queues, "places"), 8);
   EXPECT_EQ(number_of(queues, "total"), 80);  // as counted on the author's machine
+}
+
+// The kit gives the quick profile 25 minutes, and starting processes on a GPU takes some, too.
+TEST(HardwareProfile, QuickTakesLessThanTwentyMinutesOfAGpu) {
+  sim::PlainTimeline timeline;
+  Campaign campaign;
+  campaign.exclusive_hive = true;
+  campaign.machine = machine_of(campaign.backend).value();
+  Duration used{};  // of the worlds before: each begins at zero
+  campaign.open = [&](const sim::SystemOptions& options) -> Result<std::unique_ptr<Testbed>> {
+    used += timeline.now() - Instant{};
+    return sim::open_sim_testbed(timeline, options);
+  };
+  for (const HardwareCheck& check : hardware_checks()) {
+    ASSERT_TRUE(run_check(check, campaign)) << check.id;
+  }
+  used += timeline.now() - Instant{};
+  RecordProperty("used_s", std::to_string(std::chrono::duration<double>(used).count()));
+  EXPECT_GT(used, std::chrono::minutes(5));
+  EXPECT_LT(used, std::chrono::minutes(20));
+}
+
+TEST(HardwareProfile, ShorterRunSaysByHowMuchAndAFullOneIsNone) {
+  const auto scaled = [](const Verdict& verdict) {
+    const auto fact = std::ranges::find(
+        verdict.facts, "scaled", [](const auto& each) { return std::string_view(each.first); });
+    return fact == verdict.facts.end() ? std::string() : std::string(fact->second);
+  };
+  const auto quick = verdicts_of("T-6");
+  EXPECT_EQ(scaled(quick.front()),
+            "quick: a run lasts 120 s and not the plan's 3600 s, 30 times shorter");
+  EXPECT_NE(hardware_text(quick, Gates()).find("30 times shorter"), std::string::npos);
+  EXPECT_EQ(scaled(verdicts_of("T-6", full_campaign()).front()), "");
+  EXPECT_EQ(scaled(verdicts_of("T-3").front()), "");
 }
 
 TEST(HardwareChecks, CoverThePlan) {
