@@ -46,7 +46,7 @@ make_steps() {
       "$tool" conformance --backend "$BACKEND" --quiet --sequences "$sequences" \
       --record "$out/state/conformance.record"
   fi
-  add_step validate-hardware 1500 14400 "the test plan T-1 to T-18" \
+  add_step validate-hardware 1320 14400 "the test plan T-1 to T-18" \
     "$tool" validate-hardware --profile "$profile" --backend "$BACKEND" --quiet --out "$results/validate-hardware" "${options[@]}"
   if [[ -x $(contract_program) ]]; then
     add_step contract 240 2400 "the contract's test suites, as on the models" \
