@@ -19,7 +19,6 @@
 #include "core/error.h"
 #include "core/policy.h"
 #include "core/time.h"
-#include "core/units.h"
 
 namespace gpreempt::cli {
 namespace {
