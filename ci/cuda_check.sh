@@ -43,6 +43,17 @@ check traffic 0 "$offline" gemm-2048 --traffic 64MiB --duration 2s --report "$ou
 check gemm 0 "$offline" gemm-2048 --kernels gemm:2048 --duration 2s --report "$out/gemm.json"
 check endless 0 "$offline" default --kernels endless --duration 2s
 check persistent 0 "$offline" default --kernels persistent --duration 2s
+# program MORE...: one as the experiments start it, with these of its keys otherwise.
+program() {
+  jq -n '{schema: 1, name: "one", arrivals: [], clients: 0, cooperative: false, endless: false, gang: null, gpu: 0, hardware_priority: 7,
+    heartbeat: false, hint_delay_ns: 0, hints: false, hip: false, idle_gpus: [], issue_until_ns: 9223372036854775807, more_gpus: [],
+    offline: true, preparation_ns: 0, queues: 1, run_ahead: 0, serving: null, trains: []} + '"$1"
+}
+program '{endless: true, trains: [[{collective: false, count: 1, duration_ns: 3600000000000,
+  shape: {lds_bytes: 0, sgprs: 104, vgprs: 128, waves: 4, workgroups: 528}}]]}' >"$out/hour.json"
+program '{queues: 4}' >"$out/idle.json"
+check hour 0 "$offline" --program "$out/hour.json" --duration 4s
+check idle 0 "$offline" --program "$out/idle.json" --duration 2s
 for kind in vgpr lds exec; do
   # Kernels are numbered from the calibration on; in 6 s of kernels of 0.94 ms there are some 6,000 more.
   check "fault-$kind" 1 "$offline" case-ab --duration 6s --inject "$kind:kernel=3000,block=1,thread=70,index=0,flip=128"
