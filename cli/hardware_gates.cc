@@ -8,6 +8,7 @@
 #include <cmath>
 #include <cstddef>
 #include <iterator>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <system_error>
@@ -117,7 +118,19 @@ Result<double> read_value(GateUnit unit, std::string_view text) {
 
 }  // namespace
 
-Gates::Gates() : gates_(kDefaults.begin(), kDefaults.end()) {}
+Gates::Gates() : gates_(kDefaults.begin(), kDefaults.end()) { tell_goals(); }
+
+/// A limit knows the goals beyond it.
+void Gates::tell_goals() {
+  const auto value_of = [this](const std::string& name) {
+    const auto found = std::ranges::find(gates_, name, &Gate::name);
+    return found == gates_.end() ? std::nullopt : std::optional(found->value);
+  };
+  for (Gate& gate : gates_) {
+    gate.goal = value_of(fmt::format("{}-goal", gate.name));
+    gate.stretch = value_of(fmt::format("{}-stretch", gate.name));
+  }
+}
 
 Result<void> Gates::set(const std::string& text) {
   const std::size_t equals = text.find('=');
@@ -143,6 +156,7 @@ Result<void> Gates::set(const std::string& text) {
                             unit_text(found->unit)));
   }
   found->value = *read;
+  tell_goals();
   return {};
 }
 

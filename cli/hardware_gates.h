@@ -1,5 +1,6 @@
 #pragma once
 
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,7 +21,9 @@ struct Gate {
   std::string_view name;  ///< as in --gate NAME=VALUE
   GateUnit unit = GateUnit::kTime;
   double value = 0;
-  std::string_view meaning;  ///< and the documents' numbers that it reconciles
+  std::string_view meaning;         ///< and the documents' numbers that it reconciles
+  std::optional<double> goal{};     ///< the value of the gate NAME-goal, which fails nothing
+  std::optional<double> stretch{};  ///< that of NAME-stretch
 };
 
 /// All limits, each at its default unless it was set.
@@ -36,6 +39,8 @@ class Gates {
   [[nodiscard]] std::span<const Gate> all() const { return gates_; }
 
  private:
+  void tell_goals();
+
   std::vector<Gate> gates_;
 };
 

@@ -39,10 +39,10 @@ std::size_t count(const std::vector<experiments::Verdict>& verdicts, experiments
 std::string row(const experiments::Verdict& verdict) {
   const std::string value = std::visit(Words{}, verdict.value);
   const std::string expected = std::visit(Words{}, verdict.expected);
-  std::string text =
-      fmt::format("  {:<12} {:<34} {}{}\n", answer_text(verdict),
-                  verdict.name.substr(verdict.name.find('/') + 1), value,
-                  expected.empty() || expected == value ? "" : ", limit " + expected);
+  std::string text = fmt::format("  {:<12} {:<34} {}{}{}\n", answer_text(verdict),
+                                 verdict.name.substr(verdict.name.find('/') + 1), value,
+                                 expected.empty() || expected == value ? "" : ", limit " + expected,
+                                 experiments::goals_text(verdict));
   if (verdict.answer != experiments::Answer::kMet) {
     text += fmt::format("  {:<12} {}\n", "", verdict.reason);
   }

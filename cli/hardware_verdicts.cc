@@ -4,8 +4,11 @@
 
 #include <cmath>
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -16,36 +19,48 @@
 namespace gpreempt::cli {
 namespace {
 
-std::string key_of(const char* what, GateUnit unit) {
+std::string key_of(std::string_view what, GateUnit unit) {
   return fmt::format("{}{}", what, unit == GateUnit::kTime ? "_ns" : "");
 }
 
-experiments::Verdict against(std::string name, double value, const Gate& gate,
-                             const char* relation) {
-  return {.name = std::move(name),
-          .value = quantity_text(gate.unit, value),
-          .expected = fmt::format("{} {}", relation, quantity_text(gate.unit, gate.value)),
-          .reason = {},
-          .confidence = {},
-          .numbers = {{key_of("value", gate.unit), value}, {key_of("gate", gate.unit), gate.value}},
-          .facts = {{"gate", std::string(gate.name)}}};
+/// `keeps(value, limit)`: the value is within it.
+template <class Keeps>
+experiments::Verdict against(experiments::Verdict verdict, double value, const Gate& gate,
+                             Keeps keeps) {
+  verdict.value = quantity_text(gate.unit, value);
+  verdict.answer =
+      keeps(value, gate.value) ? experiments::Answer::kMet : experiments::Answer::kMissed;
+  verdict.numbers = {{key_of("value", gate.unit), value}, {key_of("gate", gate.unit), gate.value}};
+  verdict.facts = {{"gate", std::string(gate.name)}};
+  const auto add = [&](std::string_view word, const std::optional<double>& goal) {
+    if (goal) {
+      verdict.numbers.emplace_back(key_of(word, gate.unit), *goal);
+      verdict.facts.emplace_back(word, fmt::format("{}: {}", quantity_text(gate.unit, *goal),
+                                                   keeps(value, *goal) ? "met" : "not met"));
+    }
+  };
+  add(experiments::kGoal, gate.goal);
+  add(experiments::kStretch, gate.stretch);
+  return verdict;
 }
 
 }  // namespace
 
 experiments::Verdict at_most(std::string name, double value, const Gate& gate, std::string reason) {
-  experiments::Verdict verdict = against(std::move(name), value, gate, "at most");
-  verdict.answer = value <= gate.value ? experiments::Answer::kMet : experiments::Answer::kMissed;
-  verdict.reason = std::move(reason);
-  return verdict;
+  return against({.name = std::move(name),
+                  .value = {},
+                  .expected = fmt::format("at most {}", quantity_text(gate.unit, gate.value)),
+                  .reason = std::move(reason)},
+                 value, gate, std::less_equal{});
 }
 
 experiments::Verdict at_least(std::string name, double value, const Gate& gate,
                               std::string reason) {
-  experiments::Verdict verdict = against(std::move(name), value, gate, "at least");
-  verdict.answer = value >= gate.value ? experiments::Answer::kMet : experiments::Answer::kMissed;
-  verdict.reason = std::move(reason);
-  return verdict;
+  return against({.name = std::move(name),
+                  .value = {},
+                  .expected = fmt::format("at least {}", quantity_text(gate.unit, gate.value)),
+                  .reason = std::move(reason)},
+                 value, gate, std::greater_equal{});
 }
 
 experiments::Verdict exactly(std::string name, double value, double expected, std::string reason) {
@@ -115,6 +130,13 @@ void add_moments(std::vector<std::pair<std::string, double>>& numbers, const std
   }
   numbers.emplace_back(prefix + "mean_ns", mean);
   numbers.emplace_back(prefix + "sd_ns", std::sqrt(squares / (count - 1)));
+  std::map<int, double> bins;
+  for (const std::int64_t each : samples) {
+    ++bins[experiments::bin_of(each)];
+  }
+  for (const auto& [bin, size] : bins) {
+    numbers.emplace_back(fmt::format("{}{}{}", prefix, experiments::kBinKey, bin), size);
+  }
 }
 
 }  // namespace gpreempt::cli

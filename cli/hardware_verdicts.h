@@ -12,7 +12,7 @@
 /// From numbers to the verdicts of a check. Pure functions.
 namespace gpreempt::cli {
 
-/// Met if `value` is at most the gate's.
+/// Met if `value` is at most the gate's. Goals beyond it are facts (`experiments::kGoal`).
 [[nodiscard]] experiments::Verdict at_most(std::string name, double value, const Gate& gate,
                                            std::string reason);
 /// Met if `value` is at least the gate's.
@@ -31,7 +31,8 @@ namespace gpreempt::cli {
 void add_spread(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
                 const Spread& spread);
 
-/// Mean and standard deviation (of the sample) in nanoseconds: prefix + "mean_ns", "sd_ns".
+/// Mean and standard deviation (of the sample) in nanoseconds: prefix + "mean_ns", "sd_ns"; and the
+/// histogram (`experiments::kBinKey`).
 void add_moments(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
                  const std::vector<std::int64_t>& samples);
 

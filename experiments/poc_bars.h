@@ -1,8 +1,8 @@
 #pragma once
 
 #include <optional>
-#include <string>
 #include <string_view>
+#include <vector>
 
 #include "experiments/poc_evidence.h"
 #include "experiments/poc_report.h"
@@ -17,10 +17,12 @@ namespace gpreempt::experiments {
 /// A bin for each factor of 2 between the least and the most. Shape: the sample is not empty.
 [[nodiscard]] PocBars histogram_of(const LatencySample& sample);
 
-/// The p50, p95, p99 and max that a verdict has under keys that begin with `prefix`. nullopt: fewer
-/// than two of them.
-[[nodiscard]] std::optional<PocBars> quantiles_of(const SourcedVerdict& each,
-                                                  const std::string& prefix);
+/// The histograms that a verdict has as numbers (`kBinKey`), one for each beginning of their keys.
+[[nodiscard]] std::vector<PocBars> histograms_of(const SourcedVerdict& each);
+
+/// The p50, p95, p99 and max that a verdict has, a set for each beginning of their keys. A p50
+/// without any other is no set.
+[[nodiscard]] std::vector<PocBars> quantiles_of(const SourcedVerdict& each);
 
 /// Where the mean of a suspend goes, of the result whose parts sum to most. nullopt: none has
 /// parts.

@@ -5,8 +5,6 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
-#include <map>
-#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,148 +14,12 @@
 #include "experiments/poc_bars.h"
 #include "experiments/poc_decision.h"
 #include "experiments/poc_evidence.h"
-#include "experiments/sampled.h"
+#include "experiments/poc_tests.h"
+#include "experiments/poc_words.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
 namespace {
-
-constexpr std::string_view kMissingLabel = "missing";
-
-std::string basis_words(Basis basis) { return std::string(to_string(basis)); }
-
-struct QuantityText {
-  bool is_time = false;
-  std::string operator()(std::monostate /*nothing*/) const { return "-"; }
-  std::string operator()(double value) const {
-    return is_time ? words_of_ns(value) : fmt::format("{:.6g}", value);
-  }
-  std::string operator()(const std::string& value) const { return value; }
-};
-
-std::string words_of(const Quantity& quantity, const std::string& unit) {
-  return std::visit(QuantityText{.is_time = unit == "ns"}, quantity);
-}
-
-std::string optional_time(const std::optional<double>& ns) { return ns ? words_of_ns(*ns) : "-"; }
-
-PocText missing(std::string text) {
-  return {.text = std::move(text), .label = std::string(kMissingLabel)};
-}
-
-/// Of the same sort of claim: how many of each answer, on which basis.
-PocTable count_answers(const PocEvidence& evidence) {
-  std::map<std::string, std::map<Answer, std::size_t>> counts;
-  for (const SourcedVerdict& each : evidence.verdicts) {
-    ++counts[basis_words(each.verdict.basis)][each.verdict.answer];
-  }
-  PocTable table{.titles = {"evidence", "met", "missed", "yes", "no", "reported", "not resolvable",
-                            "unavailable"},
-                 .rows = {}};
-  for (auto& [label, of] : counts) {
-    const auto cell = [&of](Answer answer) { return fmt::format("{}", of[answer]); };
-    table.rows.push_back({label, cell(Answer::kMet), cell(Answer::kMissed), cell(Answer::kYes),
-                          cell(Answer::kNo), cell(Answer::kReported), cell(Answer::kNotResolvable),
-                          cell(Answer::kUnavailable)});
-  }
-  return table;
-}
-
-PocSection functional(const PocEvidence& evidence) {
-  PocSection section{.title = "Test report: functions", .blocks = {}};
-  if (evidence.verdicts.empty()) {
-    section.blocks.emplace_back(
-        missing("There is no verdict; make some with `gpreempt validate-hardware --out DIR` and "
-                "`gpreempt experiment all --out DIR`."));
-    return section;
-  }
-  section.blocks.emplace_back(count_answers(evidence));
-  PocTable table{
-      .titles = {"result", "verdict", "value", "expected", "evidence", "backend", "reason"},
-      .rows = {}};
-  for (const SourcedVerdict& each : evidence.verdicts) {
-    const Verdict& verdict = each.verdict;
-    if (verdict.answer != Answer::kReported) {
-      table.rows.push_back({verdict.name, std::string(to_string(verdict.answer)),
-                            words_of(verdict.value, verdict.unit),
-                            words_of(verdict.expected, verdict.unit), basis_words(verdict.basis),
-                            verdict.backend, verdict.reason});
-    }
-  }
-  section.blocks.emplace_back(std::move(table));
-  return section;
-}
-
-/// What verdicts tell of latencies, each a set of quantiles.
-std::vector<PocBars> all_quantiles(const PocEvidence& evidence) {
-  std::vector<PocBars> all;
-  for (const SourcedVerdict& each : evidence.verdicts) {
-    for (const char* const prefix : {"", "suspend_", "resume_"}) {
-      if (auto bars = quantiles_of(each, prefix)) {
-        all.push_back(*std::move(bars));
-      }
-    }
-  }
-  return all;
-}
-
-PocSection latencies(const PocEvidence& evidence) {
-  constexpr std::size_t kMostPictures = 24;
-  PocSection section{.title = "Test report: latencies", .blocks = {}};
-  for (const LatencySample& sample : evidence.latencies) {
-    if (!sample.ns.empty()) {
-      section.blocks.emplace_back(histogram_of(sample));
-    }
-  }
-  std::size_t left_out = 0;
-  for (PocBars& bars : all_quantiles(evidence)) {
-    if (section.blocks.size() < kMostPictures) {
-      section.blocks.emplace_back(std::move(bars));
-    } else {
-      ++left_out;
-    }
-  }
-  if (left_out > 0) {
-    section.blocks.emplace_back(PocText{
-        .text = fmt::format("{} more sets of quantiles are in the files of verdicts.", left_out),
-        .label = {}});
-  }
-  if (section.blocks.empty()) {
-    section.blocks.emplace_back(missing(
-        "No latency was found out; `gpreempt validate-hardware` (T-4) and `gpreempt experiment "
-        "suspend-latency` do."));
-  }
-  return section;
-}
-
-PocSection throughput(const PocEvidence& evidence) {
-  PocSection section{.title = "Test report: throughput", .blocks = {}};
-  PocTable table{.titles = {"run", "policy", "Online requests", "Online p50", "Online p99",
-                            "Online max", "Offline loss", "suspends", "evidence", "backend"},
-                 .rows = {}};
-  for (const RunResult& run : evidence.runs) {
-    table.rows.push_back({fmt::format("{} ({})", run.scenario, run.source), run.policy,
-                          fmt::format("{}", run.requests), optional_time(run.online_p50),
-                          optional_time(run.online_p99), optional_time(run.online_max),
-                          run.offline_loss ? fmt::format("{:.1f} %", *run.offline_loss * 100) : "-",
-                          fmt::format("{}", run.suspends), basis_words(run.basis), run.backend});
-  }
-  const bool has_loss = std::ranges::any_of(evidence.verdicts, [](const SourcedVerdict& each) {
-    return each.verdict.name.ends_with("/offline-loss");
-  });
-  if (!table.rows.empty()) {
-    section.blocks.emplace_back(std::move(table));
-  } else if (has_loss) {
-    section.blocks.emplace_back(PocText{
-        .text = "No run is here; the losses are those of the tests, in the table of functions.",
-        .label = {}});
-  } else {
-    section.blocks.emplace_back(
-        missing("No throughput was found out; `gpreempt run SCENARIO --out DIR` and `gpreempt "
-                "validate-hardware` (T-5) do."));
-  }
-  return section;
-}
 
 struct Distance {
   double share = 0;  ///< of the limit that is used
@@ -194,9 +56,8 @@ PocSection bottlenecks(const PocEvidence& evidence) {
   for (const Distance& distance : distances(evidence)) {
     const Verdict& verdict = distance.of->verdict;
     table.rows.push_back({verdict.name, fmt::format("{:.0f} %", distance.share * 100),
-                          words_of(verdict.value, verdict.unit),
-                          words_of(verdict.expected, verdict.unit),
-                          std::string(to_string(verdict.answer)), basis_words(verdict.basis)});
+                          value_words(verdict), limit_words(verdict),
+                          std::string(to_string(verdict.answer)), label_of(verdict)});
   }
   if (table.rows.empty()) {
     section.blocks.emplace_back(missing("No result was held against a limit of time."));
@@ -213,37 +74,13 @@ PocSection bottlenecks(const PocEvidence& evidence) {
   return section;
 }
 
-PocSection issues(const PocEvidence& evidence) {
-  PocSection section{.title = "Test report: issues", .blocks = {}};
-  PocTable table{.titles = {"result", "what", "reason", "evidence"}, .rows = {}};
-  for (const SourcedVerdict& each : evidence.verdicts) {
-    const Answer answer = each.verdict.answer;
-    if (answer == Answer::kMissed || answer == Answer::kNotResolvable ||
-        answer == Answer::kUnavailable) {
-      const bool is_found = answer != Answer::kUnavailable;
-      table.rows.push_back(
-          {each.verdict.name, std::string(to_string(answer)), each.verdict.reason,
-           is_found ? basis_words(each.verdict.basis) : std::string(kMissingLabel)});
-    }
-  }
-  if (table.rows.empty()) {
-    section.blocks.emplace_back(PocText{
-        .text = evidence.verdicts.empty() ? "No verdict was there to be missed."
-                                          : "No verdict is missed, not resolvable or unavailable.",
-        .label = {}});
-  } else {
-    section.blocks.emplace_back(std::move(table));
-  }
-  return section;
-}
-
 PocTable table_of(const std::vector<Decision>& decisions) {
   PocTable table{.titles = {"quantity", "value", "limits", "says", "evidence", "from"}, .rows = {}};
   for (const Decision& each : decisions) {
     const bool is_missing = each.step == Step::kMissing;
     table.rows.push_back({each.quantity, is_missing ? std::string(kMissingLabel) : each.text,
                           each.limits, std::string(to_string(each.step)),
-                          is_missing ? std::string(kMissingLabel) : basis_words(each.basis),
+                          is_missing ? std::string(kMissingLabel) : label_of(each.basis),
                           is_missing ? "to be had from " + each.source : each.source});
   }
   return table;
@@ -264,7 +101,7 @@ void add_step(const std::vector<Decision>& decisions, PocSection& section) {
   section.blocks.emplace_back(
       PocText{.text = fmt::format("{}: the strictest of what is known decides.",
                                   to_string(recommend(decisions))),
-              .label = basis_words(weakest)});
+              .label = label_of(weakest)});
   if (!open.empty()) {
     section.blocks.emplace_back(
         missing(fmt::format("Not known, and able to change this: {}.", open)));
@@ -274,7 +111,7 @@ void add_step(const std::vector<Decision>& decisions, PocSection& section) {
         PocText{.text = "This rests on a model whose costs nobody has measured on an MI300. It "
                         "says what to expect, and becomes a decision with `gpreempt "
                         "validate-hardware --backend kfd` on one.",
-                .label = basis_words(weakest)});
+                .label = label_of(weakest)});
   }
 }
 
@@ -345,10 +182,10 @@ PocSection missing_evidence(const PocEvidence& evidence) {
 PocReport poc_report(const PocEvidence& evidence) {
   PocReport report{.title = "Proof of concept: what was found", .sections = {}};
   report.sections.push_back(recommendation(evidence));
-  report.sections.push_back(functional(evidence));
-  report.sections.push_back(latencies(evidence));
-  report.sections.push_back(throughput(evidence));
-  report.sections.push_back(issues(evidence));
+  report.sections.push_back(functions_section(evidence));
+  report.sections.push_back(latencies_section(evidence));
+  report.sections.push_back(throughput_section(evidence));
+  report.sections.push_back(issues_section(evidence));
   report.sections.push_back(bottlenecks(evidence));
   report.sections.push_back(missing_evidence(evidence));
   return report;

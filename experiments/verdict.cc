@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <bit>
 #include <cmath>
 #include <cstddef>
 #include <cstdint>
@@ -95,6 +96,10 @@ std::string_view to_string(Basis basis) {
   return "none";
 }
 
+int bin_of(std::int64_t ns) {
+  return ns < 1 ? 0 : static_cast<int>(std::bit_width(static_cast<std::uint64_t>(ns))) - 1;
+}
+
 std::string to_json(const Verdict& verdict) { return json_of(verdict).dump(); }
 
 std::string verdicts_document(std::string_view command, std::string_view backend,
@@ -108,6 +113,16 @@ std::string verdicts_document(std::string_view command, std::string_view backend
     text += to_json(verdicts[i]);
   }
   return text + "\n]}\n";
+}
+
+std::string goals_text(const Verdict& verdict) {
+  std::string text;
+  for (const auto& [key, words] : verdict.facts) {
+    if (key == kGoal || key == kStretch) {
+      text += fmt::format("; {} {}", key, words);
+    }
+  }
+  return text;
 }
 
 Verdict unavailable(std::string name, std::string reason) {

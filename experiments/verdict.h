@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -54,6 +55,12 @@ struct Verdict {
   std::string unit;  ///< of value and expected; "ns" or empty: none
 };
 
+/// A histogram of times is the numbers PREFIX + kBinKey + "20": how many took 2^20 ns or more, and
+/// less than 2^21.
+inline constexpr std::string_view kBinKey = "count_log2_";
+/// The bin of that time; what is no time is in the first.
+[[nodiscard]] int bin_of(std::int64_t ns);
+
 /// One JSON object: name, value, expected, verdict, reason, confidence, evidence, backend, numbers,
 /// facts, unit (null: none). The evidence of what is unavailable is null. A number that is whole is
 /// printed as one.
@@ -63,6 +70,13 @@ struct Verdict {
 /// one result a line. The evidence is the weakest among the results.
 [[nodiscard]] std::string verdicts_document(std::string_view command, std::string_view backend,
                                             const std::vector<Verdict>& verdicts);
+
+/// Facts of a verdict with a limit: what would be better still, and whether that is met, which
+/// fails nothing. "10 ms: met", "5 %: not met".
+inline constexpr std::string_view kGoal = "goal";
+inline constexpr std::string_view kStretch = "stretch";
+/// For the end of the limit's text: "; goal 10 %: met; stretch 5 %: not met". Empty: it has none.
+[[nodiscard]] std::string goals_text(const Verdict& verdict);
 
 /// A verdict that says why there is none.
 [[nodiscard]] Verdict unavailable(std::string name, std::string reason);

@@ -184,6 +184,95 @@ TEST(PocReport, AHistogramHasABinForEachFactorOfTwo) {
   EXPECT_TRUE(has(text, "4.1 us to 8.19 us " + std::string(25, '#') + " 1\n")) << text;
 }
 
+TEST(PocReport, AReportedFigureIsInTheTableOfFunctionsAsOne) {
+  SourcedVerdict reported = sourced("T-9/batch-unmap", {});
+  reported.verdict.answer = Answer::kReported;
+  reported.verdict.value = "773 us";
+  EXPECT_TRUE(has(poc_markdown(poc_report(of({reported}))),
+                  "| T-9/batch-unmap | reported | 773 us | - | simulated | vkfd | because |"));
+}
+
+TEST(PocReport, WhatHasNoResultIsLabelledMissing) {
+  SourcedVerdict absent = sourced("T-17/driver-counters", {}, Basis::kNothing);
+  absent.verdict.answer = Answer::kUnavailable;
+  const std::string text = poc_markdown(poc_report(of({absent})));
+  EXPECT_TRUE(has(text, "| missing | 0 | 0 | 0 | 0 | 0 | 0 | 1 |")) << text;
+  EXPECT_TRUE(has(text, "| T-17/driver-counters | unavailable | - | - | missing | vkfd |"));
+  EXPECT_FALSE(has(text, "none |"));
+}
+
+TEST(PocReport, LatenciesOfTheTestPlanComeFirstAndAreAllThere) {
+  const std::vector<std::pair<std::string, double>> quantiles = {{"p50_ns", 1}, {"max_ns", 2}};
+  std::vector<SourcedVerdict> verdicts;
+  for (int i = 0; i < 40; ++i) {
+    verdicts.push_back(sourced("suspend-latency/" + std::to_string(i), quantiles));
+  }
+  for (int i = 0; i < 40; ++i) {
+    verdicts.push_back(sourced("T-10/" + std::to_string(i), quantiles));
+  }
+  verdicts.push_back(sourced("T-4/resume", quantiles));
+  PocEvidence evidence = of(std::move(verdicts));
+  evidence.latencies = {
+      {.source = "requests.csv", .what = "Requests of a run", .basis = {}, .ns = {1}}};
+  const std::string text = poc_markdown(poc_report(evidence));
+  const auto at = [&](std::string_view title) { return text.find(title); };
+  EXPECT_LT(at("T-4/resume (verdicts.json)"), at("T-10/0 (verdicts.json)"));
+  EXPECT_LT(at("T-10/39 (verdicts.json)"), at("Requests of a run"));
+  EXPECT_LT(at("Requests of a run"), at("suspend-latency/0 (verdicts.json)"));
+  for (int i = 0; i < 40; ++i) {
+    EXPECT_TRUE(has(text, "T-10/" + std::to_string(i) + " (verdicts.json)")) << i;
+  }
+  // Of 1 and 40 others 24 are shown.
+  EXPECT_TRUE(has(text, "suspend-latency/22 (verdicts.json)"));
+  EXPECT_FALSE(has(text, "suspend-latency/23 (verdicts.json)"));
+  EXPECT_TRUE(has(text, "17 more histograms and sets of quantiles"));
+}
+
+TEST(PocReport, AHistogramInAVerdictIsDrawn) {
+  // 2^20 ns = 1.048576 ms.
+  const std::string text = poc_markdown(
+      poc_report(of({sourced("T-4/suspend", {{"count_log2_19", 50}, {"count_log2_21", 100}}),
+                     sourced("T-1/odd", {{"count_log2_x", 1}, {"count_log2_999", 1}})})));
+  EXPECT_TRUE(has(text, "T-4/suspend (150 of them, verdicts.json) (simulated)")) << text;
+  EXPECT_TRUE(has(text, "\n524 us to 1.05 ms " + std::string(25, '#') + " 50\n")) << text;
+  EXPECT_TRUE(has(text, "1.05 ms to 2.1 ms  0\n")) << text;
+  EXPECT_TRUE(has(text, "\n2.1 ms to 4.19 ms " + std::string(50, '#') + " 100\n")) << text;
+  EXPECT_FALSE(has(text, "T-1/odd (")) << text;
+}
+
+TEST(PocReport, EverySetOfQuantilesIsNamedByTheBeginningOfItsKeys) {
+  const std::string text = poc_markdown(poc_report(
+      of({sourced("T-9/calls", {{"one_call_p50_ns", 1}, {"one_call_max_ns", 2}, {"p50_ns", 3}})})));
+  EXPECT_TRUE(has(text, "T-9/calls, one call (verdicts.json)"));
+  EXPECT_FALSE(has(text, "T-9/calls (verdicts.json)"));
+}
+
+TEST(PocReport, AGoalStandsBesideTheLimitOfWhatIsMet) {
+  SourcedVerdict met = sourced("T-2/online-p99", {{"value_ns", 12 * kMs}, {"gate_ns", 50 * kMs}});
+  met.verdict.value = "12 ms";
+  met.verdict.expected = "at most 50 ms";
+  met.verdict.facts = {{"gate", "online"}, {"goal", "10 ms: not met"}};
+  const std::string text = poc_markdown(poc_report(of({met})));
+  EXPECT_TRUE(has(
+      text, "| T-2/online-p99 | met | 12 ms | at most 50 ms; goal 10 ms: not met | simulated |"));
+  EXPECT_TRUE(
+      has(text, "| T-2/online-p99 | 24 % | 12 ms | at most 50 ms; goal 10 ms: not met | met |"));
+}
+
+TEST(PocReport, ThroughputOfTheTestsIsThereWithoutARun) {
+  SourcedVerdict loss = sourced("T-5/offline-loss", {{"work_ns", 57e9}, {"alone_ns", 60e9}});
+  loss.verdict.value = "5 %";
+  loss.verdict.expected = "at most 20 %";
+  const std::string text = poc_markdown(poc_report(of({loss, sourced("T-4/suspend", {})})));
+  const std::size_t begin = text.find("## Test report: throughput");
+  const std::string section = text.substr(begin, text.find("\n## ", begin) - begin);
+  EXPECT_TRUE(has(section,
+                  "| T-5/offline-loss | met | 5 % | at most 20 % | 57 s | 60 s | simulated | "
+                  "vkfd |"))
+      << section;
+  EXPECT_FALSE(has(section, "T-4/suspend"));
+}
+
 TEST(PocReport, ATextCannotBreakOutOfItsPlace) {
   SourcedVerdict odd = sourced("T-1/x", {});
   odd.verdict.reason = "<script>a|b\n\"&\"</script>";
