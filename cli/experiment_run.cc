@@ -26,6 +26,7 @@
 #include "cli/output_folder.h"
 #include "cli/own_processes.h"
 #include "cli/progress.h"
+#include "cli/result_provenance.h"
 #include "cli/run_options.h"
 #include "cli/samples_file.h"
 #include "cli/verdict_folder.h"
@@ -34,6 +35,7 @@
 #include "core/error.h"
 #include "core/testbed.h"
 #include "experiments/experiment.h"
+#include "experiments/provenance.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli {
@@ -205,6 +207,15 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   return verdicts;
 }
 
+Result<experiments::Provenance> provenance_for(const ExperimentOptions& options) {
+  kfd::LinuxOs os;
+  experiments::Provenance provenance;
+  GPREEMPT_TRY(store(provenance, provenance_of(options.backend, os)));
+  provenance.seed = options.seed;
+  provenance.profile = options.quick ? "quick" : "full";
+  return provenance;
+}
+
 }  // namespace
 
 Result<ExitCode> run_experiments(const ExperimentOptions& options) {
@@ -234,8 +245,11 @@ Result<ExitCode> run_experiments(const ExperimentOptions& options) {
   GPREEMPT_TRY(store(verdicts, is_saved
                                    ? experiments::judge_saved(*wanted.front(), options.mqds_dir)
                                    : run_on(options, wanted, records)));
-  const std::string document = experiments::verdicts_document(
-      "experiment", is_saved ? "files" : to_string(options.backend.kind), verdicts);
+  experiments::Provenance provenance = provenance_of_files();
+  if (!is_saved) {
+    GPREEMPT_TRY(store(provenance, provenance_for(options)));
+  }
+  const std::string document = experiments::verdicts_document("experiment", provenance, verdicts);
   if (!options.out.empty()) {
     GPREEMPT_TRY(write_verdicts(options.out, document));
     GPREEMPT_TRY(write_samples(options.out, records.samples));

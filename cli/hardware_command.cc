@@ -32,7 +32,9 @@
 #include "cli/hardware_check.h"
 #include "cli/hardware_report.h"
 #include "cli/own_processes.h"
+#include "cli/result_provenance.h"
 #include "cli/verdict_folder.h"
+#include "experiments/provenance.h"
 #include "experiments/verdict.h"
 #endif
 
@@ -176,6 +178,18 @@ Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
   progress.finish();
   return verdicts;
 }
+
+Result<experiments::Provenance> provenance_for(const HardwareOptions& options) {
+  kfd::LinuxOs os;
+  experiments::Provenance provenance;
+  GPREEMPT_TRY(store(provenance, provenance_of(options.backend, os)));
+  provenance.seed = options.seed;
+  provenance.profile = options.full ? "full" : "quick";
+  for (const Gate& gate : options.gates.all()) {
+    provenance.gates.emplace(gate.name, quantity_text(gate.unit, gate.value));
+  }
+  return provenance;
+}
 #endif
 
 }  // namespace
@@ -199,8 +213,10 @@ Result<ExitCode> hardware_command(const HardwareOptions& options) {
   }
   std::vector<experiments::Verdict> verdicts;
   GPREEMPT_TRY(store(verdicts, run_on(options, checks)));
-  const std::string document = experiments::verdicts_document(
-      "validate-hardware", to_string(options.backend.kind), verdicts);
+  experiments::Provenance provenance;
+  GPREEMPT_TRY(store(provenance, provenance_for(options)));
+  const std::string document =
+      experiments::verdicts_document("validate-hardware", provenance, verdicts);
   if (!options.out.empty()) {
     GPREEMPT_TRY(write_verdicts(options.out, document));
   }

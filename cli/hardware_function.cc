@@ -81,13 +81,14 @@ Result<std::vector<Verdict>> play_basic(Campaign& campaign, Session& session) {
   const RequestRecord& request = session.testbed().requests(pair.service.pid).front();
   const auto latency = static_cast<double>(to_ns(request.end - request.arrival));
   return std::vector<Verdict>{
-      holds("offline-stops-and-goes-on", before > 0 && still_off == off && after > 0,
-            fmt::format("Offline did {} of work in the {} before, {} while it was off and {} in "
-                        "the second after",
-                        quantity_text(GateUnit::kTime, static_cast<double>(before)),
-                        quantity_text(GateUnit::kTime, static_cast<double>(to_ns(stable))),
-                        quantity_text(GateUnit::kTime, static_cast<double>(still_off - off)),
-                        quantity_text(GateUnit::kTime, static_cast<double>(after)))),
+      holds(
+          "offline-stops-and-goes-on", before > 0 && still_off == off && after > 0,
+          fmt::format("Offline's {} queues together did {} of work before the suspend (in {}), {} "
+                      "while they were off, and {} after the resume (in 1 s)",
+                      kJobQueues, quantity_text(GateUnit::kTime, static_cast<double>(before)),
+                      quantity_text(GateUnit::kTime, static_cast<double>(to_ns(stable))),
+                      quantity_text(GateUnit::kTime, static_cast<double>(still_off - off)),
+                      quantity_text(GateUnit::kTime, static_cast<double>(after)))),
       at_most("online-end-to-end", latency, campaign.gates.get("online"),
               "one request of 2 ms that arrives while Offline has the GPU, its suspend included"),
       books.kernel_log()};

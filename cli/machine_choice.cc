@@ -4,7 +4,6 @@
 
 #include <map>
 #include <string>
-#include <utility>
 
 #include "backends/sim/gpu/perturbation.h"
 #include "backends/sim/kfd_model/personality.h"
@@ -51,17 +50,22 @@ Result<sim::Perturbation> perturbation_of(const std::map<std::string, std::strin
 
 }  // namespace
 
-Result<sim::SystemOptions> machine_of(const BackendChoice& backend) {
+Result<sim::Model> model_of(const BackendChoice& backend) {
   const HardwareScenario usual;
-  sim::SystemOptions machine;
   Result<sim::Model> model =
       sim::find_model(backend.model.empty() ? usual.model : backend.model, usual.num_kcq);
-  if (!model) {
-    model.error().code =
-        model.error().code == Errc::kIo ? Errc::kInvalidArgument : model.error().code;
-    return tl::unexpected<Error>(std::move(model).error());
+  if (!model && model.error().code == Errc::kIo) {
+    model.error().code = Errc::kInvalidArgument;
   }
-  machine.gpu = model->point;
+  return model;
+}
+
+Result<sim::SystemOptions> machine_of(const BackendChoice& backend) {
+  const HardwareScenario usual;
+  sim::Model model;
+  GPREEMPT_TRY(store(model, model_of(backend)));
+  sim::SystemOptions machine;
+  machine.gpu = model.point;
   GPREEMPT_TRY(store(machine.gpu.perturbation, perturbation_of(backend.perturbation)));
   GPREEMPT_TRY(store(machine.personality,
                      sim::find_personality(backend.personality.empty() ? usual.personality

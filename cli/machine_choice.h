@@ -1,5 +1,6 @@
 #pragma once
 
+#include "backends/sim/model_file.h"
 #include "backends/sim/system.h"
 #include "cli/run_options.h"
 #include "core/error.h"
@@ -11,5 +12,8 @@ namespace gpreempt::cli {
 /// `unmodelled`, `jitter`, `bend` (times), `drift` and `missing` (percent), see
 /// `sim::Perturbation`. Errors: kInvalidArgument, kParse.
 [[nodiscard]] Result<sim::SystemOptions> machine_of(const BackendChoice& backend);
+
+/// The hardware model of that machine. Errors: the same.
+[[nodiscard]] Result<sim::Model> model_of(const BackendChoice& backend);
 
 }  // namespace gpreempt::cli

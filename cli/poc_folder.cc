@@ -5,7 +5,6 @@
 #include <algorithm>
 #include <cstdint>
 #include <filesystem>
-#include <iterator>
 #include <map>
 #include <string>
 #include <system_error>
@@ -16,6 +15,7 @@
 #include "config/document.h"
 #include "core/error.h"
 #include "experiments/poc_evidence.h"
+#include "experiments/provenance.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli {
@@ -69,15 +69,18 @@ void add_latencies(const report::RunFiles& run, const std::string& source, exper
 }
 
 Result<void> add_run(const fs::path& place, const fs::path& folder, PocEvidence& evidence) {
-  const std::string source = name_of(place / "summary.json", folder);
+  const fs::path summary = place / "summary.json";
   report::RunFiles run;
   GPREEMPT_TRY(store(run, report::read_run_files(place)));
   std::vector<experiments::RunResult> results;
-  GPREEMPT_TRY(store(results, experiments::read_run_results(run.summary, source)));
+  GPREEMPT_TRY(store(results, experiments::read_run_results(run.summary, summary.string())));
   if (!results.empty()) {
     add_latencies(run, name_of(place / "requests.csv", folder), results.front().basis, evidence);
   }
-  std::ranges::move(results, std::back_inserter(evidence.runs));
+  for (experiments::RunResult& result : results) {
+    result.source = name_of(summary, folder);
+    evidence.runs.push_back(std::move(result));
+  }
   return {};
 }
 
@@ -86,8 +89,14 @@ Result<void> add_verdicts(const fs::path& file, const fs::path& folder, PocEvide
   std::string text;
   GPREEMPT_TRY(store(text, read_text_file(file)));
   std::vector<experiments::SourcedVerdict> verdicts;
-  GPREEMPT_TRY(store(verdicts, experiments::read_verdicts(text, name_of(file, folder))));
-  std::ranges::move(verdicts, std::back_inserter(evidence.verdicts));
+  GPREEMPT_TRY(store(verdicts, experiments::read_verdicts(text, file.string())));
+  for (experiments::SourcedVerdict& verdict : verdicts) {
+    verdict.source = name_of(file, folder);
+    evidence.verdicts.push_back(std::move(verdict));
+  }
+  experiments::SourcedProvenance from{.source = name_of(file, folder), .provenance = {}};
+  GPREEMPT_TRY(store(from.provenance, experiments::read_provenance(text, file.string())));
+  evidence.provenance.push_back(std::move(from));
   return {};
 }
 

@@ -73,14 +73,13 @@ std::optional<double> online_of(const Verdict& verdict) {
   return is_it ? number_in(verdict, "value_ns") : std::nullopt;
 }
 
-/// What preemption adds to the share of the GPU that Online needs; at the proof of concept's own
-/// load, two requests a second, all of it.
+/// What preemption adds to the share of the GPU that Online needs, where that is known; at the
+/// proof of concept's own load, two requests a second, all of it.
 std::optional<double> loss_of(const Verdict& verdict) {
   if (!verdict.name.ends_with("/offline-loss")) {
     return std::nullopt;
   }
-  const auto overhead = number_in(verdict, "overhead");
-  return overhead && !verdict.name.starts_with("T-5/") ? overhead : number_in(verdict, "value");
+  return number_in(verdict, verdict.name.starts_with("T-5/") ? "value" : "overhead");
 }
 std::optional<double> loss_of(const RunResult& run) {
   return run.offline_overhead && run.scenario != "poc-load" ? run.offline_overhead

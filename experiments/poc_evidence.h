@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "experiments/provenance.h"
 #include "experiments/verdict.h"
 
 /// What a report of the proof of concept is made of: results of others, as they were written down.
@@ -44,8 +45,15 @@ struct LatencySample {
   std::vector<std::int64_t> ns;
 };
 
+/// Where the verdicts of a file come from; nullopt: it does not say.
+struct SourcedProvenance {
+  std::string source;
+  std::optional<Provenance> provenance;
+};
+
 struct PocEvidence {
   std::vector<SourcedVerdict> verdicts;
+  std::vector<SourcedProvenance> provenance;  ///< of each file with verdicts
   std::vector<RunResult> runs;
   std::vector<LatencySample> latencies;
 };

@@ -182,6 +182,7 @@ PocSection missing_evidence(const PocEvidence& evidence) {
 PocReport poc_report(const PocEvidence& evidence) {
   PocReport report{.title = "Proof of concept: what was found", .sections = {}};
   report.sections.push_back(recommendation(evidence));
+  report.sections.push_back(provenance_section(evidence));
   report.sections.push_back(functions_section(evidence));
   report.sections.push_back(latencies_section(evidence));
   report.sections.push_back(throughput_section(evidence));

@@ -5,8 +5,10 @@
 #include <algorithm>
 #include <array>
 #include <cstddef>
+#include <cstdint>
 #include <iterator>
 #include <map>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -16,6 +18,7 @@
 #include "experiments/poc_evidence.h"
 #include "experiments/poc_report.h"
 #include "experiments/poc_words.h"
+#include "experiments/provenance.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
@@ -97,7 +100,62 @@ PocTable throughput_of_tests(const PocEvidence& evidence) {
   return table;
 }
 
+/// "loss 20 %, online 50 ms".
+std::string list_of(const std::map<std::string, std::string>& map) {
+  std::string list;
+  for (const auto& [name, words] : map) {
+    list += fmt::format("{}{} {}", list.empty() ? "" : ", ", name, words);
+  }
+  return list;
+}
+
+std::string or_missing(std::string words) {
+  return words.empty() ? std::string(kMissingLabel) : std::move(words);
+}
+
+std::string or_missing(const std::optional<std::uint64_t>& number) {
+  return number ? fmt::format("{}", *number) : std::string(kMissingLabel);
+}
+
+std::vector<std::string> row_of(const SourcedProvenance& each) {
+  const Provenance from = each.provenance.value_or(Provenance{});
+  const bool is_model = from.backend == "sim" || from.backend == "vkfd";
+  return {each.source,
+          or_missing(from.backend),
+          or_missing(from.gpu),
+          or_missing(from.gfx),
+          is_model ? "as asked" : or_missing(from.gpus),
+          or_missing(from.driver),
+          is_model ? "modelled" : or_missing(list_of(from.firmware)),
+          or_missing(from.seed),
+          or_missing(from.profile),
+          or_missing(from.built_from)};
+}
+
 }  // namespace
+
+PocSection provenance_section(const PocEvidence& evidence) {
+  PocSection section{.title = "Where the results are from", .blocks = {}};
+  if (evidence.provenance.empty()) {
+    section.blocks.emplace_back(missing("No file of verdicts is here."));
+    return section;
+  }
+  PocTable table{.titles = {"file", "backend", "GPU", "target", "GPUs", "driver", "firmware",
+                            "seed", "profile", "built from"},
+                 .rows = {}};
+  for (const SourcedProvenance& each : evidence.provenance) {
+    table.rows.push_back(row_of(each));
+  }
+  section.blocks.emplace_back(std::move(table));
+  for (const SourcedProvenance& each : evidence.provenance) {
+    if (each.provenance && !each.provenance->gates.empty()) {
+      section.blocks.emplace_back(PocText{
+          .text = fmt::format("Limits in {}: {}.", each.source, list_of(each.provenance->gates)),
+          .label = {}});
+    }
+  }
+  return section;
+}
 
 PocSection functions_section(const PocEvidence& evidence) {
   PocSection section{.title = "Test report: functions", .blocks = {}};

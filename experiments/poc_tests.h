@@ -6,6 +6,9 @@
 /// The test report: what the results say, each as what it is. No I/O.
 namespace gpreempt::experiments {
 
+/// World, machine, versions, seed and limits of each file with verdicts.
+[[nodiscard]] PocSection provenance_section(const PocEvidence& evidence);
+
 /// How many results met, missed, ..., and each of them.
 [[nodiscard]] PocSection functions_section(const PocEvidence& evidence);
 

@@ -13,6 +13,8 @@
 #include <variant>
 #include <vector>
 
+#include "experiments/provenance.h"
+
 namespace gpreempt::experiments {
 namespace {
 
@@ -102,12 +104,13 @@ int bin_of(std::int64_t ns) {
 
 std::string to_json(const Verdict& verdict) { return json_of(verdict).dump(); }
 
-std::string verdicts_document(std::string_view command, std::string_view backend,
+std::string verdicts_document(std::string_view command, const Provenance& provenance,
                               const std::vector<Verdict>& verdicts) {
   const Json evidence = evidence_json(weakest_basis(verdicts));
-  std::string text =
-      fmt::format("{{\"schema\":1,\"command\":{},\"backend\":{},\"evidence\":{},\"results\":[",
-                  Json(command).dump(), Json(backend).dump(), evidence.dump());
+  std::string text = fmt::format(
+      "{{\"schema\":1,\"command\":{},\"backend\":{},\"evidence\":{},\n\"provenance\":{},"
+      "\n\"results\":[",
+      Json(command).dump(), Json(provenance.backend).dump(), evidence.dump(), to_json(provenance));
   for (std::size_t i = 0; i < verdicts.size(); ++i) {
     text += i == 0 ? "\n" : ",\n";
     text += to_json(verdicts[i]);

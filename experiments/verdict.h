@@ -8,6 +8,8 @@
 #include <variant>
 #include <vector>
 
+#include "experiments/provenance.h"
+
 /// What an experiment or a validation found: a named result with a reason, for people and for
 /// machines.
 namespace gpreempt::experiments {
@@ -66,9 +68,10 @@ inline constexpr std::string_view kBinKey = "count_log2_";
 /// printed as one.
 [[nodiscard]] std::string to_json(const Verdict& verdict);
 
-/// The file verdicts.json: {"schema":1,"command":...,"backend":...,"evidence":...,"results":[...]},
-/// one result a line. The evidence is the weakest among the results.
-[[nodiscard]] std::string verdicts_document(std::string_view command, std::string_view backend,
+/// The file verdicts.json: {"schema":1,"command":...,"backend":...,"evidence":...,
+/// "provenance":{...},"results":[...]}, one result a line. The backend is the provenance's, the
+/// evidence the weakest among the results.
+[[nodiscard]] std::string verdicts_document(std::string_view command, const Provenance& provenance,
                                             const std::vector<Verdict>& verdicts);
 
 /// Facts of a verdict with a limit: what would be better still, and whether that is met, which

@@ -77,6 +77,10 @@ TEST(ExperimentVerb, WritesTheVerdictsThatItPrintsAsJson) {
   const auto document = nlohmann::json::parse(finished.out);
   EXPECT_EQ(document["schema"], 1);
   EXPECT_EQ(document["command"], "experiment");
+  EXPECT_EQ(document["provenance"]["profile"], "quick");
+  EXPECT_EQ(document["provenance"]["seed"], 1);
+  EXPECT_EQ(document["provenance"]["machine"]["gfx"], "gfx942");
+  EXPECT_TRUE(document["provenance"]["gates"].is_null());
   EXPECT_EQ(document["backend"], "vkfd");
   EXPECT_EQ(document["evidence"], "simulated");
   EXPECT_EQ(document["results"].front()["name"], "doorbell/submits-while-unmapped");

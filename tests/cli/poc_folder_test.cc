@@ -41,7 +41,7 @@ class PocFolderTest : public ::testing::Test {
 };
 
 std::string document_with(const std::string& name) {
-  return experiments::verdicts_document("experiment", "vkfd",
+  return experiments::verdicts_document("experiment", {.backend = "vkfd", .driver = name},
                                         {experiments::unavailable(name, "a reason")});
 }
 
@@ -55,6 +55,10 @@ TEST_F(PocFolderTest, FindsVerdictsHereAndOneFolderBelowAndNamesThem) {
   EXPECT_EQ(evidence->verdicts.at(0).source, "verdicts.json");
   EXPECT_EQ(evidence->verdicts.at(1).source, "hardware/verdicts.json");
   EXPECT_EQ(evidence->verdicts.at(1).verdict.name, "b");
+  ASSERT_EQ(evidence->provenance.size(), 2U);
+  EXPECT_EQ(evidence->provenance.at(1).source, "hardware/verdicts.json");
+  ASSERT_TRUE(evidence->provenance.at(1).provenance);
+  EXPECT_EQ(evidence->provenance.at(1).provenance->driver, "b");
 }
 
 TEST_F(PocFolderTest, TakesTheLatenciesOfARunsCompletedRequests) {
@@ -87,7 +91,28 @@ TEST_F(PocFolderTest, AFileThatIsBrokenIsNamed) {
   const auto evidence = read_poc_folder(folder());
   ASSERT_FALSE(evidence);
   EXPECT_EQ(evidence.error().code, Errc::kParse);
-  EXPECT_NE(evidence.error().what.find("one/verdicts.json"), std::string::npos);
+  EXPECT_NE(evidence.error().what.find((folder() / "one/verdicts.json").string()),
+            std::string::npos)
+      << evidence.error().what;
+}
+
+TEST_F(PocFolderTest, ABrokenProvenanceIsRefusedWithTheFilesPath) {
+  put("verdicts.json", R"({"schema":1,"provenance":{"seed":"one"},"results":[]})");
+  const auto evidence = read_poc_folder(folder());
+  ASSERT_FALSE(evidence);
+  EXPECT_EQ(evidence.error().code, Errc::kParse);
+  EXPECT_NE(evidence.error().what.find((folder() / "verdicts.json").string()), std::string::npos);
+  EXPECT_NE(evidence.error().what.find("\"seed\""), std::string::npos) << evidence.error().what;
+}
+
+TEST_F(PocFolderTest, ABrokenSummaryIsRefusedWithTheFilesPath) {
+  put("run/summary.json", R"({"schema":1,"statement":"believed","results":[]})");
+  put("run/run.json", "{}");
+  put("run/requests.csv", "policy,tenant,request,arrival_ns,first_wave_ns,end_ns\n");
+  const auto evidence = read_poc_folder(folder());
+  ASSERT_FALSE(evidence);
+  EXPECT_NE(evidence.error().what.find((folder() / "run/summary.json").string()), std::string::npos)
+      << evidence.error().what;
 }
 
 }  // namespace

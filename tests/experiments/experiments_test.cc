@@ -268,8 +268,8 @@ TEST(RunExperiments, DefectOfThisProgramIsNoFinding) {
 
 TEST_P(ExperimentTest, SameSeedGivesTheSameVerdicts) {
   for (const char* experiment : {"queue-ids", "bystander", "activity"}) {
-    EXPECT_EQ(verdicts_document("experiment", "x", ask(experiment)),
-              verdicts_document("experiment", "x", ask(experiment)))
+    EXPECT_EQ(verdicts_document("experiment", {.backend = "x"}, ask(experiment)),
+              verdicts_document("experiment", {.backend = "x"}, ask(experiment)))
         << experiment;
   }
 }

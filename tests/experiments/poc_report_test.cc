@@ -38,7 +38,9 @@ SourcedVerdict sourced(std::string name, std::vector<std::pair<std::string, doub
 }
 
 PocEvidence of(std::vector<SourcedVerdict> verdicts) {
-  return {.verdicts = std::move(verdicts), .runs = {}, .latencies = {}};
+  PocEvidence evidence;
+  evidence.verdicts = std::move(verdicts);
+  return evidence;
 }
 
 bool has(const std::string& text, std::string_view part) {
@@ -105,6 +107,9 @@ TEST(PocDecision, OnlinesOwnShareIsNoLossButAtTheLoadOfTheProofOfConcept) {
   const std::vector<std::pair<std::string, double>> loss = {{"value", 0.25}, {"overhead", 0.01}};
   EXPECT_EQ(decide(of({sourced("T-2/offline-loss", loss)})).at(2).value, 0.01);
   EXPECT_EQ(decide(of({sourced("T-5/offline-loss", loss)})).at(2).value, 0.25);
+  // Where Online's own share is not known, neither is what preemption adds.
+  EXPECT_EQ(decide(of({sourced("T-2/offline-loss", {{"value", 0.25}})})).at(2).step,
+            Step::kMissing);
   PocEvidence runs;
   runs.runs = {{.source = "summary.json",
                 .scenario = "default",
@@ -300,7 +305,8 @@ TEST(PocEvidence, ReadsBackWhatVerdictsDocumentWrites) {
   verdict.answer = Answer::kNotResolvable;
   verdict.confidence = 0.95;
   verdict.facts = {{"driver", "dkms"}};
-  const auto read = read_verdicts(verdicts_document("experiment", "vkfd", {verdict}), "f");
+  const auto read =
+      read_verdicts(verdicts_document("experiment", {.backend = "vkfd"}, {verdict}), "f");
   ASSERT_TRUE(read) << read.error().what;
   ASSERT_EQ(read->size(), 1U);
   EXPECT_EQ(read->front().source, "f");

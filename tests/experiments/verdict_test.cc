@@ -68,16 +68,18 @@ TEST(VerdictJson, NothingIsNull) {
 TEST(VerdictsDocument, IsAsWeakAsItsWeakestResult) {
   Verdict assumed = sample();
   assumed.basis = Basis::kAssumed;
-  const auto one = nlohmann::json::parse(verdicts_document("experiment", "kfd", {sample()}));
+  const auto one =
+      nlohmann::json::parse(verdicts_document("experiment", {.backend = "kfd"}, {sample()}));
   EXPECT_EQ(one["evidence"], "measured");
-  const auto both =
-      nlohmann::json::parse(verdicts_document("experiment", "kfd", {sample(), assumed}));
+  const auto both = nlohmann::json::parse(
+      verdicts_document("experiment", {.backend = "kfd"}, {sample(), assumed}));
   EXPECT_EQ(both["schema"], 1);
   EXPECT_EQ(both["command"], "experiment");
   EXPECT_EQ(both["evidence"], "assumed");
   EXPECT_EQ(both["results"].size(), 2U);
   EXPECT_TRUE(
-      nlohmann::json::parse(verdicts_document("experiment", "kfd", {}))["evidence"].is_null());
+      nlohmann::json::parse(verdicts_document("experiment", {.backend = "kfd"}, {}))["evidence"]
+          .is_null());
 }
 
 TEST(Experiments, HaveNamesOfTheirOwnAndSayWhatTheyAsk) {
