@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <cstddef>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,7 +26,7 @@ Verdict judge_index(const std::string& name, const ActivityEvidence& evidence) {
     return unavailable(verdict.name, "no edge was reported");
   }
   const Share median = median_share(delays, static_cast<double>(to_ns(evidence.period)));
-  verdict.confidence = kConfidence;
+  verdict.confidence = median.bounded ? std::optional(kConfidence) : std::nullopt;
   verdict.numbers = {{"median_delay_in_periods", median.value},
                      {"median_lo", median.lo},
                      {"median_hi", median.hi},
@@ -61,6 +62,7 @@ std::vector<Verdict> judge_activity(const std::string& name, const ActivityEvide
       .reason = fmt::format("{} of {} edges \"idle\" came while a kernel ran, for {} busy "
                             "periods",
                             evidence.early, edges, evidence.expected)};
+  add_agreement(truth, sound ? edges : 0, edges);
   return {judge_index(name, evidence), std::move(truth)};
 }
 

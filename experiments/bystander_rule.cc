@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -30,6 +31,7 @@ Verdict judge_presence(const std::vector<BystanderPoint>& points) {
       "a process that nobody controls was off the GPU in {} of {} "
       "suspensions of another one",
       all - spared, all);
+  add_agreement(verdict, spared == all ? all : all - spared, all);
   for (const BystanderPoint& point : points) {
     add_extent(verdict, fmt::format("{}_queues_", point.mapped_queues), Sample(point.off));
   }
@@ -51,13 +53,14 @@ std::vector<Verdict> judge_bystander(const std::vector<BystanderPoint>& points) 
   const Line line = fit_line(queues, medians);
   const Share& least = bands.front();
   const Share& most = bands.back();
-  Verdict grows{.name = "bystander/grows-with-queues",
-                .value = line.slope,
-                .expected = {},
-                .answer = Answer::kNotResolvable,
-                .reason = {},
-                .confidence = kConfidence,
-                .numbers = {{"per_queue_ns", line.slope}, {"at_no_queue_ns", line.intercept}}};
+  Verdict grows{
+      .name = "bystander/grows-with-queues",
+      .value = line.slope,
+      .expected = {},
+      .answer = Answer::kNotResolvable,
+      .reason = {},
+      .confidence = most.bounded && least.bounded ? std::optional(kConfidence) : std::nullopt,
+      .numbers = {{"per_queue_ns", line.slope}, {"at_no_queue_ns", line.intercept}}};
   if (most.bounded && least.bounded && most.lo > least.hi) {
     grows.answer = Answer::kYes;
   } else if (most.bounded && least.bounded && most.hi < least.lo) {

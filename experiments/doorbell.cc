@@ -18,6 +18,7 @@
 #include "experiments/catalogue.h"
 #include "experiments/experiment.h"
 #include "experiments/programs.h"
+#include "experiments/sampled.h"
 #include "experiments/session.h"
 #include "experiments/verdict.h"
 
@@ -109,9 +110,12 @@ std::vector<Verdict> judge_doorbells(const Doorbells& seen, std::uint32_t reques
                             seen.done, seen.rung,
                             seen.in_order ? "in the order in which they were written"
                                           : "in another order than they were written")};
+  add_agreement(submit, seen.rung == requests ? requests : 0, requests);
+  add_agreement(waits, seen.begun == 0 ? seen.rung : seen.begun, seen.rung);
+  add_agreement(after, after.answer == Answer::kYes ? seen.rung : 0, seen.rung);
   if (seen.first_wave != kForever) {
-    after.numbers = {
-        {"resume_to_first_wave_ns", static_cast<double>(to_ns(seen.first_wave - seen.resumed))}};
+    after.numbers.emplace_back("resume_to_first_wave_ns",
+                               static_cast<double>(to_ns(seen.first_wave - seen.resumed)));
   }
   return {std::move(submit), std::move(waits), std::move(after)};
 }

@@ -135,13 +135,14 @@ Result<Tally> tally(Session& session, const Scene& scene, const Control& off, bo
 }
 
 Verdict report(const Claim& claim, const Tally& counted) {
+  const Share median = median_share(Sample(counted.off), 1);
   Verdict verdict{
       .name = fmt::format("mechanisms/{}", claim.name),
-      .value = median_share(Sample(counted.off), 1).value,
+      .value = median.value,
       .expected = {},
       .answer = Answer::kReported,
       .reason = fmt::format("median time to take {} queues off; {}", kQueues, claim.reality),
-      .confidence = kConfidence};
+      .confidence = median.bounded ? std::optional(kConfidence) : std::nullopt};
   add_quantiles(verdict, "off_", Sample(counted.off));
   add_extent(verdict, "on_", Sample(counted.on));
   add_extent(verdict, "online_off_", Sample(counted.bystander));
@@ -153,15 +154,19 @@ Verdict report(const Claim& claim, const Tally& counted) {
 Verdict judge_batch(const Tally& together, const Tally& apart) {
   const double one = median_share(Sample(together.off), 1).value;
   const double many = median_share(Sample(apart.off), 1).value;
+  const Ratio gain = median_ratio(Sample(apart.off), Sample(together.off));
   Verdict verdict{
       .name = "mechanisms/batch-gain",
-      .value = many / one,
+      .value = gain.value,
       .expected = {},
       .answer = Answer::kReported,
       .reason = fmt::format("{} suspends of one queue each take {:.2f} times as long as one of {} "
                             "queues",
-                            kQueues, many / one, kQueues),
-      .numbers = {{"queues", static_cast<double>(kQueues)},
+                            kQueues, gain.value, kQueues),
+      .confidence = gain.bounded ? std::optional(kConfidence) : std::nullopt,
+      .numbers = {{"gain_lo", gain.lo},
+                  {"gain_hi", gain.hi},
+                  {"queues", static_cast<double>(kQueues)},
                   {"together_ns", one},
                   {"separately_ns", many}},
       .facts = {{"claimed", "batch unmap is 10 to 150 times as fast as suspend"}}};

@@ -51,7 +51,9 @@ Verdict judge_preemption(const PriorityEvidence& evidence) {
   const Share equal_share = median_share(equal, whole);
   const Share high_share = median_share(high, whole);
   const Share alone_share = median_share(alone, whole);
-  verdict.confidence = kConfidence;
+  if (equal_share.bounded && high_share.bounded && alone_share.bounded) {
+    verdict.confidence = kConfidence;
+  }
   verdict.numbers = {{"long_kernel_ns", whole},
                      {"kernels", static_cast<double>(high.sorted().size())}};
   add_share(verdict, "high_wait_share", high_share);

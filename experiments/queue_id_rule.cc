@@ -4,7 +4,6 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
-#include <cmath>
 #include <cstddef>
 #include <cstdint>
 #include <iterator>
@@ -17,6 +16,7 @@
 
 #include "core/event.h"
 #include "core/ids.h"
+#include "core/proportion.h"
 #include "experiments/sampled.h"
 #include "experiments/verdict.h"
 
@@ -79,7 +79,6 @@ Verdict judge_model(const ModelRuns& model) {
   const bool all = found.equal == found.runs;
   verdict.value = std::string(label_of(found.least_overlap));
   verdict.answer = all ? Answer::kYes : Answer::kNo;
-  verdict.confidence = kConfidence;
   verdict.numbers = {{"runs", static_cast<double>(found.runs)},
                      {"equal_runs", static_cast<double>(found.equal)},
                      {"least_overlap", found.least_overlap}};
@@ -88,7 +87,8 @@ Verdict judge_model(const ModelRuns& model) {
       "{:.2f}: {}",
       found.equal, found.runs, model.model, found.least_overlap, label_of(found.least_overlap));
   if (all) {
-    const double again = repeat_probability(found.runs, kConfidence);
+    const double again = proportion_at_least(found.runs, found.runs, kConfidence);
+    verdict.confidence = kConfidence;
     verdict.numbers.emplace_back("next_run_equal_at_least", again);
     verdict.reason += fmt::format(
         "; that alone makes it {:.0f} % likely, at least, that the next "
@@ -124,6 +124,7 @@ Verdict judge_numbers(const std::vector<ConcurrentRun>& concurrent) {
   verdict.numbers = {{"runs", static_cast<double>(concurrent.size())},
                      {"overlapping_runs", static_cast<double>(overlapping)},
                      {"most_overlap", most}};
+  add_agreement(verdict, overlapping > 0 ? overlapping : concurrent.size(), concurrent.size());
   verdict.reason = fmt::format(
       "in {} of {} concurrent runs both processes have queues with the "
       "same number, up to {:.0f} % of them; a number alone names no queue",
@@ -156,6 +157,7 @@ Verdict judge_keys(const std::vector<ConcurrentRun>& concurrent) {
   verdict.answer = colliding == 0 ? Answer::kYes : Answer::kNo;
   verdict.numbers = {{"runs", static_cast<double>(concurrent.size())},
                      {"colliding_runs", static_cast<double>(colliding)}};
+  add_agreement(verdict, colliding == 0 ? concurrent.size() : 0, concurrent.size());
   verdict.reason = colliding == 0
                        ? "every (pid, id) names one queue"
                        : "two queues have the same (pid, id): what was read as a queue's "
@@ -180,6 +182,7 @@ Verdict judge_company(const std::vector<ConcurrentRun>& concurrent) {
   verdict.value = kept == runs ? "yes" : "no";
   verdict.answer = kept == runs ? Answer::kYes : Answer::kNo;
   verdict.numbers = {{"runs", static_cast<double>(runs)}, {"kept", static_cast<double>(kept)}};
+  add_agreement(verdict, kept == runs ? runs : 0, runs);
   verdict.reason = fmt::format(
       "in {} of {} concurrent runs the first process has the same ids after the second "
       "one has made its queues",
@@ -221,6 +224,7 @@ Verdict judge_counts(const QueueIdEvidence& evidence) {
                   adds_up, evidence.concurrent.size());
   verdict.numbers = {{"concurrent_runs", static_cast<double>(evidence.concurrent.size())},
                      {"adding_up", static_cast<double>(adds_up)}};
+  add_agreement(verdict, all ? evidence.concurrent.size() : 0, evidence.concurrent.size());
   return verdict;
 }
 
@@ -245,6 +249,7 @@ Verdict judge_internal(const std::vector<ModelRuns>& alone) {
   verdict.numbers = {{"runs", static_cast<double>(runs)},
                      {"runs_with_one", static_cast<double>(with_one)}};
   verdict.answer = with_one == 0 ? Answer::kNo : Answer::kYes;
+  add_agreement(verdict, with_one == 0 ? runs : with_one, runs);
   if (with_one == 0) {
     verdict.reason = "no process has a queue with a ring of 64 packets, as ROCr keeps for itself";
     return verdict;
@@ -279,7 +284,6 @@ Verdict judge_strategy(const QueueIdEvidence& evidence) {
   }
   verdict.value = "discover by pid";
   verdict.answer = Answer::kYes;
-  verdict.confidence = kConfidence;
   verdict.reason = fmt::format(
       "ids belong to a process{}; look them up by its pid when it is there. A list "
       "written beforehand {}. Priorities are not needed to tell two processes apart",
@@ -313,10 +317,6 @@ std::vector<std::uint32_t> compute_ids(const ModelRun& run) {
   }
   std::ranges::sort(ids);
   return ids;
-}
-
-double repeat_probability(std::size_t runs, double confidence) {
-  return runs == 0 ? 0 : std::pow(1 - confidence, 1.0 / static_cast<double>(runs));
 }
 
 std::vector<Verdict> judge_queue_ids(const QueueIdEvidence& evidence) {

@@ -53,10 +53,6 @@ struct QueueIdEvidence {
 /// The ids of a run's compute queues, which are those that are suspended, ascending.
 [[nodiscard]] std::vector<std::uint32_t> compute_ids(const ModelRun& run);
 
-/// The least chance, at a confidence, that the next run equals those before, after `runs` runs of
-/// which all were equal: the one-sided bound of Clopper and Pearson, (1 - confidence)^(1/runs).
-[[nodiscard]] double repeat_probability(std::size_t runs, double confidence);
-
 /// The verdicts of the experiment, the strategy last. The key of a queue is (pid, id): ids are per
 /// process, so that equal numbers in two processes are no conflict and priorities need not tell
 /// them apart.

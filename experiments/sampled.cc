@@ -5,6 +5,7 @@
 #include <array>
 #include <cmath>
 #include <cstddef>
+#include <cstdint>
 #include <optional>
 #include <span>
 #include <string>
@@ -12,6 +13,7 @@
 #include <utility>
 
 #include "core/error.h"
+#include "core/proportion.h"
 #include "core/stats.h"
 #include "experiments/verdict.h"
 
@@ -53,6 +55,28 @@ void add_extent(Verdict& verdict, std::string_view prefix, const Sample& sample)
   verdict.numbers.emplace_back(fmt::format("{}p50_ns", prefix), static_cast<double>(median.value));
   verdict.numbers.emplace_back(fmt::format("{}max_ns", prefix),
                                static_cast<double>(sample.sorted().back()));
+}
+
+void add_agreement(Verdict& verdict, std::size_t agreeing, std::size_t trials) {
+  if (agreeing > 0) {
+    verdict.confidence = kConfidence;
+    verdict.numbers.emplace_back("agrees_at_least",
+                                 proportion_at_least(agreeing, trials, kConfidence));
+  }
+}
+
+Ratio median_ratio(const Sample& sample, const Sample& over) {
+  constexpr double kEach = 1 - (1 - kConfidence) / 2;
+  const std::optional<Quantile> above = sample.quantile(0.5, kEach);
+  const std::optional<Quantile> below = over.quantile(0.5, kEach);
+  GPREEMPT_CHECK(above && below && below->lo > 0);
+  const auto quotient = [](std::int64_t one, std::int64_t other) {
+    return static_cast<double>(one) / static_cast<double>(other);
+  };
+  return {.value = quotient(above->value, below->value),
+          .lo = quotient(above->lo, below->hi),
+          .hi = quotient(above->hi, below->lo),
+          .bounded = above->bounded && below->bounded};
 }
 
 std::string words_of_ns(double ns) {

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstddef>
 #include <span>
 #include <string>
 #include <string_view>
@@ -28,6 +29,21 @@ void add_quantiles(Verdict& verdict, std::string_view prefix, const Sample& samp
 
 /// The same, p50 and max only.
 void add_extent(Verdict& verdict, std::string_view prefix, const Sample& sample);
+
+/// For an answer that rests on trials that agree with it: the confidence, and the number
+/// "agrees_at_least" (`proportion_at_least`). Nothing if none does.
+void add_agreement(Verdict& verdict, std::size_t agreeing, std::size_t trials);
+
+/// A quotient and the interval that holds it.
+struct Ratio {
+  double value = 0;
+  double lo = 0;
+  double hi = 0;
+  bool bounded = false;  ///< false: too few samples for the confidence
+};
+/// The median of one sample over that of another. Each band is half as unsure as the quotient's, so
+/// that both hold together. Shape: neither is empty; medians are positive.
+[[nodiscard]] Ratio median_ratio(const Sample& sample, const Sample& over);
 
 /// A time for a sentence, three digits: "865 us".
 [[nodiscard]] std::string words_of_ns(double ns);

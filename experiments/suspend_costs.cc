@@ -207,17 +207,18 @@ Verdict judge_costs(const Design& design, const std::vector<CallSample>& samples
     }
   }
   const Sample suspend(suspends);
+  const Quantile median = suspend.quantile(0.5, kConfidence).value_or(Quantile{});
   Verdict verdict{
       .name = fmt::format("suspend-costs/{}", design.name),
-      .value = static_cast<double>(suspend.quantile(0.5).value_or(Quantile{}).value),
+      .value = static_cast<double>(median.value),
       .expected = {},
       .answer = Answer::kReported,
       .reason = fmt::format("median of {} suspends with several grace periods; times of a save "
                             "were in the descriptors after {} of them. What the steps of it cost "
                             "is for `calibrate` to say",
                             samples.size(), stamps),
-      .confidence = kConfidence};
-  add_extent(verdict, "suspend_", suspend);
+      .confidence = median.bounded ? std::optional(kConfidence) : std::nullopt};
+  add_quantiles(verdict, "suspend_", suspend);
   add_extent(verdict, "resume_", Sample(resumes));
   add_extent(verdict, "heartbeat_off_", Sample(gaps));
   verdict.numbers.emplace_back("saved_bytes",

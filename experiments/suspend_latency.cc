@@ -200,7 +200,7 @@ Verdict judge_cell(const Place& place, Grace units, const Times& times) {
                   .reason = fmt::format("steady p99 of {} suspends; {}", times.suspends.size(),
                                         p99.bounded ? "its band holds at 95 %"
                                                     : "too few for a band at 95 %, which is wider"),
-                  .confidence = kConfidence};
+                  .confidence = p99.bounded ? std::optional(kConfidence) : std::nullopt};
   add_quantiles(verdict, "", suspends);
   const Sample resumes(times.resumes);
   verdict.numbers.emplace_back(

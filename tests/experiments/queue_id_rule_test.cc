@@ -135,9 +135,10 @@ TEST(QueueIdRule, ProcessWhoseIdsChangeWhenAnotherStartsIsNoticed) {
 
 TEST(QueueIdRule, FiveEqualRunsAreNoProof) {
   // With a chance of 0.549 for each of five to be equal, 5 % of experiments would look like this.
-  EXPECT_NEAR(repeat_probability(5, 0.95), 0.549, 0.001);
-  EXPECT_NEAR(std::pow(repeat_probability(5, 0.95), 5), 0.05, 1e-12);
-  EXPECT_NEAR(repeat_probability(1, 0.95), 0.05, 1e-12);
+  const Verdict same = find(judge_queue_ids(evidence_of(stock)), "queue-ids/same-in-every-run/A");
+  ASSERT_EQ(number(same, "runs"), 5);
+  EXPECT_EQ(same.confidence, 0.95);
+  EXPECT_NEAR(std::pow(number(same, "next_run_equal_at_least"), 5), 0.05, 1e-9);
 }
 
 TEST(QueueIdRule, OverlapIsOverTheLargerSet) {

@@ -4,8 +4,10 @@
 
 #include <chrono>
 #include <cstdint>
+#include <optional>
 #include <vector>
 
+#include "core/stats.h"
 #include "core/time.h"
 #include "experiments/activity_rule.h"
 #include "experiments/bystander_rule.h"
@@ -132,6 +134,39 @@ TEST(FitLine, IsTheLineThroughPointsOnOne) {
   const std::vector<double> y = {3, 5, 11};
   EXPECT_NEAR(fit_line(x, y).slope, 2, 1e-12);
   EXPECT_NEAR(fit_line(x, y).intercept, 1, 1e-12);
+}
+
+TEST(Sampled, AgreementComesWithItsConfidence) {
+  Verdict verdict{.name = "a", .answer = Answer::kYes, .reason = {}};
+  add_agreement(verdict, 0, 10);
+  EXPECT_EQ(verdict.confidence, std::nullopt);
+  EXPECT_TRUE(verdict.numbers.empty());
+  add_agreement(verdict, 10, 10);
+  EXPECT_EQ(verdict.confidence, 0.95);
+  ASSERT_EQ(verdict.numbers.size(), 1U);
+  EXPECT_EQ(verdict.numbers.front().first, "agrees_at_least");
+  EXPECT_NEAR(verdict.numbers.front().second, 0.7411, 1e-4);  // 0.05^(1/10)
+}
+
+TEST(Sampled, ARatioOfMediansIsAsSureAsBothBandsTogether) {
+  // Of 10 the ranks 2 and 9 enclose the median at 97.5 %: 2 * 11 / 1024 = 2.1 % lie beyond.
+  const Ratio ratio = median_ratio(Sample({10, 20, 30, 40, 50, 60, 70, 80, 90, 100}),
+                                   Sample({1, 2, 3, 4, 5, 6, 7, 8, 9, 10}));
+  EXPECT_TRUE(ratio.bounded);
+  EXPECT_DOUBLE_EQ(ratio.value, 10);
+  EXPECT_DOUBLE_EQ(ratio.lo, 20.0 / 9);
+  EXPECT_DOUBLE_EQ(ratio.hi, 45);
+  EXPECT_FALSE(median_ratio(Sample({1, 2, 3}), Sample({1, 2, 3})).bounded);
+}
+
+TEST(ActivityRule, OneEarlyEdgeRefutesForCertainAndNeedsNoConfidence) {
+  ActivityEvidence evidence{.period = milliseconds(1), .expected = 3};
+  evidence.delays = {1'500'000, 1'500'000, 1'500'000};
+  EXPECT_EQ(judge_activity("x", evidence).back().confidence, 0.95);
+  // Three cannot enclose a median at 95 %.
+  EXPECT_EQ(judge_activity("x", evidence).front().confidence, std::nullopt);
+  evidence.early = 1;
+  EXPECT_EQ(judge_activity("x", evidence).back().confidence, std::nullopt);
 }
 
 }  // namespace
