@@ -39,7 +39,6 @@ run_step() {
   # A group of its own, which ends as a whole; without the lock, which must not outlive this script.
   step_shell "$step" "$limit" >"$log" 2>&1 </dev/null 8<&- 9>&- &
   child=$!
-  printf '%s %s\n' "$child" "$(start_time "$child")" >"$out/state/running"
   next=$((SECONDS + 30))
   while kill -0 "$child" 2>/dev/null; do
     read -r -t 0.05 -u 8 || true
@@ -74,9 +73,11 @@ answers_nothing() {
 }
 
 # step_shell STEP LIMIT: its command under timeout(1), which makes a process group and passes a TERM on to all of it. A function of the kit
-# runs in a shell that has sourced it.
+# runs in a shell that has sourced it. It writes itself down before it starts anything: whoever kills the kit then leaves nothing unknown.
 step_shell() {
+  local own=$BASHPID
   local -a words
+  printf '%s %s\n' "$own" "$(start_time "$own")" >"$out/state/running"
   eval "words=(${step_command[$1]})"
   if [[ $(type -t "${words[0]}") == function ]]; then
     words=(bash -c 'source "$kit/steps.sh"; source "$kit/guard.sh"; "$@"' "$1" "${words[@]}")
