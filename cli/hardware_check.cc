@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "cli/hardware_checks.h"
+#include "cli/own_processes.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
 #include "config/document.h"
@@ -145,9 +146,7 @@ void label(const HardwareCheck& check, const Campaign& campaign, experiments::Ve
 
 }  // namespace
 
-std::string_view to_string(SafetyTag tag) {
-  return tag == SafetyTag::kSharedSafe ? "shared-safe" : "exclusive-hive";
-}
+std::string_view to_string(SafetyTag tag) { return safety_tag(tag == SafetyTag::kExclusiveHive); }
 
 std::span<const HardwareCheck> hardware_checks() { return kChecks; }
 
