@@ -228,14 +228,14 @@ std::string decode_text(const std::vector<experiments::RuntimeQueue>& queues) {
   if (queues.empty()) {
     return "no dispatch names a queue\n";
   }
-  std::string text = fmt::format("{}; ids are the runtime's own and not KFD's\n",
-                                 counted(queues.size(), "queue", "queues"));
+  const std::string head = fmt::format("{}; ids are the runtime's own and not KFD's\n",
+                                       counted(queues.size(), "queue", "queues"));
   Table table({"runtime id", "dispatches", "hardware queue", "software queue"});
   for (const experiments::RuntimeQueue& queue : queues) {
     table.add_row({fmt::format("{}", queue.id), fmt::format("{}", queue.dispatches),
                    hex(queue.hardware_queue), hex(queue.software_queue)});
   }
-  return text + table.render(kTableIndent);
+  return head + table.render(kTableIndent);
 }
 
 std::string decode_text(const std::vector<kfd::LogLine>& lines) {

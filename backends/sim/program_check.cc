@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "backends/sim/gpu/cu_pool.h"
 #include "backends/sim/gpu/parameters.h"
