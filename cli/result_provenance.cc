@@ -10,7 +10,6 @@
 #include <utility>
 
 #include "backends/kfd/doctor/box.h"
-#include "backends/kfd/doctor/doctor.h"
 #include "backends/kfd/os.h"
 #include "backends/sim/model_file.h"
 #include "backends/sim/system.h"

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "core/error.h"
-#include "experiments/experiment.h"
 #include "experiments/hardware_view.h"
 #include "experiments/saved_folder.h"
 #include "experiments/session.h"

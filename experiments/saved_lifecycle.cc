@@ -40,9 +40,10 @@ struct Stage {
   std::string_view word;
   bool is_needed;
 };
-constexpr auto kStages = std::to_array<Stage>({{LifeStage::kBefore, "before", false},
-                                               {LifeStage::kAlive, "during", true},
-                                               {LifeStage::kGone, "after", true}});
+constexpr auto kStages =
+    std::to_array<Stage>({{.stage = LifeStage::kBefore, .word = "before", .is_needed = false},
+                          {.stage = LifeStage::kAlive, .word = "during", .is_needed = true},
+                          {.stage = LifeStage::kGone, .word = "after", .is_needed = true}});
 
 /// When a file was saved, as its name says.
 void set_time(LifeSample& sample, const fs::path& file) {

@@ -49,7 +49,8 @@ TEST(ExperimentVerb, WrittenDumpsAreJudgedAgainAndAnOlderRunsAreReplaced) {
       out.string());
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
   const auto strategy = [](const Finished& finished) {
-    for (const auto& result : nlohmann::json::parse(finished.out)["results"]) {
+    const auto document = nlohmann::json::parse(finished.out);
+    for (const auto& result : document["results"]) {
       if (result["name"] == "queue-ids/strategy") {
         return result["value"];
       }
