@@ -2,6 +2,7 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/file.h>
@@ -98,8 +99,17 @@ void LinuxHost::wait_until(Instant at) {
 
 bool LinuxHost::stop_requested() {
   signalfd_siginfo info{};
-  stop_ = stop_ || ::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info);
+  stop_ = stop_ || ::read(signals_, &info, sizeof info) == static_cast<ssize_t>(sizeof info) ||
+          scheduler_is_gone();
   return stop_;
+}
+
+bool LinuxHost::scheduler_is_gone() const {
+  if (!ends_with_scheduler_ || hints_ == nullptr) {
+    return false;
+  }
+  pollfd peer{.fd = hints_->fd, .events = POLLRDHUP, .revents = 0};
+  return peer.fd < 0 || (::poll(&peer, 1, 0) > 0 && (peer.revents & (POLLRDHUP | POLLHUP)) != 0);
 }
 
 void LinuxHost::hint_arrived(std::uint64_t request, Instant at) {

@@ -37,6 +37,9 @@ class LinuxHost final : public Host {
 
   /// Connects to a scheduler (docs/run-anything.md). Errors: kIo (nobody listens there).
   [[nodiscard]] Result<void> listen_to(const std::string& socket);
+  /// From now on the end of that scheduler is a request to stop: of a program that it has started
+  /// for itself, which nobody else would end.
+  void end_with_scheduler() { ends_with_scheduler_ = true; }
   /// Prints `ready pid=N`, and returns when to begin: what the scheduler says, or, without one, the
   /// next full second. nullopt: asked to stop. Blocks: until a scheduler has said so.
   /// Errors: kIo (it went away).
@@ -59,9 +62,11 @@ class LinuxHost final : public Host {
 
  private:
   explicit LinuxHost(int signals);
+  [[nodiscard]] bool scheduler_is_gone() const;
 
   int signals_;
   bool stop_ = false;
+  bool ends_with_scheduler_ = false;
   std::unique_ptr<gpreempt_hints> hints_;
 };
 

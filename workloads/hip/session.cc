@@ -180,6 +180,9 @@ Result<bool> run_session(const Options& options, LinuxHost& host, const OpenGpu&
   GPREEMPT_TRY(store(tenant, plan_tenant(options)));
   if (!options.hints.empty()) {
     GPREEMPT_TRY(host.listen_to(options.hints));
+    if (!options.program.empty()) {
+      host.end_with_scheduler();
+    }
   }
   GPREEMPT_TRY(LinuxHost::allow_queues(queues_wanted(tenant.program)));
   std::vector<std::unique_ptr<Gpu>> idle_gpus;
