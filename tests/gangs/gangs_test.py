@@ -3,6 +3,7 @@ kit's own scripts on stand-ins for torchrun and gpreempt; expected numbers are w
 import json
 import os
 import pathlib
+import signal
 import socket
 import subprocess
 import sys
@@ -19,6 +20,14 @@ import check_ddp  # noqa: E402
 def rows(*losses, length=10):
     """A step a loss: it begins at 100 * step and takes `length` ns."""
     return [(100 * i, 100 * i + length, loss) for i, loss in enumerate(losses)]
+
+
+def runs(pid):
+    """False also of one that nobody has waited for."""
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except OSError:
+        return False
 
 
 class Check(unittest.TestCase):
@@ -159,6 +168,24 @@ class Orchestration(unittest.TestCase):
         self.assertIsNone(verdict)
         self.assertEqual(asked, [])
 
+
+    def test_whoever_ends_it_ends_its_job(self):
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            folder = tempfile.TemporaryDirectory()
+            self.addCleanup(folder.cleanup)
+            out = pathlib.Path(folder.name)
+            tool = f"{sys.executable} -B {HERE / 'stand_in_gpreempt.py'} {out / 'asked'}"
+            kit = subprocess.Popen(
+                [sys.executable, "-B", str(KIT / "run_ddp.py"), "--out", str(out), "--durations", "1", "--times",
+                 "1000000", "--gpreempt", tool, "--", sys.executable, "-B", str(HERE / "stand_in_job.py")],
+                stderr=subprocess.DEVNULL)
+            while not (out / "asked").exists():
+                self.assertIsNone(kit.poll())
+            pid = int((out / "1ms" / "1.pid").read_text())
+            kit.send_signal(number)
+            kit.wait(60)
+            while runs(pid):
+                os.sched_yield()
 
 class UnmodifiedServer(unittest.TestCase):
     """vllm_online.py, with a stand-in for vLLM."""

@@ -10,6 +10,7 @@ until there is a file FOLDER/stop. The default is torchrun with ddp_train.py on 
 Exit codes: 0 all good, 1 not, 3 the job or gpreempt could not be run.
 """
 import argparse
+import ctypes
 import json
 import os
 import pathlib
@@ -34,6 +35,20 @@ def wait_for(condition, seconds, job):
             return True
         time.sleep(0.01)
     return condition()
+
+
+class Ended(Exception):
+    """SIGTERM, SIGINT or SIGHUP came."""
+
+
+def on_signal(number, frame):
+    del number, frame
+    raise Ended
+
+
+def with_its_parent():
+    """In the child: torchrun, which ends its ranks on SIGTERM, gets one when this process is killed."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)  # PR_SET_PDEATHSIG
 
 
 def end_job(job):
@@ -83,7 +98,7 @@ def run_once(wanted, folder, milliseconds, steps=0):
     spans, refused = [], 0
     with open(folder / "job.log", "wb") as log:
         job = subprocess.Popen([*wanted.job, "--out", str(folder), "--steps", str(steps)], stdout=log,
-                               stderr=log, start_new_session=True)
+                               stderr=log, start_new_session=True, preexec_fn=with_its_parent)
         try:
             if milliseconds:
                 rank = wanted.rank
@@ -143,6 +158,8 @@ def main(arguments):
     wanted.gpreempt = wanted.gpreempt.split()
     wanted.job = wanted.job or DEFAULT_JOB
     durations = [int(text) for text in wanted.durations.split(",")]
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, on_signal)
     try:
         if not runs_undisturbed(wanted, wanted.out / "trial", TRIAL_STEPS):
             return 3
@@ -153,6 +170,9 @@ def main(arguments):
         undisturbed = check_ddp.read_run(wanted.out / "undisturbed")
         verdicts = {f"{each}ms": judge(wanted, undisturbed, wanted.out / f"{each}ms", outcomes[each])
                     for each in durations}
+    except Ended:
+        print("run_ddp.py: ended before it was done; the job was ended, too", file=sys.stderr)
+        return 3
     except (OSError, ValueError, check_ddp.Refused) as error:
         print(f"run_ddp.py: {error}", file=sys.stderr)
         return 3
