@@ -98,7 +98,8 @@ done
 open_ledger
 print_plan
 start_guard
-trap 'stop_all "it was interrupted" 130' INT TERM HUP
+# A signal that comes while a command substitution begins may be served in that subshell: the file tells of it either way.
+trap ': >"$out/state/interrupted"' INT TERM HUP
 for step in "${step_names[@]}"; do
   [[ -z $only || $step == "$only" ]] || continue
   if is_done "$step"; then

@@ -19,14 +19,20 @@ kernel_log() {
 
 # trouble: the lines that say that a GPU, its driver or the kernel has failed, by the tool's own rule.
 trouble() { kernel_log 2>/dev/null | "$tool" decode kernel-log -; }
-troubles() { trouble | wc -l; }
+# troubles: how many. Fails if the log cannot be read, or the tool does not judge it.
+troubles() {
+  local lines
+  lines=$(trouble) || return
+  [[ -z $lines ]] && echo 0 || wc -l <<<"$lines"
+}
 
 # start_guard: on hardware the kernel's log must be readable before anything is preempted.
 start_guard() {
   exec 8<> <(:)  # nothing ever comes: to wait for without a process
+  is_watched || return 0
   kernel_log >/dev/null 2>"$out/state/kernel-log.error" ||
     refuse 3 "the kernel's log cannot be read ($(head -n 1 "$out/state/kernel-log.error")): a reset would go unseen; run as root, give the container --cap-add=SYSLOG, or set KERNEL_LOG to a command that prints it"
-  troubles_before=$(troubles)
+  troubles_before=$(troubles) || refuse 3 "$tool does not judge the kernel's log (gpreempt decode kernel-log): a reset would go unseen; take the tool of this kit's version"
   ((troubles_before == 0)) || say "the kernel's log already has $troubles_before lines about resets or hangs; only new ones stop this"
 }
 
@@ -42,6 +48,7 @@ run_step() {
   next=$((SECONDS + 30))
   while kill -0 "$child" 2>/dev/null; do
     read -r -t 0.05 -u 8 || true
+    [[ ! -e $out/state/interrupted ]] || stop_all "it was interrupted" 130
     ((SECONDS < look_at)) || watch_log "$step"
     if ((SECONDS >= next)); then
       say "  $((SECONDS - begin)) s: $(tail -n 1 "$log" | cut -c 1-90)"
@@ -50,6 +57,7 @@ run_step() {
   done
   wait "$child" || status=$?
   rm -f "$out/state/running"
+  [[ ! -e $out/state/interrupted ]] || stop_all "it was interrupted" 130
   watch_log "$step"
   case $status in
     0) say "$step: done" ;;
@@ -88,9 +96,11 @@ step_shell() {
 
 # watch_log STEP: a new line about a reset stops everything.
 watch_log() {
+  local count
   is_watched || return 0
   look_at=$((SECONDS + LOOK_S))
-  (($(troubles) > troubles_before)) || return 0
+  count=$(troubles) || stop_all "the kernel's log cannot be read or judged any more during $1: a reset would go unseen" 3
+  ((count > troubles_before)) || return 0
   stop_all "the kernel's log tells of trouble during $1: $(trouble | tail -n 1 | cut -c 1-160)" 3
 }
 
@@ -125,12 +135,11 @@ stop_all() {
   local pid given_back='every queue was given back'
   trap - INT TERM HUP
   printf '\nhardware: stopped: %s\n' "$1" >&2
-  if [[ -f $out/state/running ]]; then
-    read -r pid _ <"$out/state/running" || true
-    [[ -z ${pid:-} ]] || end_step "$pid"
+  for pid in $(jobs -pr); do  # also one that has not written itself down yet
+    end_step "$pid"
     wait "$pid" 2>/dev/null || true
-    rm -f "$out/state/running"
-  fi
+  done
+  rm -f "$out/state/running"
   rescue_held || given_back="these may still be held, see above:$held"
   printf '%s\n' "$1" >"$out/stopped.txt"
   cat >&2 <<EOF

@@ -29,6 +29,7 @@ open_ledger() {
   mkdir -p "$out/state" "$out/logs" "$out/results" || refuse 3 "--out $out: it cannot be written; name another folder"
   exec 9>"$out/state/lock"
   flock -n 9 || refuse 3 "another ci/hardware.sh works in $out; wait for it, or name another --out"
+  rm -f "$out/state/interrupted"
   end_orphan
   for step in "${step_names[@]}"; do
     [[ $step != "$from" && $step != "$only" ]] || drop=yes

@@ -10,7 +10,10 @@ case "$*" in
   --help) printf 'Commands:\n  run  runs\n' && exit ;;
   --version) echo 'gpreempt 0.0.0' && exit ;;
   'experiment list') printf 'alpha  a question\n       needs nothing\nbeta   another\n' && exit ;;
-  'decode kernel-log -') grep 'amdgpu: GPU reset' && exit || exit 0 ;;
+  'decode kernel-log -')
+    [[ ! -e $FAKE/unable ]] || exit 2
+    grep 'amdgpu: GPU reset' && exit || exit 0
+    ;;
 esac
 echo "$*" >>"$FAKE/calls"
 # shellcheck disable=SC2034,SC1091

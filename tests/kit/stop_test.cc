@@ -41,6 +41,27 @@ fi)");
   EXPECT_FALSE(std::filesystem::exists(day() / "state" / "conformance.stamp"));
 }
 
+TEST_F(Stop, AKernelLogThatCannotBeReadAnyMoreEndsTheStep) {
+  hook(R"(if [[ $1 == conformance ]]; then
+  trap 'echo given back >>"$FAKE/calls"; exit 0' TERM
+  rm "$FAKE/klog"
+  while :; do read -r -t 1 <> <(:) || true; done
+fi)");
+  const Ended ended = on_hardware("");
+  EXPECT_EQ(ended.exit_code, 3) << ended.text;
+  EXPECT_NE(ended.text.find("cannot be read or judged any more"), std::string::npos) << ended.text;
+  EXPECT_EQ(calls_of("given back"), 1U);
+}
+
+TEST_F(Stop, AToolThatDoesNotJudgeTheKernelLogIsRefused) {
+  hook("true");
+  std::ofstream(folder() / "unable");
+  const Ended ended = on_hardware("");
+  EXPECT_EQ(ended.exit_code, 3) << ended.text;
+  EXPECT_NE(ended.text.find("does not judge the kernel's log"), std::string::npos) << ended.text;
+  EXPECT_EQ(calls_of("conformance"), 0U);
+}
+
 TEST_F(Stop, WhoeverCannotBeRescuedIsNamed) {
   hook(
       "if [[ $1 == conformance ]]; then exit 4; fi\n"
