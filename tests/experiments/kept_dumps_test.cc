@@ -7,8 +7,6 @@
 #include <algorithm>
 #include <cstddef>
 #include <filesystem>
-#include <fstream>
-#include <ios>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -17,6 +15,7 @@
 #include "core/error.h"
 #include "experiments/experiment.h"
 #include "experiments/verdict.h"
+#include "tests/experiments/dump_folder.h"
 #include "tests/experiments/worlds.h"
 
 namespace gpreempt::experiments {
@@ -27,19 +26,8 @@ using testing::find;
 using testing::Kind;
 using testing::setting_of;
 
-class KeptDumpsTest : public ::testing::Test {
+class KeptDumpsTest : public testing::DumpFolder {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) /
-              ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  void write(const fs::path& file, const std::string& text) const {
-    fs::create_directories((folder_ / file).parent_path());
-    std::ofstream(folder_ / file, std::ios::binary) << text;
-  }
   /// Runs it, with what it keeps written down.
   std::vector<Verdict> run_and_keep(std::string_view experiment, Kind kind = Kind::kVkfd) {
     Setting setting = setting_of(kind);
@@ -51,7 +39,7 @@ class KeptDumpsTest : public ::testing::Test {
   }
   [[nodiscard]] Result<std::vector<Verdict>> judge(const std::string& experiment) const {
     const Result<const Experiment*> found = find_experiment(experiment);
-    return found ? judge_saved(**found, folder_ / experiment)
+    return found ? judge_saved(**found, folder() / experiment)
                  : tl::unexpected<Error>(found.error());
   }
   [[nodiscard]] std::vector<Verdict> judged(const std::string& experiment) const {
@@ -82,7 +70,6 @@ class KeptDumpsTest : public ::testing::Test {
     return answered;
   }
 
-  fs::path folder_;
   std::size_t kept_ = 0;
 };
 
@@ -116,13 +103,13 @@ TEST_F(KeptDumpsTest, PrioritiesAreReadAsInTheRun) {
 
 TEST_F(KeptDumpsTest, WorldWithoutDumpsKeepsNoneAndSaysSo) {
   const Verdict strategy = find(run_and_keep("queue-ids", Kind::kSim), "queue-ids/strategy");
-  EXPECT_FALSE(fs::exists(folder_ / "queue-ids" / "model_a_run_1" / "mqd_during.txt"));
+  EXPECT_FALSE(fs::exists(folder() / "queue-ids" / "model_a_run_1" / "mqd_during.txt"));
   EXPECT_EQ(strategy.facts.back().first, "dumps are not saved");
 }
 
 TEST_F(KeptDumpsTest, DescriptorThatOutlivesItsProcessIsSeen) {
   run_and_keep("lifecycle");
-  const fs::path run = folder_ / "lifecycle" / "model_lively_run_1";
+  const fs::path run = folder() / "lifecycle" / "model_lively_run_1";
   for (const char* const kind : {"mqd", "hqd"}) {
     fs::copy_file(run / (std::string(kind) + "_during_02_T+100ms.txt"),
                   run / (std::string(kind) + "_after_13_T+2s.txt"));
@@ -136,7 +123,7 @@ TEST_F(KeptDumpsTest, DescriptorThatOutlivesItsProcessIsSeen) {
 
 TEST_F(KeptDumpsTest, RunsOfOneFolderAreToldApartByTheirNames) {
   run_and_keep("lifecycle");
-  const fs::path runs = folder_ / "lifecycle";
+  const fs::path runs = folder() / "lifecycle";
   fs::copy(runs / "model_lively_run_1", runs / "model_lively_run_2");
   EXPECT_EQ(find(judged("lifecycle"), "lifecycle/timeline/model_lively_run_2").answer,
             Answer::kYes);
@@ -144,7 +131,7 @@ TEST_F(KeptDumpsTest, RunsOfOneFolderAreToldApartByTheirNames) {
 
 TEST_F(KeptDumpsTest, LifeWithoutHardwareSlotsIsJudgedByTheRest) {
   run_and_keep("lifecycle");
-  const fs::path run = folder_ / "lifecycle" / "model_lively_run_1";
+  const fs::path run = folder() / "lifecycle" / "model_lively_run_1";
   std::vector<fs::path> slots;
   for (const fs::directory_entry& file : fs::directory_iterator(run)) {
     if (file.path().filename().string().starts_with("hqd")) {
@@ -163,8 +150,8 @@ TEST_F(KeptDumpsTest, LifeWithoutHardwareSlotsIsJudgedByTheRest) {
 }
 
 TEST_F(KeptDumpsTest, BadFoldersAreRefusedWithTheFileAndWhatToDo) {
-  fs::create_directories(folder_ / "lifecycle");
-  fs::create_directories(folder_ / "priority");
+  fs::create_directories(folder() / "lifecycle");
+  fs::create_directories(folder() / "priority");
   EXPECT_NE(error("lifecycle").find("no folder model_NAME_run_N"), std::string::npos);
   EXPECT_NE(error("priority").find("model_NAME_priority.txt"), std::string::npos);
   write("lifecycle/model_a_run_1/mqd_before.txt", "");

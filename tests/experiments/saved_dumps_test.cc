@@ -8,7 +8,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <fstream>
 #include <string>
 #include <utility>
 #include <vector>
@@ -25,6 +24,7 @@
 #include "experiments/queue_id_rule.h"
 #include "experiments/session.h"
 #include "experiments/verdict.h"
+#include "tests/experiments/dump_folder.h"
 #include "tests/experiments/worlds.h"
 
 namespace gpreempt::experiments {
@@ -36,21 +36,10 @@ using testing::find;
 using testing::Kind;
 using testing::setting_of;
 
-class SavedDumpsTest : public ::testing::Test {
+class SavedDumpsTest : public testing::DumpFolder {
  protected:
-  void SetUp() override {
-    folder_ = fs::path(::testing::TempDir()) /
-              ::testing::UnitTest::GetInstance()->current_test_info()->name();
-    fs::remove_all(folder_);
-  }
-  void TearDown() override { fs::remove_all(folder_); }
-
-  void write(const std::string& file, const std::string& text) const {
-    fs::create_directories((folder_ / file).parent_path());
-    std::ofstream(folder_ / file, std::ios::binary) << text;
-  }
   [[nodiscard]] std::string error() const {
-    const Result<QueueIdEvidence> runs = read_saved_runs(folder_);
+    const Result<QueueIdEvidence> runs = read_saved_runs(folder());
     return runs ? "" : runs.error().what;
   }
 
@@ -60,8 +49,6 @@ class SavedDumpsTest : public ::testing::Test {
         in_world(setting_of(Kind::kVkfd), {}, [&](Session& session) { return save(session); });
     ASSERT_TRUE(saved) << saved.error().what;
   }
-
-  fs::path folder_;
 
  private:
   static Result<Pid> start(Session& session, std::uint32_t streams) {
@@ -97,7 +84,7 @@ class SavedDumpsTest : public ::testing::Test {
 
 TEST_F(SavedDumpsTest, IdsAreThoseOfTheLowestFreeRule) {
   save_runs();
-  const Result<QueueIdEvidence> runs = read_saved_runs(folder_);
+  const Result<QueueIdEvidence> runs = read_saved_runs(folder());
   ASSERT_TRUE(runs) << runs.error().what;
   ASSERT_EQ(runs->alone.size(), 1U);
   ASSERT_EQ(runs->alone.front().runs.size(), 2U);
@@ -115,7 +102,7 @@ TEST_F(SavedDumpsTest, AnswerIsAssumedBecauseIdsAreInferred) {
   save_runs();
   const Result<const Experiment*> experiment = find_experiment("queue-ids");
   ASSERT_TRUE(experiment);
-  const Result<std::vector<Verdict>> verdicts = judge_saved(**experiment, folder_);
+  const Result<std::vector<Verdict>> verdicts = judge_saved(**experiment, folder());
   ASSERT_TRUE(verdicts) << verdicts.error().what;
   const Verdict strategy = find(*verdicts, "queue-ids/strategy");
   EXPECT_EQ(strategy.value, Quantity("discover by pid"));
