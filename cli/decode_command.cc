@@ -44,7 +44,8 @@ constexpr std::string_view kDecodeFooter =
     R"(
 What it does:
   Reads a file that amdkfd prints into /sys/kernel/debug/kfd, live or saved, and says what its
-  words mean; or a log of the HIP runtime. Only root can read that folder; FILE may be a copy, and - is standard input.
+  words mean; or a log, of the HIP runtime or of the kernel. Only root can read that folder; FILE may
+  be a copy, and - is standard input.
     mqds  every queue of every process, suspended ones too, as its descriptor in memory has it:
           ring, doorbell, priorities, save area, what the last unmap saved
     hqds  every hardware slot: which queue is in it now. A slot that is not active keeps the
@@ -56,7 +57,8 @@ What it does:
           never KFD's: do not suspend by them
     kernel-log  what dmesg prints: only the lines that say that a GPU, its driver or the kernel
           has failed, which end everything that preempts (docs/safety.md)
-  No file of the driver has queue ids: join them by MQD address, by doorbell, or by the ring's address.
+  No file of the driver has queue ids: join them by MQD address, by doorbell, or by the ring's
+  address.
   --format json has every word by its name; docs/decode.md describes it.
   A file that no kernel printed is refused, with the line, the reason and what to do.
 
