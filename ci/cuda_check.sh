@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Runs the workloads' logic on an NVIDIA GPU: durations, records, witness, heartbeat. The same kernel sources as for HIP,
 # compiled by nvcc. It needs the programs gpreempt-cuda-online and -offline (cmake -DGPREEMPT_CUDA=ON) in the folder that
-# it is given, and a GPU. What it shows, and what not: docs/hip-workloads.md.
+# it is given, jq, and a GPU. What it shows, and what not: docs/hip-workloads.md.
 # Usage: ci/cuda_check.sh FOLDER OUT
 set -uo pipefail
 programs=${1:?the folder of gpreempt-cuda-online}
