@@ -13,6 +13,7 @@
 
 #include "config/document.h"
 #include "core/error.h"
+#include "experiments/provenance.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::experiments {
@@ -25,23 +26,17 @@ constexpr std::array kAnswers = {Answer::kYes,        Answer::kNo,       Answer:
                                  Answer::kUnavailable};
 constexpr std::array kBases = {Basis::kMeasured, Basis::kSimulated, Basis::kAssumed};
 
-tl::unexpected<Error> refused(const std::string& source, std::string_view reason) {
-  return fail(
-      Errc::kParse,
-      fmt::format("read {}: {}; give a file that this version of gpreempt wrote", source, reason));
-}
-
 /// The results of a document of schema 1.
 Result<WrittenJson> read_document(std::string_view text, const std::string& source) {
   WrittenJson document = WrittenJson::parse(text, nullptr, /*allow_exceptions=*/false);
   if (document.is_discarded()) {
-    return refused(source, "it is not JSON");
+    return refused_results(source, "it is not JSON");
   }
   if (!document.is_object() || document.value("schema", WrittenJson(0)) != 1) {
-    return refused(source, "it has no \"schema\": 1");
+    return refused_results(source, "it has no \"schema\": 1");
   }
   if (!document.contains("results") || !document["results"].is_array()) {
-    return refused(source, "it has no list \"results\"");
+    return refused_results(source, "it has no list \"results\"");
   }
   return document;
 }
@@ -82,15 +77,15 @@ std::optional<Words> word_among(const Values& values, const std::optional<std::s
 Result<Verdict> verdict_in(const WrittenJson& json, const std::string& source) {
   const auto name = words_at(json, "name");
   if (!name) {
-    return refused(source, "a result has no \"name\"");
+    return refused_results(source, "a result has no \"name\"");
   }
   const auto answer = word_among<Answer>(kAnswers, words_at(json, "verdict"));
   const auto basis = answer == Answer::kUnavailable
                          ? std::optional(Basis::kNothing)
                          : word_among<Basis>(kBases, words_at(json, "evidence"));
   if (!answer || !basis) {
-    return refused(source, fmt::format("result '{}' has no \"{}\" that is known", *name,
-                                       answer ? "evidence" : "verdict"));
+    return refused_results(source, fmt::format("result '{}' has no \"{}\" that is known", *name,
+                                               answer ? "evidence" : "verdict"));
   }
   Verdict verdict{.name = *name,
                   .value = quantity_at(json, "value"),
@@ -144,13 +139,14 @@ Result<std::vector<RunResult>> read_run_results(std::string_view text, const std
   GPREEMPT_TRY(store(document, read_document(text, source)));
   const auto basis = word_among<Basis>(kBases, words_at(document, "statement"));
   if (!basis) {
-    return refused(source, "its \"statement\" says neither measured, simulated nor assumed");
+    return refused_results(source,
+                           "its \"statement\" says neither measured, simulated nor assumed");
   }
   std::vector<RunResult> results;
   for (const WrittenJson& each : document["results"]) {
     const auto policy = words_at(each, "policy");
     if (!policy) {
-      return refused(source, "a result has no \"policy\"");
+      return refused_results(source, "a result has no \"policy\"");
     }
     const WrittenJson online = object_at(each, "online");
     const WrittenJson latency = object_at(online, "latency_ns");

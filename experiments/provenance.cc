@@ -81,13 +81,13 @@ class Reader {
   std::string refused_;
 };
 
-tl::unexpected<Error> refused(const std::string& source, std::string_view reason) {
+}  // namespace
+
+tl::unexpected<Error> refused_results(const std::string& source, std::string_view reason) {
   return fail(Errc::kParse, fmt::format("read {}: {}; give a file that this version of gpreempt "
                                         "wrote",
                                         source, reason));
 }
-
-}  // namespace
 
 std::string to_json(const Provenance& provenance) {
   const Json json = {{"backend", words_json(provenance.backend)},
@@ -108,7 +108,7 @@ Result<std::optional<Provenance>> read_provenance(std::string_view text,
                                                   const std::string& source) {
   const Json document = Json::parse(text, nullptr, /*allow_exceptions=*/false);
   if (!document.is_object()) {
-    return refused(source, "it is not a JSON object");
+    return refused_results(source, "it is not a JSON object");
   }
   const auto found = document.find("provenance");
   if (found == document.end()) {
@@ -117,7 +117,8 @@ Result<std::optional<Provenance>> read_provenance(std::string_view text,
   const Json nothing = Json::object();
   const auto machine = found->find("machine");
   if (!found->is_object() || (machine != found->end() && !machine->is_object())) {
-    return refused(source, "its \"provenance\", or the \"machine\" in it, is not an object");
+    return refused_results(source,
+                           "its \"provenance\", or the \"machine\" in it, is not an object");
   }
   Provenance provenance;
   Reader all(*found);
@@ -134,7 +135,7 @@ Result<std::optional<Provenance>> read_provenance(std::string_view text,
   all.read("gates", provenance.gates);
   const std::string& key = all.refused().empty() ? hardware.refused() : all.refused();
   if (!key.empty()) {
-    return refused(source, fmt::format("\"{}\" of its provenance is of another type", key));
+    return refused_results(source, fmt::format("\"{}\" of its provenance is of another type", key));
   }
   return provenance;
 }

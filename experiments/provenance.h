@@ -38,4 +38,8 @@ struct Provenance {
 /// "gfx942" of the driver's number 90402; its last two digits count in hexadecimal.
 [[nodiscard]] std::string gfx_of(std::uint64_t target_version);
 
+/// The refusal of a file of results, which `source` names. kParse.
+[[nodiscard]] tl::unexpected<Error> refused_results(const std::string& source,
+                                                    std::string_view reason);
+
 }  // namespace gpreempt::experiments
