@@ -153,7 +153,7 @@ Result<CampaignResult> run_campaign(const sim::Model& model, const CampaignOptio
                         .model = model.name,
                         .wrong_model = options.wrong_model};
   GPREEMPT_TRY(check_backend(options.backend));
-  GPREEMPT_TRY(run_in_world(options.backend, [&](const OpenMachine& open) {
+  GPREEMPT_TRY(run_in_world(options.backend, {}, [&](const OpenMachine& open) {
     return run_bundles(open, model, campaign_machines(model, usual, options), options, result);
   }));
   return result;

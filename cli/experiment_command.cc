@@ -11,6 +11,7 @@
 #include "cli/experiment_options.h"
 #include "cli/option_values.h"
 #include "cli/run_options.h"
+#include "cli/safety_line.h"
 #include "cli/verb_line.h"
 #include "config/document.h"
 #include "core/error.h"
@@ -76,6 +77,7 @@ class ExperimentLine final : public VerbLine {
                          "On kfd, disturb anybody");
     experiment->add_flag("--dry-run", options_.dry_run,
                          "Print whom it would disturb, and do nothing");
+    safety_.add(*experiment, "Safety (--backend kfd)");
     experiment->add_option("--seed", seed_, "Of every random draw")->capture_default_str();
     experiment->add_option("--mqds-dir", mqds_dir_,
                            "queue-ids, lifecycle, priority: judge the dumps saved in this folder "
@@ -90,6 +92,7 @@ class ExperimentLine final : public VerbLine {
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
     GPREEMPT_TRY(store(options_.backend, read_backend(backend_)));
+    GPREEMPT_TRY(store(options_.safety, safety_.read(options_.backend.kind)));
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
     GPREEMPT_TRY(store(options_.seed, read_seed(seed_)));
     options_.out = out_;
@@ -104,6 +107,7 @@ class ExperimentLine final : public VerbLine {
 
  private:
   ExperimentOptions options_;
+  SafetyLine safety_;
   std::string backend_ = "sim";
   std::string seed_ = "1";
   std::string format_ = "text";

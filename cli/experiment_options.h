@@ -7,6 +7,7 @@
 
 #include "cli/option_values.h"
 #include "cli/run_options.h"
+#include "cli/safety_options.h"
 
 namespace gpreempt::cli {
 
@@ -18,6 +19,7 @@ struct ExperimentOptions {
   bool exclusive_hive = false;          ///< nobody else uses these GPUs or their hive
   std::vector<std::string> bystanders;  ///< selectors of those that may be disturbed
   bool allow_bystanders = false;
+  SafetyOptions safety;  ///< on kfd
   bool dry_run = false;
   std::uint64_t seed = 1;
   OutputFormat format = OutputFormat::kText;

@@ -81,7 +81,8 @@ PlannedSteps planned_by(const ExperimentOptions& options,
                        .steps = {},
                        .exclusive_hive = options.exclusive_hive,
                        .bystanders = options.bystanders,
-                       .allow_bystanders = options.allow_bystanders};
+                       .allow_bystanders = options.allow_bystanders,
+                       .safety = options.safety};
   for (const Experiment* experiment : wanted) {
     planned.steps.push_back(
         {.name = std::string(experiment->name), .needs_hive = experiment->needs_hive});
@@ -199,10 +200,11 @@ Result<std::vector<Verdict>> run_on(const ExperimentOptions& options,
   kfd::LinuxOs os;
   GPREEMPT_TRY(check_others(os, planned_by(options, wanted)));
   std::vector<Verdict> verdicts;
-  GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
-    setting.open = opener(open, machine, options.backend.kind);
-    return store(verdicts, run_all(options, wanted, setting, progress));
-  }));
+  GPREEMPT_TRY(run_in_world(options.backend.kind, options.safety,
+                            [&](const OpenMachine& open) -> Result<void> {
+                              setting.open = opener(open, machine, options.backend.kind);
+                              return store(verdicts, run_all(options, wanted, setting, progress));
+                            }));
   progress.finish();
   return verdicts;
 }

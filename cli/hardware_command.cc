@@ -21,6 +21,7 @@
 #include "cli/output.h"
 #include "cli/progress.h"
 #include "cli/run_options.h"
+#include "cli/safety_line.h"
 #include "cli/verb_line.h"
 #include "cli/worlds.h"
 #include "config/document.h"
@@ -103,6 +104,7 @@ class HardwareLine final : public VerbLine {
         ->allow_extra_args(false);
     verb->add_flag("--allow-bystanders", options_.allow_bystanders, "On kfd, disturb anybody");
     verb->add_flag("--dry-run", options_.dry_run, "Print whom it would disturb, and do nothing");
+    safety_.add(*verb, "Safety (--backend kfd)");
     verb->add_option("--seed", seed_, "Of every random draw")->capture_default_str();
     verb->add_option("--format", format_, "text or json, on stdout")->capture_default_str();
     verb->add_option("--out", out_, "Writes verdicts.json into this folder");
@@ -112,6 +114,7 @@ class HardwareLine final : public VerbLine {
   }
   [[nodiscard]] Result<Command> read(const std::vector<std::string>& /*arguments*/) override {
     GPREEMPT_TRY(store(options_.backend, read_backend(backend_)));
+    GPREEMPT_TRY(store(options_.safety, safety_.read(options_.backend.kind)));
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
     GPREEMPT_TRY(store(options_.seed, read_seed(seed_)));
     GPREEMPT_TRY(store(options_.full, read_profile(profile_)));
@@ -124,6 +127,7 @@ class HardwareLine final : public VerbLine {
 
  private:
   HardwareOptions options_;
+  SafetyLine safety_;
   std::vector<std::string> gates_;
   std::string profile_ = "quick";
   std::string backend_ = "sim";
@@ -140,7 +144,8 @@ PlannedSteps planned_by(const HardwareOptions& options,
                        .steps = {},
                        .exclusive_hive = options.exclusive_hive,
                        .bystanders = options.bystanders,
-                       .allow_bystanders = options.allow_bystanders};
+                       .allow_bystanders = options.allow_bystanders,
+                       .safety = options.safety};
   for (const HardwareCheck* check : checks) {
     planned.steps.push_back(
         {.name = std::string(check->id), .needs_hive = check->tag == SafetyTag::kExclusiveHive});
@@ -171,10 +176,11 @@ Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
   }
   GPREEMPT_TRY(check_others(os, planned_by(options, checks)));
   std::vector<experiments::Verdict> verdicts;
-  GPREEMPT_TRY(run_in_world(options.backend.kind, [&](const OpenMachine& open) -> Result<void> {
-    campaign.open = open;
-    return store(verdicts, run_checks(checks, campaign));
-  }));
+  GPREEMPT_TRY(run_in_world(options.backend.kind, options.safety,
+                            [&](const OpenMachine& open) -> Result<void> {
+                              campaign.open = open;
+                              return store(verdicts, run_checks(checks, campaign));
+                            }));
   progress.finish();
   return verdicts;
 }

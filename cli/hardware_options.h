@@ -8,6 +8,7 @@
 #include "cli/hardware_gates.h"
 #include "cli/option_values.h"
 #include "cli/run_options.h"
+#include "cli/safety_options.h"
 
 namespace gpreempt::cli {
 
@@ -19,6 +20,7 @@ struct HardwareOptions {
   bool exclusive_hive = false;          ///< nobody else uses these GPUs or their hive
   std::vector<std::string> bystanders;  ///< selectors of those that may be disturbed
   bool allow_bystanders = false;
+  SafetyOptions safety;  ///< on kfd
   bool dry_run = false;
   bool list = false;
   std::vector<std::string> only;  ///< ids of the plan; empty: all

@@ -68,25 +68,6 @@ Result<Duration> read_duration(const std::string& text) {
   return duration;
 }
 
-Result<void> read_watch(std::string& kernel_log, const std::string& back_off_text,
-                        Duration& back_off) {
-  if (kernel_log == "none") {
-    kernel_log.clear();
-  } else if (!kernel_log.starts_with('/')) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("reading --kernel-log '{}': it is an absolute path such as /dev/kmsg, "
-                            "or none",
-                            kernel_log));
-  }
-  const auto duration = parse_duration(back_off_text);
-  if (!duration) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("reading --back-off: {}", duration.error().what));
-  }
-  back_off = *duration;
-  return {};
-}
-
 Result<std::uint32_t> read_draws(const std::string& text, std::string_view option) {
   constexpr std::uint64_t kMin = 2;
   constexpr std::uint64_t kMax = 100'000;

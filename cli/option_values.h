@@ -24,10 +24,6 @@ enum class OutputFormat { kText, kJson };
 /// A duration longer than 0.
 [[nodiscard]] Result<Duration> read_duration(const std::string& text);
 
-/// Reads --kernel-log, where "none" becomes empty, and --back-off, which may be 0s.
-[[nodiscard]] Result<void> read_watch(std::string& kernel_log, const std::string& back_off_text,
-                                      Duration& back_off);
-
 /// How many draws `--band`, or another option, takes: 2 to 100000.
 [[nodiscard]] Result<std::uint32_t> read_draws(const std::string& text,
                                                std::string_view option = "--band");

@@ -8,6 +8,7 @@
 #include "backends/kfd/os.h"
 #include "backends/kfd/safety/safety_plan.h"
 #include "cli/run_options.h"
+#include "cli/supervision.h"
 #include "cli/suspend_plan.h"
 #include "cli/table.h"
 #include "config/document.h"
@@ -32,6 +33,7 @@ Result<kfd::SafetyRequest> request_of(kfd::Os& os, const PlannedSteps& planned) 
   request.launches = true;
   request.exclusive_hive = planned.exclusive_hive;
   request.allow_bystanders = planned.allow_bystanders;
+  request.trouble = trouble_of(planned.safety);
   if (!planned.bystanders.empty()) {
     GPREEMPT_TRY(store(request.named, find_all(os, planned.bystanders)));
   }

@@ -6,6 +6,7 @@
 
 #include "backends/kfd/os.h"
 #include "cli/run_options.h"
+#include "cli/safety_options.h"
 #include "core/error.h"
 
 /// What a verb that starts processes of its own and controls them may do to others.
@@ -24,6 +25,7 @@ struct PlannedSteps {
   bool exclusive_hive = false;          ///< nobody else uses these GPUs or their hive
   std::vector<std::string> bystanders;  ///< selectors of those that may be disturbed
   bool allow_bystanders = false;
+  SafetyOptions safety;
 };
 
 /// "exclusive-hive": on hardware only where nobody else uses the hive; else "shared-safe".

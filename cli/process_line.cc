@@ -7,8 +7,9 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/option_values.h"
 #include "cli/process_options.h"
+#include "cli/run_options.h"
+#include "config/document.h"
 #include "core/error.h"
 #include "core/time.h"
 #include "core/units.h"
@@ -62,19 +63,13 @@ void add_process_options(CLI::App& run, RawProcesses& raw) {
       ->group(group);
   run.add_flag("--dry-run", options.dry_run, "Say who would do what to whom, and do nothing")
       ->group(group);
-  time("--back-off", raw.back_off, "Refuse for so long after trouble; 0s: never");
-  run.add_option("--kernel-log", options.kernel_log, "Where trouble is looked for; none: nowhere")
-      ->capture_default_str()
-      ->group(group);
-  run.add_option("--watchdog-cgroup", options.watchdog_cgroup,
-                 "The control group's folder that the watchdog moves to")
-      ->group(group);
+  raw.safety.add(run, group);
   run.add_option("--device", options.device, "The driver's device")
       ->capture_default_str()
       ->group(group);
 }
 
-Result<ProcessOptions> read_processes(const RawProcesses& raw) {
+Result<ProcessOptions> read_processes(const RawProcesses& raw, BackendKind kind) {
   ProcessOptions options = raw.options;
   options.baselines = !raw.no_baselines;
   GPREEMPT_TRY(read_time("--ready-timeout", raw.ready_timeout, options.ready_timeout));
@@ -83,7 +78,13 @@ Result<ProcessOptions> read_processes(const RawProcesses& raw) {
   }
   GPREEMPT_TRY(read_time("--stop-timeout", raw.stop_timeout, options.stop_timeout));
   GPREEMPT_TRY(read_time("--slow", raw.slow, options.slow));
-  GPREEMPT_TRY(read_watch(options.kernel_log, raw.back_off, options.back_off));
+  if (kind != BackendKind::kKfd && (options.names_processes() || options.dry_run)) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("reading --online, --offline or --dry-run: processes run on this "
+                            "machine's GPU only, and the backend is {}; add --backend kfd",
+                            to_string(kind)));
+  }
+  GPREEMPT_TRY(store(options.safety, raw.safety.read(kind)));
   return options;
 }
 

@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include "cli/safety_options.h"
 #include "core/time.h"
 
 namespace gpreempt::cli {
@@ -26,9 +27,7 @@ struct ProcessOptions {
   bool exclusive_hive = false;
   bool dry_run = false;
   Duration slow = std::chrono::milliseconds(100);  ///< a suspend that takes longer ends it
-  std::string kernel_log = "/dev/kmsg";            ///< empty: not watched
-  Duration back_off = std::chrono::minutes(10);    ///< after trouble in it; 0: none
-  std::string watchdog_cgroup;  ///< a control group's folder for the watchdog; empty: ours
+  SafetyOptions safety;
   std::string device = "/dev/kfd";
 
   /// Whether anybody is named.

@@ -17,7 +17,6 @@
 #include "backends/kfd/launch/tenant.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
-#include "backends/kfd/safety/guarded_backend.h"
 #include "backends/kfd/safety/safety_plan.h"
 #include "backends/kfd/safety/supervised.h"
 #include "backends/kfd/target_selector.h"
@@ -27,6 +26,7 @@
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
 #include "cli/summary.h"
+#include "cli/supervision.h"
 #include "cli/suspend_plan.h"
 #include "cli/suspend_run.h"
 #include "cli/worlds.h"
@@ -113,8 +113,7 @@ Result<kfd::SafetyRequest> request_of(kfd::Os& os, const ProcessOptions& options
   request.verb = "run";
   request.allow_bystanders = options.allow_bystanders;
   request.exclusive_hive = options.exclusive_hive;
-  request.trouble.kernel_log = options.kernel_log;
-  request.trouble.back_off = options.back_off;
+  request.trouble = trouble_of(options.safety);
   for (const auto& [tenant, who] : commands) {
     request.launches = request.launches || !who.argv.empty();
     for (const kfd::TargetSelector& selector : who.existing) {
@@ -189,12 +188,8 @@ class ProcessWorld {
  private:
   Result<kfd::OpenedBackend> open_controller() {
     const ProcessOptions& wanted = options_.processes;
-    kfd::SupervisionOptions supervision;
-    supervision.watchdog = kfd::watchdog_command(os_, wanted.device, wanted.watchdog_cgroup);
-    supervision.trouble.kernel_log = wanted.kernel_log;
-    supervision.trouble.back_off = wanted.back_off;
+    kfd::SupervisionOptions supervision = supervision_of(os_, wanted.safety, wanted.device);
     supervision.guard.slow = wanted.slow;
-    supervision.backend.device = wanted.device;
     auto opened = kfd::open_supervised(os_, std::move(supervision));
     if (!opened) {
       return tl::unexpected<Error>(std::move(opened).error());
@@ -202,10 +197,7 @@ class ProcessWorld {
     measured_.warnings = opened->warnings;
     measured_.driver = opened->backend->info().driver;
     measured_.gpus = opened->backend->info().gpus.size();
-    kfd::GuardedBackend* const guard = opened->guard;
-    return kfd::OpenedBackend{.backend = std::move(opened->backend),
-                              .hints = opened->hints,
-                              .name = [guard](Pid pid) { guard->name(pid); }};
+    return opened_by_testbed(*std::move(opened));
   }
 
   kfd::Os& os_;

@@ -130,14 +130,7 @@ Result<RunOptions> read_run(RawRun raw, bool has_out) {
   if (!raw.band.empty()) {
     GPREEMPT_TRY(store(options.band, read_draws(raw.band)));
   }
-  GPREEMPT_TRY(store(options.processes, read_processes(raw.processes)));
-  const bool is_kfd = options.backend.kind == BackendKind::kKfd;
-  if (!is_kfd && (options.processes.names_processes() || options.processes.dry_run)) {
-    return fail(Errc::kInvalidArgument,
-                fmt::format("reading --online, --offline or --dry-run: processes run on this "
-                            "machine's GPU only, and the backend is {}; add --backend kfd",
-                            to_string(options.backend.kind)));
-  }
+  GPREEMPT_TRY(store(options.processes, read_processes(raw.processes, options.backend.kind)));
   if (has_out && raw.out.empty()) {
     return fail(Errc::kInvalidArgument, "reading --out: the name of the folder is empty");
   }

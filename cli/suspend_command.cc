@@ -14,6 +14,7 @@
 #include "cli/exit_code.h"
 #include "cli/option_values.h"
 #include "cli/output.h"
+#include "cli/safety_line.h"
 #include "cli/suspend_options.h"
 #include "cli/verb_line.h"
 #include "config/document.h"
@@ -94,14 +95,7 @@ class SuspendLine final : public VerbLine {
     suspend->add_flag("--exclusive-hive", options_.exclusive_hive,
                       "Refuse if anybody else has queues on these GPUs or their hive");
     suspend->add_flag("--dry-run", options_.dry_run, "Print the plan and do nothing");
-    suspend
-        ->add_option("--kernel-log", options_.kernel_log,
-                     "Where trouble is looked for; none: nowhere")
-        ->capture_default_str();
-    suspend->add_option("--back-off", back_off_, "Refuse for so long after trouble; 0s: never")
-        ->capture_default_str();
-    suspend->add_option("--watchdog-cgroup", options_.watchdog_cgroup,
-                        "The control group's folder that the watchdog moves to");
+    safety_.add(*suspend);
     suspend->add_option("--flight-record", options_.flight_record,
                         "Where to write the driver's calls; default: a file in this folder, and "
                         "only if something is wrong");
@@ -115,7 +109,7 @@ class SuspendLine final : public VerbLine {
     GPREEMPT_TRY(store(options_.format, read_format(format_)));
     GPREEMPT_TRY(read_named("--for", limit_, options_.limit));
     GPREEMPT_TRY(read_named("--slow", slow_, options_.slow));
-    GPREEMPT_TRY(read_watch(options_.kernel_log, back_off_, options_.back_off));
+    GPREEMPT_TRY(store(options_.safety, safety_.read()));
     if (!grace_.empty()) {
       GPREEMPT_TRY(read_named("--grace", grace_, options_.grace.emplace()));
     }
@@ -137,10 +131,10 @@ class SuspendLine final : public VerbLine {
   }
 
   SuspendCommandOptions options_;
+  SafetyLine safety_;
   std::string format_ = "text";
   std::string limit_ = "10s";
   std::string slow_ = "100ms";
-  std::string back_off_ = "10min";
   std::string grace_;
 };
 

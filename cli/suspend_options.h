@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "cli/option_values.h"
+#include "cli/safety_options.h"
 #include "core/time.h"
 
 namespace gpreempt::cli {
@@ -24,10 +25,8 @@ struct SuspendCommandOptions {
   Duration slow = std::chrono::milliseconds(100);  ///< a suspend that takes longer ends it
   std::string sysroot;                             ///< empty: this machine
   std::string device = "/dev/kfd";
-  std::string kernel_log = "/dev/kmsg";          ///< empty: it is not watched
-  Duration back_off = std::chrono::minutes(10);  ///< since the last trouble in it
-  std::string watchdog_cgroup;  ///< a control group's folder for the watchdog; empty: ours
-  std::string flight_record;    ///< a file for the driver's calls; empty: only on an anomaly
+  SafetyOptions safety;
+  std::string flight_record;  ///< a file for the driver's calls; empty: only on an anomaly
   OutputFormat format = OutputFormat::kText;
 };
 

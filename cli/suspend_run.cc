@@ -21,6 +21,7 @@
 #include "backends/kfd/safety/supervised.h"
 #include "backends/kfd/target_selector.h"
 #include "cli/exit_code.h"
+#include "cli/supervision.h"
 #include "cli/suspend_options.h"
 #include "cli/suspend_plan.h"
 #include "core/error.h"
@@ -82,13 +83,9 @@ Result<kfd::HoldReport> run_suspend(kfd::Os& os, const SuspendPlan& plan,
                                     std::span<const kfd::StableProcess> held) {
   kfd::FlightRecorder recorder(os, {});
   const kfd::HoldOptions hold = hold_options(plan, options, held);
-  kfd::SupervisionOptions supervision;
-  supervision.watchdog = kfd::watchdog_command(recorder, options.device, options.watchdog_cgroup);
-  supervision.trouble.kernel_log = options.kernel_log;
-  supervision.trouble.back_off = options.back_off;
+  kfd::SupervisionOptions supervision = supervision_of(recorder, options.safety, options.device);
   supervision.guard.may_control = {hold.targets.begin(), hold.targets.end()};
   supervision.guard.slow = options.slow;
-  supervision.backend.device = options.device;
   const auto supervised = kfd::open_supervised(recorder, std::move(supervision));
   if (!supervised) {
     return tl::unexpected<Error>(supervised.error());

@@ -3,6 +3,7 @@
 #include <exception>
 #include <functional>
 #include <memory>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -10,6 +11,7 @@
 #include "backends/sim/system.h"
 #include "backends/sim/timeline.h"
 #include "cli/run_options.h"
+#include "cli/safety_options.h"
 #include "core/error.h"
 #include "core/testbed.h"
 #ifdef GPREEMPT_CLI_HAS_KFD
@@ -17,10 +19,10 @@
 #include "backends/kfd/launch/process_testbed.h"
 #include "backends/kfd/linux_os.h"
 #include "backends/kfd/os.h"
-#include "backends/kfd/safety/guarded_backend.h"
 #include "backends/kfd/safety/supervised.h"
 #include "backends/kfd/testbed.h"
-#include "core/ids.h"
+#include "cli/supervision.h"
+#include "cli/suspend_run.h"
 #include "workloads/program_file.h"
 #endif
 #ifdef GPREEMPT_CLI_HAS_VKFD
@@ -50,24 +52,36 @@ Result<void> check_kfd([[maybe_unused]] const std::string& device) {
 }
 
 #ifdef GPREEMPT_CLI_HAS_KFD
-/// This machine under a guard and a watchdog.
-Result<kfd::OpenedBackend> open_guarded(kfd::Os& os) {
-  kfd::SupervisionOptions supervision;
-  supervision.watchdog = kfd::watchdog_command(os, supervision.backend.device, "");
-  auto opened = kfd::open_supervised(os, std::move(supervision));
-  if (!opened) {
-    return tl::unexpected<Error>(std::move(opened).error());
-  }
-  kfd::GuardedBackend* const guard = opened->guard;
-  return kfd::OpenedBackend{.backend = std::move(opened->backend),
-                            .hints = opened->hints,
-                            .name = [guard](Pid pid) { guard->name(pid); }};
-}
+/// Opens this machine under a guard and a watchdog, again and again.
+class ThisMachine {
+ public:
+  explicit ThisMachine(SafetyOptions safety) : safety_(std::move(safety)) {}
 
-/// The machine that there is, whatever machine is asked for; it may have too few GPUs.
-Result<std::unique_ptr<Testbed>> open_this_machine(const sim::SystemOptions& options) {
-  return kfd::open_testbed({.text_of = program_text, .open = open_guarded, .gpus = options.gpus});
-}
+  /// The machine that there is, whatever machine is asked for; it may have too few GPUs.
+  Result<std::unique_ptr<Testbed>> open(const sim::SystemOptions& options) {
+    return kfd::open_testbed({.text_of = program_text,
+                              .open = [this](kfd::Os& os) { return open_guarded(os); },
+                              .gpus = options.gpus});
+  }
+
+ private:
+  Result<kfd::OpenedBackend> open_guarded(kfd::Os& os) {
+    kfd::SupervisionOptions supervision = supervision_of(os, safety_, kfd::BackendOptions().device);
+    auto opened = kfd::open_supervised(os, std::move(supervision));
+    if (!opened) {
+      return tl::unexpected<Error>(std::move(opened).error());
+    }
+    for (const std::string& warning : opened->warnings) {
+      if (said_.insert(warning).second) {
+        say("warning: " + warning);
+      }
+    }
+    return opened_by_testbed(*std::move(opened));
+  }
+
+  SafetyOptions safety_;
+  std::set<std::string> said_;
+};
 #endif
 
 #ifdef GPREEMPT_CLI_HAS_VKFD
@@ -109,16 +123,19 @@ Result<void> check_backend(BackendKind kind, const std::string& device) {
 
 Result<void> run_in_world(BackendKind kind, const sim::SystemOptions& options,
                           const std::function<Result<void>(const OpenTestbed&)>& body) {
-  return run_in_world(kind, [&](const OpenMachine& open_machine) {
+  return run_in_world(kind, {}, [&](const OpenMachine& open_machine) {
     return body([&] { return open_machine(options); });
   });
 }
 
-Result<void> run_in_world(BackendKind kind,
+Result<void> run_in_world(BackendKind kind, [[maybe_unused]] const SafetyOptions& safety,
                           const std::function<Result<void>(const OpenMachine&)>& body) {
 #ifdef GPREEMPT_CLI_HAS_KFD
   if (kind == BackendKind::kKfd) {
-    return guarded([&] { return body(open_this_machine); });
+    ThisMachine machine(safety);
+    return guarded([&] {
+      return body([&](const sim::SystemOptions& options) { return machine.open(options); });
+    });
   }
 #endif
 #ifdef GPREEMPT_CLI_HAS_VKFD

@@ -6,6 +6,7 @@
 
 #include "backends/sim/system.h"
 #include "cli/run_options.h"
+#include "cli/safety_options.h"
 #include "core/error.h"
 #include "core/testbed.h"
 
@@ -30,9 +31,11 @@ using OpenMachine = std::function<Result<std::unique_ptr<Testbed>>(const sim::Sy
     BackendKind kind, const sim::SystemOptions& options,
     const std::function<Result<void>(const OpenTestbed&)>& body);
 
-/// The same for several machines, one after another.
+/// The same for several machines, one after another. `safety`: how kfd is watched; what it does not
+/// watch is said on stderr, once. Errors: also, on kfd, those of `kfd::open_supervised`.
 [[nodiscard]] Result<void> run_in_world(
-    BackendKind kind, const std::function<Result<void>(const OpenMachine&)>& body);
+    BackendKind kind, const SafetyOptions& safety,
+    const std::function<Result<void>(const OpenMachine&)>& body);
 
 /// The simulator without an engine: the same models and the same events, and as often in a process
 /// as one likes. Blocks: until `body` returns. Errors: those of `body`.

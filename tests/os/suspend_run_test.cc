@@ -60,7 +60,7 @@ class SuspendRun : public ::testing::Test {
     options_.limit = std::chrono::milliseconds(1);
     options_.slow = std::chrono::hours(1);
     options_.flight_record = record_.string();
-    options_.kernel_log.clear();
+    options_.safety.kernel_log.clear();
     driver_.create_queue(0);
   }
   ~SuspendRun() override { std::filesystem::remove(record_); }
