@@ -12,7 +12,7 @@ BACKEND=${BACKEND:-kfd}
 profile=quick
 out=hardware-day
 others=() # whom the tool may disturb, as it wants to be told
-from='' only=''
+from='' only='' gpu_list=''
 dry_run=no exclusive=no list=no
 tool=${GPREEMPT:-}
 soak_s='' # as the profile has it
@@ -20,7 +20,7 @@ soak_s='' # as the profile has it
 usage() {
   cat <<EOF
 Usage: [BACKEND=kfd|vkfd|sim] ci/hardware.sh [--profile quick|full] [--out DIR] [--from STEP] [--only STEP]
-                      [--exclusive-hive] [--bystander TARGET] [--allow-bystanders] [--limit STEP=SECONDS] [--soak-seconds N]
+                      [--gpus LIST] [--exclusive-hive] [--bystander TARGET] [--allow-bystanders] [--limit STEP=SECONDS] [--soak-seconds N]
                       [--list] [--dry-run]
 
 Runs, in this order: provenance, doctor, conformance, the test plan, the contract, each experiment, the soak with remaps, gangs over two
@@ -30,6 +30,7 @@ GPUs (kfd only), calibration, the reports, and packs all of it into one archive.
   --out DIR             where everything goes ($out); the same DIR goes on where it was left
   --from STEP           do this step and all after it again
   --only STEP           only this step
+  --gpus LIST           use these GPUs only, such as f7bc,1a2b: the ids that doctor and queues print, or places from 0 (kfd; all)
   --exclusive-hive      nobody else uses these GPUs or their hive: also what needs that
   --bystander TARGET    somebody on these GPUs who may be disturbed (a pid, command:NAME, ...); repeatable
   --allow-bystanders    disturb anybody
@@ -70,6 +71,7 @@ while (($# > 0)); do
       limits[${BASH_REMATCH[1]}]=${BASH_REMATCH[2]} && shift
       ;;
     --soak-seconds) soak_s=${2:-} && shift ;;
+    --gpus) gpu_list=${2:-,} && shift ;;
     --exclusive-hive) exclusive=yes ;;
     --bystander) others+=(--bystander "${2:-}") && shift ;;
     --allow-bystanders) others+=(--allow-bystanders) ;;
@@ -87,6 +89,7 @@ case $profile in quick) soak_s=${soak_s:-15} ;; full) soak_s=${soak_s:-300} ;; *
 [[ $out == /* ]] || out=$PWD/$out
 
 tool=$(find_tool) || refuse 3 "there is no gpreempt: build it (ci/quickstart, or cmake in an unpacked tarball), or set GPREEMPT=/path/to/gpreempt"
+[[ -z $gpu_list ]] || choose_gpus "$gpu_list"
 make_steps
 hash_common
 for name in ${from:+"$from"} ${only:+"$only"} "${!limits[@]}"; do

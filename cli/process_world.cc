@@ -190,6 +190,7 @@ class ProcessWorld {
     const ProcessOptions& wanted = options_.processes;
     kfd::SupervisionOptions supervision = supervision_of(os_, wanted.safety, wanted.device);
     supervision.guard.slow = wanted.slow;
+    supervision.backend.for_programs = true;
     auto opened = kfd::open_supervised(os_, std::move(supervision));
     if (!opened) {
       return tl::unexpected<Error>(std::move(opened).error());

@@ -67,6 +67,7 @@ class ThisMachine {
  private:
   Result<kfd::OpenedBackend> open_guarded(kfd::Os& os) {
     kfd::SupervisionOptions supervision = supervision_of(os, safety_, kfd::BackendOptions().device);
+    supervision.backend.for_programs = true;
     auto opened = kfd::open_supervised(os, std::move(supervision));
     if (!opened) {
       return tl::unexpected<Error>(std::move(opened).error());

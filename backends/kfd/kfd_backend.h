@@ -45,6 +45,9 @@ struct BackendOptions {
   /// SIGINT, SIGTERM and SIGHUP no longer end this process: `next_event` fails with `kInterrupted`
   /// instead, so that its caller can close the backend. False leaves signals to the caller.
   bool take_signals = true;
+  /// It is for programs that this process starts: `info().gpus` are those that these see, in their
+  /// order (`visible_gpus`).
+  bool for_programs = false;
   /// To the watchdog, which is told before each suspension; null: there is none. Closed with the
   /// backend.
   std::shared_ptr<Heartbeat> heartbeat = nullptr;

@@ -18,6 +18,7 @@
 #include "backends/kfd/os.h"
 #include "backends/kfd/reaper.h"
 #include "backends/kfd/topology.h"
+#include "backends/kfd/visible_gpus.h"
 #include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"
@@ -90,7 +91,10 @@ Result<std::unique_ptr<KfdBackend>> open_backend(Os& os, BackendOptions options)
                    .gpus = {},
                    .controls = missing_controls(),
                    .watch = reason_not_to_watch(os, options.debugfs, sees_queues)};
-  for (const GpuNode& gpu : *gpus) {
+  const auto shown =
+      options.for_programs ? visible_gpus(os, *gpus, "/proc") : Result<std::vector<GpuNode>>(*gpus);
+  GPREEMPT_TRY(shown);
+  for (const GpuNode& gpu : *shown) {
     info.gpus.push_back(gpu.info);
   }
   auto outbox = Mailbox<BackendMessage>::open(os);

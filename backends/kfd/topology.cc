@@ -65,8 +65,9 @@ tl::unexpected<Error> cannot_read(const std::string& path, SysError error) {
               error.number);
 }
 
-std::uint64_t hive_of(const NodeProperties& properties) {
-  const auto found = properties.find("hive_id");
+/// 0 where the driver does not print it.
+std::uint64_t optional_of(const NodeProperties& properties, std::string_view key) {
+  const auto found = properties.find(key);
   return found == properties.end() ? 0 : found->second;
 }
 
@@ -109,7 +110,8 @@ Result<std::optional<GpuNode>> read_node(Os& os, const std::string& folder) {
                         .cus = simds / simds_per_cu,
                         .hqd_slots = reader.read("num_cp_queues")},
                .max_clock_mhz = reader.read("max_engine_clk_fcompute"),
-               .hive = hive_of(*properties),
+               .hive = optional_of(*properties, "hive_id"),
+               .unique_id = optional_of(*properties, "unique_id"),
                .pci_address = pci_address_of(*properties)};
   if (const std::optional<std::string>& error = reader.error(); error.has_value()) {
     return fail(Errc::kParse, *error);

@@ -17,8 +17,9 @@ namespace gpreempt::kfd {
 struct GpuNode {
   GpuInfo info;
   std::uint32_t max_clock_mhz = 0;  ///< of the compute engine; the unit of the grace period
-  std::uint64_t hive = 0;   ///< of the GPUs that XGMI connects, which reset together; 0: none
-  std::string pci_address;  ///< "0000:11:00.0"; partitions of a GPU have the same one
+  std::uint64_t hive = 0;       ///< of the GPUs that XGMI connects, which reset together; 0: none
+  std::uint64_t unique_id = 0;  ///< of the device, the "GPU-..." of ROCm's tools; 0: it has none
+  std::string pci_address;      ///< "0000:11:00.0"; partitions of a GPU have the same one
 };
 
 /// The GPUs under `sysfs_root` ("/sys"), in order of node number. CPU nodes are left out, and so

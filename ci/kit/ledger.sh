@@ -8,7 +8,7 @@ say() { printf '[%4d s] %s\n' "$SECONDS" "$*"; }
 
 # hash_common: what every step depends on.
 hash_common() {
-  common_hash=$({ printf '%s\n' "$BACKEND" "$profile" "$soak_s" "$exclusive" "${RUN_ARGS:-}" && cat "$tool" "$kit"/*.sh; } | sha256sum)
+  common_hash=$({ printf '%s\n' "$BACKEND" "$profile" "$soak_s" "$exclusive" "$chosen_gpus" "${RUN_ARGS:-}" && cat "$tool" "$kit"/*.sh; } | sha256sum)
   common_hash=${common_hash%% *}
 }
 
@@ -90,14 +90,16 @@ print_plan() {
     printf '%-32s %6d s  %-16s %s\n' "$step" "${step_limit[$step]}" "$(verdict_of "$step")" "${step_about[$step]}"
     sum=$((sum + ${step_limit[$step]}))
   done
-  printf '%d steps on %s, %d min at most; into %s\n\n' "${#step_names[@]}" "$BACKEND" $(((sum + 59) / 60)) "$out"
+  printf '%d steps on %s, %d min at most; into %s\n' "${#step_names[@]}" "$BACKEND" $(((sum + 59) / 60)) "$out"
+  [[ -z $chosen_gpus ]] || printf 'on GPUs %s only (ROCR_VISIBLE_DEVICES=%s)\n' "$chosen_gpus" "$ROCR_VISIBLE_DEVICES"
+  echo
 }
 
 print_commands() {
   local step
   for step in "${step_names[@]}"; do
     [[ -z $only || $step == "$only" ]] || continue
-    printf 'timeout %d %s\n' "${step_limit[$step]}" "${step_command[$step]}"
+    printf '%stimeout %d %s\n' "${chosen_gpus:+ROCR_VISIBLE_DEVICES=$ROCR_VISIBLE_DEVICES }" "${step_limit[$step]}" "${step_command[$step]}"
   done
 }
 

@@ -86,7 +86,7 @@ collect_provenance() {
     "$tool" --version
     sha256sum "$tool"
     cat "$kit/../../COMMIT" 2>/dev/null || git -C "$kit" rev-parse HEAD 2>/dev/null || echo "commit unknown"
-    printf 'backend %s, profile %s, seconds of a soak %s, exclusive hive %s\n' "$BACKEND" "$profile" "$soak_s" "$exclusive"
+    printf 'backend %s, profile %s, seconds of a soak %s, exclusive hive %s, GPUs %s\n' "$BACKEND" "$profile" "$soak_s" "$exclusive" "${chosen_gpus:-all}"
     cat /etc/os-release 2>/dev/null || true
     cat /opt/rocm/.info/version 2>/dev/null || echo "no /opt/rocm/.info/version"
   } | tee "$folder/machine.txt"
@@ -132,8 +132,45 @@ soak() {
     --out "$out/results/soak-$streams-streams-$rate-hz" "$@" "${more[@]}"
 }
 
-# gpus: how many there are.
-gpus() { grep -lvx 0 "${KFD_NODES:-/sys/class/kfd/kfd/topology/nodes}"/*/gpu_id 2>/dev/null | wc -l; }
+# gpu_ids: of those that are there and may be used, as `gpreempt doctor` and `queues` print them, in the order in which ROCm counts them.
+gpu_ids() {
+  local file id
+  while read -r file; do
+    { read -r id <"$file"; } 2>/dev/null || continue
+    ((id == 0)) || printf '%x\n' "$id"
+  done < <(printf '%s\n' "${KFD_NODES:-/sys/class/kfd/kfd/topology/nodes}"/*/gpu_id | sort -V)
+}
+
+# choose_gpus LIST: from here on every program sees these GPUs only, in this order, and so does the tool, which reads the runtime's own
+# variable. HIP's variables would choose among them once more.
+choose_gpus() {
+  local word place found places=() ids=() all=()
+  [[ $BACKEND == kfd ]] || { echo "--gpus $1: nothing to choose from, $BACKEND is a model" && return; }
+  mapfile -t all < <(gpu_ids)
+  for word in ${1//,/ }; do
+    found=''
+    for place in "${!all[@]}"; do
+      [[ $word != "$place" ]] || found=${found:-$place}
+      [[ ${word,,} != "${all[place]}" ]] || found=$place
+    done
+    [[ -n $found && " ${places[*]} " != *" $found "* ]] ||
+      refuse 2 "--gpus '$1': '$word' is no GPU that this process may use, or is named twice; there are, from 0: ${all[*]:-none}"
+    places+=("$found") ids+=("${all[found]}")
+  done
+  ((${#ids[@]} > 0)) || refuse 2 "--gpus '$1' names none"
+  chosen_gpus=${ids[*]}
+  ROCR_VISIBLE_DEVICES=$(IFS=, && echo "${places[*]}")
+  export ROCR_VISIBLE_DEVICES chosen_gpus
+  unset HIP_VISIBLE_DEVICES CUDA_VISIBLE_DEVICES GPU_DEVICE_ORDINAL
+}
+chosen_gpus=${chosen_gpus:-} # all
+
+# gpus: how many there are to use.
+gpus() {
+  local ids=()
+  if [[ -n $chosen_gpus ]]; then read -r -a ids <<<"$chosen_gpus"; else mapfile -t ids < <(gpu_ids); fi
+  echo "${#ids[@]}"
+}
 
 # can_be_gang: whether two GPUs and torchrun are there; says what is not.
 can_be_gang() {

@@ -251,7 +251,7 @@ class ProcessTestbed final : public Testbed {
 }  // namespace
 
 Result<OpenedBackend> open_plain(Os& os) {
-  auto backend = open_backend(os, {});
+  auto backend = open_backend(os, {.for_programs = true});
   if (!backend) {
     return tl::unexpected<Error>(std::move(backend).error());
   }

@@ -20,6 +20,7 @@
 #include "backends/kfd/safety/kernel_log.h"
 #include "backends/kfd/safety/trouble_watch.h"
 #include "backends/kfd/topology.h"
+#include "backends/kfd/visible_gpus.h"
 #include "core/error.h"
 #include "core/ids.h"
 #include "core/mutant.h"
@@ -27,13 +28,16 @@
 namespace gpreempt::kfd {
 namespace {
 
-/// A process that is to come: nobody knows yet on which GPU it will have queues.
-KfdProcess process_to_come(std::span<const GpuNode> topology) {
+/// A process that is to come: nobody knows yet on which GPU of those that it is shown it will have
+/// queues. Attaching reaches all that it may use.
+KfdProcess process_to_come(std::span<const GpuNode> topology, std::span<const GpuNode> shown) {
   KfdProcess process;
   for (const GpuNode& gpu : topology) {
+    process.gpus.push_back(gpu.info.id);
+  }
+  for (const GpuNode& gpu : shown) {
     abi::QueueSnapshotEntry queue{};
     queue.gpu_id = gpu.info.id.value();
-    process.gpus.push_back(gpu.info.id);
     process.queues.push_back(queue);
   }
   return process;
@@ -102,7 +106,9 @@ Result<SafetyPlan> plan_safety(Os& os, const SafetyRequest& request) {
     return plan;
   }
   if (request.launches) {
-    processes->push_back(process_to_come(*topology));
+    const auto shown = visible_gpus(os, *topology, request.roots.proc);
+    GPREEMPT_TRY(shown);
+    processes->push_back(process_to_come(*topology, *shown));
     targets.push_back(processes->back().pid);
   }
   plan.radius = blast_radius(*processes, *topology, targets, request.named);
