@@ -1,5 +1,6 @@
 // Goal: `doctor` as a user runs it: what a saved tree says decides text, JSON and exit code.
 // Method: a tree of a healthy machine in a folder, with one file changed.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gtest/gtest.h>
 #include <unistd.h>
@@ -51,6 +52,33 @@ TEST_F(DoctorVerb, HasNothingAgainstAHealthyTree) {
   EXPECT_NE(finished.out.find("GPU f7bc"), std::string::npos);
   EXPECT_NE(finished.out.find("TracerPid is 0"), std::string::npos);
   EXPECT_EQ(finished.out.find("blocked"), std::string::npos) << finished.out;
+}
+
+nlohmann::json kernel_log_in(const std::string& text) {
+  const auto document = nlohmann::json::parse(text);
+  for (const auto& finding : document["findings"]) {
+    if (finding["id"] == "kernel-log") {
+      return finding;
+    }
+  }
+  return {};
+}
+
+TEST_F(DoctorVerb, SavedTreeHasNoKernelLog) {
+  EXPECT_EQ(kernel_log_in(doctor("--format json").out)["verdict"], "unknown");
+}
+
+TEST(DoctorOfThisMachine, KernelLogIsBlockedWhereItCannotBeReadAndTheFixNamesWhatHelps) {
+  const auto finding = kernel_log_in(gpreempt("doctor --format json").out);
+  const int file = ::open("/dev/kmsg", O_RDONLY | O_NONBLOCK | O_CLOEXEC);
+  if (file >= 0) {
+    ::close(file);
+    EXPECT_TRUE(finding["verdict"] == "ok" || finding["verdict"] == "warning") << finding;
+  } else {
+    EXPECT_EQ(finding["verdict"], "blocked");
+    EXPECT_NE(finding["reason"].get<std::string>().find("--kernel-log none"), std::string::npos);
+    EXPECT_NE(finding["fix"].get<std::string>().find("/dev/kmsg"), std::string::npos) << finding;
+  }
 }
 
 TEST_F(DoctorVerb, PutsWhatBlocksFirstWithItsFixBelow) {

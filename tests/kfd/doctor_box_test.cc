@@ -11,6 +11,7 @@
 
 #include "backends/kfd/doctor/doctor.h"
 #include "tests/kfd/fake_box.h"
+#include "tests/kfd/safety/kmsg_box.h"
 
 namespace gpreempt::kfd::doctor {
 namespace {
@@ -146,6 +147,18 @@ TEST_F(DoctorOf, TheRootGroupIsNeverFrozen) {
   EXPECT_EQ(verdict_of("target-cgroup"), Verdict::kOk);
 }
 
+TEST(DoctorOfTheKernelLog, AnOldResetIsAWarningAndTheLogIsClosed) {
+  KmsgBox box;
+  box.reads = {{"3,5,90,-;amdgpu 0000:1a:00.0: amdgpu: GPU reset begin!\n"}};
+  const auto findings = examine(box, {});
+  const auto found = std::ranges::find(findings, "kernel-log", &Finding::id);
+  ASSERT_NE(found, findings.end());
+  EXPECT_EQ(found->verdict, Verdict::kWarning);
+  EXPECT_NE(found->reason.find("GPU reset begin!"), std::string::npos) << found->reason;
+  EXPECT_NE(found->fix.find("--back-off"), std::string::npos) << found->fix;
+  EXPECT_EQ(box.opened, 0);
+}
+
 TEST_F(DoctorOf, ASavedTreeIsNotAskedWhatOnlyAMachineCanTell) {
   options_.saved_tree = true;
   box_.remove("/dev/kfd");
@@ -153,8 +166,9 @@ TEST_F(DoctorOf, ASavedTreeIsNotAskedWhatOnlyAMachineCanTell) {
   box_.remove("/proc/sys/kernel/yama");
   box_.set_line("/proc/self/status", "Seccomp", "2");
   box_.fail_ptrace(EPERM);
-  for (const std::string id : {"kfd-device", "kfd-access", "kfd-without-gpu", "kfd-version",
-                               "ptrace-scope", "seccomp", "debugfs", "outside-watchdog"}) {
+  for (const std::string id :
+       {"kfd-device", "kfd-access", "kfd-without-gpu", "kfd-version", "ptrace-scope", "seccomp",
+        "debugfs", "kernel-log", "outside-watchdog"}) {
     EXPECT_EQ(verdict_of(id), Verdict::kUnknown) << id;
   }
   EXPECT_EQ(overall(examine(box_, options_)), Verdict::kUnknown);

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <cstring>
 #include <set>
+#include <span>
 #include <sstream>
 #include <string>
 #include <string_view>
@@ -26,6 +27,7 @@ constexpr std::string_view kStatus =
 
 FakeBox::FakeBox() : ForwardingOs(linux_), ptrace_error_(ESRCH) {
   put("/dev/kfd", "");
+  put("/dev/kmsg", "");
   put("/sys/module/amdgpu/version", "6.12.12\n");
   put("/sys/module/amdgpu/taint", "OE\n");
   put(kParameters + "cwsr_enable", "1\n");
@@ -54,6 +56,7 @@ FakeBox::FakeBox() : ForwardingOs(linux_), ptrace_error_(ESRCH) {
   put("/sys/fs/cgroup/cgroup.procs", "");
   put("/proc/sys/kernel/osrelease", "6.8.0\n");
   put("/proc/sys/kernel/yama/ptrace_scope", "0\n");
+  put("/proc/sys/kernel/dmesg_restrict", "1\n");
   put("/proc/cpuinfo", "vendor_id\t: AuthenticAMD\nflags\t\t: fpu\n");
   put("/proc/self/status", std::string(kStatus));
   put("/proc/self/cgroup", "0::/system.slice/gpreempt.service\n");
@@ -104,6 +107,10 @@ SysResult<Fd> FakeBox::open(const std::string& path, OpenMode /*mode*/) {
 }
 
 void FakeBox::close(Fd /*fd*/) { --open_files_; }
+
+SysResult<std::size_t> FakeBox::read(Fd /*fd*/, std::span<std::byte> /*into*/) {
+  return sys_fail(EAGAIN);
+}
 
 SysResult<std::string> FakeBox::read_file(const std::string& path) {
   if (const int number = error_of(path); number != 0) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <map>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,8 @@ class FakeBox : public ForwardingOs {
 
   [[nodiscard]] SysResult<Fd> open(const std::string& path, OpenMode mode) override;
   void close(Fd fd) override;
+  /// Nothing is to be read from what it has opened.
+  [[nodiscard]] SysResult<std::size_t> read(Fd fd, std::span<std::byte> into) override;
   [[nodiscard]] SysResult<std::string> read_file(const std::string& path) override;
   [[nodiscard]] SysResult<std::vector<std::string>> list_dir(const std::string& path) override;
   [[nodiscard]] SysResult<std::string> read_link(const std::string& path) override;

@@ -192,8 +192,17 @@ std::optional<Box::Driver> Box::driver() {
 }
 
 std::optional<bool> Box::may_trace_all() {
-  constexpr int kHex = 16;
   constexpr unsigned kSysPtrace = 19;  // CAP_SYS_PTRACE
+  return has_capability(kSysPtrace);
+}
+
+std::optional<bool> Box::may_read_kernel_log() {
+  constexpr unsigned kSyslog = 34;  // CAP_SYSLOG
+  return has_capability(kSyslog);
+}
+
+std::optional<bool> Box::has_capability(unsigned number) {
+  constexpr int kHex = 16;
   const auto own = status("self");
   const auto found = own ? own->find("CapEff") : ProcessStatus::const_iterator{};
   if (!own || found == own->end()) {
@@ -203,7 +212,7 @@ std::optional<bool> Box::may_trace_all() {
   if (!set) {
     return std::nullopt;
   }
-  return ((static_cast<std::uint64_t>(*set) >> kSysPtrace) & 1U) != 0;
+  return ((static_cast<std::uint64_t>(*set) >> number) & 1U) != 0;
 }
 
 std::optional<bool> Box::in_first_pid_namespace() {

@@ -80,10 +80,14 @@ class Box {
   }
   /// Whether this process has CAP_SYS_PTRACE; nullopt where that cannot be read.
   [[nodiscard]] std::optional<bool> may_trace_all();
+  /// The same of CAP_SYSLOG.
+  [[nodiscard]] std::optional<bool> may_read_kernel_log();
   /// Whether this process is in the pid namespace that the driver's files count in.
   [[nodiscard]] std::optional<bool> in_first_pid_namespace();
 
  private:
+  [[nodiscard]] std::optional<bool> has_capability(unsigned number);
+
   Os& os_;
   DoctorOptions options_;
   std::optional<Device> device_;

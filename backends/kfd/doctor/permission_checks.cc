@@ -8,11 +8,15 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "backends/kfd/doctor/box.h"
 #include "backends/kfd/doctor/checks.h"
 #include "backends/kfd/doctor/doctor.h"
 #include "backends/kfd/os.h"
+#include "backends/kfd/safety/kernel_log.h"
+#include "backends/kfd/safety/trouble_watch.h"
+#include "core/units.h"
 
 /// What this process may do, and with it a controller that is started as it is.
 namespace gpreempt::kfd::doctor {
@@ -164,15 +168,74 @@ Findings check_debugfs(Box& box) {
                   "load the driver with `sudo modprobe amdgpu`")};
 }
 
+/// Why /dev/kmsg is refused to this process, and what helps. The kernel refuses to open it where
+/// dmesg_restrict is 1 and CAP_SYSLOG is missing, and a device cgroup with the same number.
+/// Source: devkmsg_open, check_syslog_permissions (kernel/printk/printk.c).
+Finding kernel_log_refused(Box& box, const std::string& seen) {
+  const auto restricted = box.number("/proc/sys/kernel/dmesg_restrict");
+  const bool may_read = box.may_read_kernel_log().value_or(false);
+  if (restricted.value.value_or(1) != 0 && !may_read) {
+    return blocked(kDoctor,
+                   seen + "kernel.dmesg_restrict is 1, and this process lacks CAP_SYSLOG (bit 34)",
+                   "run as root, or `sudo sysctl kernel.dmesg_restrict=0`; start a container with "
+                   "`--cap-add=SYSLOG --device=/dev/kmsg`");
+  }
+  return blocked(
+      kDoctor,
+      seen + (may_read ? "this process has CAP_SYSLOG, so that its device cgroup is why, or a user "
+                         "namespace in which the capability counts for nothing"
+                       : "kernel.dmesg_restrict is 0, so that its device cgroup is why"),
+      "start the container with `--device=/dev/kmsg`, and not rootless");
+}
+
+/// By what the commands that control processes read, as they read it.
+Findings check_kernel_log(Box& box) {
+  const TroubleOptions watched;
+  const std::string& path = watched.kernel_log;
+  if (box.options().saved_tree) {
+    return {unknown(kDoctor, path + ": a saved tree has no device, and no kernel's log",
+                    "run gpreempt doctor on the machine itself")};
+  }
+  const auto log = KernelLog::open(box.os(), path);
+  if (log) {
+    const std::vector<KernelRecord> history = (*log)->history();
+    (*log)->close();
+    if (history.empty()) {
+      return {ok(kDoctor, path + " can be read, and has no line about a reset or a hang")};
+    }
+    return {warning(kDoctor,
+                    fmt::format("{} can be read: {}", path, last_trouble(history, box.os().now())),
+                    fmt::format("see that the GPUs are well; commands that preempt refuse to for {}"
+                                " after such a line (`--back-off`)",
+                                format_duration(watched.back_off)))};
+  }
+  const std::string seen = fmt::format(
+      "{}: {}: a GPU that is reset would go unseen, and so nothing is preempted (unless with "
+      "`--kernel-log none`); ",
+      path, sentence_of({log.error().sys_errno}));
+  switch (log.error().sys_errno) {
+    case EPERM: return {kernel_log_refused(box, seen)};
+    case EACCES:
+      return {blocked(kDoctor, seen + "its mode keeps this user out",
+                      "run as root, or `sudo chmod a+r /dev/kmsg`")};
+    case ENOENT:
+      return {blocked(kDoctor, seen + "a container has it only if it is given",
+                      "start the container with `--device=/dev/kmsg --cap-add=SYSLOG`; elsewhere "
+                      "`sudo mknod -m 644 /dev/kmsg c 1 11`")};
+    default: return {blocked(kDoctor, seen + log.error().what, "see whether `dmesg` works")};
+  }
+}
+
 }  // namespace
 
 std::span<const Check> permission_checks() {
-  static constexpr std::array<Check, 5> kChecks = {{
+  static constexpr std::array<Check, 6> kChecks = {{
       {.id = "ptrace-scope", .run = check_ptrace_scope},
       {.id = "ptrace-capability", .run = check_capability},
       {.id = "seccomp", .run = check_seccomp},
       {.id = "new-privileges", .run = check_new_privileges},
       {.id = "debugfs", .run = check_debugfs},
+      {.id = "kernel-log", .run = check_kernel_log},
   }};
   return kChecks;
 }
