@@ -48,6 +48,22 @@ std::size_t first_gpu(Os& os, const std::string& sysfs, Pid pid, const std::vect
   return first;
 }
 
+/// Refuses what waiting longer cannot mend.
+Result<void> check_found(const std::vector<Pid>& found, const GpuProcessWait& wait) {
+  if (found.size() > wait.wanted) {
+    return fail(Errc::kInvalidArgument,
+                fmt::format("wait for processes to use a GPU: pids {} have queues, and the "
+                            "scenario's tenant is {} process{}; give the tenant as many GPUs "
+                            "(gpus = [...]), or name its processes one by one",
+                            fmt::join(found, ", "), wait.wanted, wait.wanted == 1 ? "" : "es"));
+  }
+  const std::string why = found.empty() && wait.why_never ? wait.why_never() : std::string();
+  if (!why.empty()) {
+    return fail(Errc::kInvalidArgument, "wait for processes to use a GPU: " + why);
+  }
+  return {};
+}
+
 /// Sleeps until it is time for another look.
 Result<void> await_next_look(Os& os, const GpuProcessWait& wait, Instant until, std::size_t found) {
   std::vector<WaitFd> fds;
@@ -103,13 +119,7 @@ Result<std::vector<Pid>> await_gpu_processes(Os& os, const GpuProcessRoots& root
   Instant settled = kForever;
   for (;;) {
     std::vector<Pid> found = with_queues(os, roots, find(), gpus);
-    if (found.size() > wait.wanted) {
-      return fail(Errc::kInvalidArgument,
-                  fmt::format("wait for processes to use a GPU: pids {} have queues, and the "
-                              "scenario's tenant is {} process{}; give the tenant as many GPUs "
-                              "(gpus = [...]), or name its processes one by one",
-                              fmt::join(found, ", "), wait.wanted, wait.wanted == 1 ? "" : "es"));
-    }
+    GPREEMPT_TRY(check_found(found, wait));
     const bool is_there = found.size() == wait.wanted && (!wait.is_ready || wait.is_ready());
     if (!is_there) {
       settled = kForever;

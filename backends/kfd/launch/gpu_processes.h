@@ -37,11 +37,14 @@ struct GpuProcessWait {
   Fd ended = kNoFd;        ///< readable once there is nobody left to wait for
   /// Asked after each look; an application's own word that it is ready.
   std::function<bool()> is_ready;
+  /// Asked after a look that has found nobody: why none of them ever will have queues, and what to
+  /// do; empty: they may.
+  std::function<std::string()> why_never;
 };
 
 /// Waits until as many of the processes that `find` names have queues as are wanted, and all is
 /// ready. Errors: kTimedOut, kProcessExited (`ended` first), kInterrupted, kInvalidArgument (there
-/// are more than wanted: which).
+/// are more than wanted: which; nobody ever will be).
 [[nodiscard]] Result<std::vector<Pid>> await_gpu_processes(
     Os& os, const GpuProcessRoots& roots, const std::vector<GpuId>& gpus,
     const std::function<std::vector<Pid>()>& find, const GpuProcessWait& wait);

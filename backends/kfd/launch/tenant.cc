@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backends/kfd/launch/command.h"
+#include "backends/kfd/launch/container_client.h"
 #include "backends/kfd/launch/gpu_processes.h"
 #include "backends/kfd/launch/hint_server.h"
 #include "backends/kfd/os.h"
@@ -68,7 +69,8 @@ Result<void> Tenant::bring_up(const TenantOptions& options, std::string socket) 
                       .settle = options.settle,
                       .interrupted = signals.value_or(kNoFd),
                       .ended = command_ ? command_->pidfd() : kNoFd,
-                      .is_ready = {}};
+                      .is_ready = {},
+                      .why_never = [&] { return why_never(options.roots); }};
   if (who_.says_ready) {
     wait.is_ready = [this] { return hints_->is_ready(); };
   }
@@ -157,6 +159,18 @@ std::vector<Pid> Tenant::processes(const GpuProcessRoots& roots) {
   std::sort(pids.begin(), pids.end());
   pids.erase(std::unique(pids.begin(), pids.end()), pids.end());
   return pids;
+}
+
+std::string Tenant::why_never(const GpuProcessRoots& roots) {
+  const std::string client =
+      command_ ? container_client(os_, roots.selectors.proc, processes(roots)) : std::string();
+  return client.empty()
+             ? client
+             : fmt::format(
+                   "{} is the client of a container runtime, and what runs in the container "
+                   "is no child of it; start the container by itself and name it, as "
+                   "--online-pid or --offline-pid container:ID (`docker ps` shows the id)",
+                   client);
 }
 
 std::optional<Pid> Tenant::hand_out() {

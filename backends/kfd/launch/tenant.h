@@ -87,6 +87,8 @@ class Tenant {
   [[nodiscard]] Result<void> start(const TenantOptions& options, std::string socket);
   [[nodiscard]] Result<void> listen_to_existing(const TenantOptions& options, std::string socket);
   [[nodiscard]] std::vector<Pid> processes(const GpuProcessRoots& roots);
+  /// Why a command that was started here will never have queues; empty: it may.
+  [[nodiscard]] std::string why_never(const GpuProcessRoots& roots);
   [[nodiscard]] std::size_t rank_of(Pid pid) const;
 
   Os& os_;
