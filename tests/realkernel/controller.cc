@@ -42,13 +42,14 @@ Result<Controller> Controller::open(Os& os, std::shared_ptr<Heartbeat> heartbeat
 Result<void> Controller::attach(Pid pid) {
   const auto target = backend_->attach(pid, AttachMode::kControl);
   GPREEMPT_TRY(target);
-  target_ = *target;
+  target_.id = *target;
   for (;;) {
     const auto event = next();
     GPREEMPT_TRY(event);
     if (const auto* const born = std::get_if<QueueBorn>(&event->what)) {
-      queue_ = born->queue.id;
+      target_.queue = born->queue.id;
     } else if (const auto* const done = std::get_if<AttachDone>(&event->what)) {
+      targets_[pid] = target_;
       return done->error ? Result<void>(tl::unexpected<Error>(*done->error)) : Result<void>();
     }
   }
@@ -61,7 +62,7 @@ Result<void> Controller::suspend(Duration lease) {
 Result<void> Controller::resume() { return control(Resume{}); }
 
 Result<void> Controller::control(const Control& control) {
-  const auto request = backend_->control(target_, std::vector{queue_}, control);
+  const auto request = backend_->control(target_.id, std::vector{target_.queue}, control);
   GPREEMPT_TRY(request);
   const auto done = await<ControlDone>();
   GPREEMPT_TRY(done);
@@ -74,7 +75,7 @@ Result<void> Controller::control(const Control& control) {
 }
 
 Result<void> Controller::detach() {
-  GPREEMPT_TRY(backend_->detach(target_));
+  GPREEMPT_TRY(backend_->detach(target_.id));
   return await<DetachDone>().map([](const DetachDone&) {});
 }
 

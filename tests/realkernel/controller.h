@@ -1,5 +1,6 @@
 #pragma once
 
+#include <map>
 #include <memory>
 #include <utility>
 #include <variant>
@@ -15,9 +16,9 @@
 
 namespace gpreempt::kfd {
 
-/// What a scheduler does with the backend, as users get it, to one process and the queue of
-/// `OneQueueOs`. Each call waits for its end. Errors are values: a forked process has no test to
-/// report them to.
+/// What a scheduler does with the backend, as users get it, to processes and the queue that each
+/// has by `OneQueueOs`. Each call waits for its end. Errors are values: a forked process has no
+/// test to report them to.
 class Controller {
  public:
   [[nodiscard]] static Result<Controller> open(Os& os,
@@ -33,7 +34,10 @@ class Controller {
     }
   }
 
+  /// What follows is about this process, until another one is attached or chosen.
   [[nodiscard]] Result<void> attach(Pid pid);
+  /// Goes back to one that was attached before.
+  void choose(Pid pid) { target_ = targets_.at(pid); }
   [[nodiscard]] Result<void> suspend(Duration lease);
   [[nodiscard]] Result<void> resume();
   [[nodiscard]] Result<void> detach();
@@ -61,8 +65,12 @@ class Controller {
   [[nodiscard]] Result<void> control(const Control& control);
 
   std::unique_ptr<Backend> backend_;
-  TargetId target_;
-  QueueId queue_;
+  struct Target {
+    TargetId id;
+    QueueId queue;
+  };
+  std::map<Pid, Target> targets_;
+  Target target_;
 };
 
 }  // namespace gpreempt::kfd

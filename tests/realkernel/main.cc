@@ -11,6 +11,7 @@
 #include "backends/kfd/os.h"
 #include "backends/kfd/watchdog.h"
 #include "core/ids.h"
+#include "tests/realkernel/gang.h"
 
 namespace {
 
@@ -45,6 +46,9 @@ int watch(const std::vector<std::string>& arguments) {
 int main(int argc, char** argv) {
   if (argc > 1 && std::string(argv[1]) == "watchdog") {
     return watch(std::vector<std::string>(argv + 2, argv + argc));
+  }
+  if (argc > 2 && std::string(argv[1]) == "gang") {
+    gpreempt::kfd::run_gang(argv[2]);
   }
   ::testing::InitGoogleTest(&argc, argv);
   return RUN_ALL_TESTS();

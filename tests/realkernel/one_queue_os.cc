@@ -16,7 +16,7 @@
 namespace gpreempt::kfd {
 namespace {
 
-constexpr std::uint32_t kGpu = 4242;
+constexpr std::uint32_t kGpu = OneQueueOs::kGpu;
 
 std::string_view name_of(abi::TrapOp op) {
   switch (op) {
@@ -81,10 +81,25 @@ std::string nodes() {
   return fmt::format("{}/class/kfd/kfd/topology/nodes", OneQueueOs::kSysfsRoot);
 }
 
+/// The driver's own sysfs, where a process that has opened the device has a folder without queues.
+constexpr std::string_view kProcesses = "/sys/class/kfd/kfd/proc/";
+constexpr std::string_view kQueueFolder = "/queues";
+
+bool is_queue_folder(std::string_view path) {
+  return path.starts_with(kProcesses) && path.ends_with(kQueueFolder);
+}
+
 }  // namespace
 
 SysResult<std::vector<std::string>> OneQueueOs::list_dir(const std::string& path) {
-  return path == nodes() ? std::vector<std::string>{"1"} : LinuxOs::list_dir(path);
+  if (path == nodes()) {
+    return std::vector<std::string>{"1"};
+  }
+  auto names = LinuxOs::list_dir(path);
+  if (names && is_queue_folder(path)) {
+    names->push_back(fmt::format("{}", kQueue));
+  }
+  return names;
 }
 
 SysResult<std::string> OneQueueOs::read_file(const std::string& path) {
@@ -94,6 +109,14 @@ SysResult<std::string> OneQueueOs::read_file(const std::string& path) {
   if (path == nodes() + "/1/properties") {
     return "simd_count 320\nsimd_per_cu 4\nnum_xcc 4\nnum_cp_queues 24\n"
            "max_engine_clk_fcompute 2100\n";
+  }
+  const std::string queue = fmt::format("{}/{}/", kQueueFolder, kQueue);
+  if (const std::size_t at = path.find(queue); path.starts_with(kProcesses) && at < path.size()) {
+    const std::string_view attribute = std::string_view(path).substr(at + queue.size());
+    if (attribute == "gpuid") {
+      return fmt::format("{}\n", kGpu);
+    }
+    return attribute == "size" ? "1048576\n" : "0\n";
   }
   return LinuxOs::read_file(path);
 }

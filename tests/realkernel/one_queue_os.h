@@ -13,11 +13,13 @@ namespace gpreempt::kfd {
 
 /// Linux and its real driver, with one queue on one GPU that the driver does not have: without a
 /// GPU there is none, and nothing would ever be suspended. Every call reaches the driver; then the
-/// queue is added to a snapshot, and "no such queue" is made "done" for it.
+/// queue is added to a snapshot, and "no such queue" is made "done" for it. In sysfs each process
+/// that the driver knows has it, too.
 class OneQueueOs : public LinuxOs {
  public:
   static constexpr std::string_view kSysfsRoot = "/one-gpu";  ///< where its topology is
   static constexpr std::uint32_t kQueue = 5;
+  static constexpr std::uint32_t kGpu = 4242;
 
   /// Called before each call to the driver or ptrace, with its name.
   using Before = std::function<void(std::string_view call)>;

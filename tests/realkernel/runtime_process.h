@@ -35,6 +35,8 @@ class RuntimeProcess {
   /// Waits until the last order has been carried out; false if it was refused, or is not for long.
   [[nodiscard]] bool has_obeyed() const;
   [[nodiscard]] bool obeys(Order order);
+  /// How far it has counted.
+  [[nodiscard]] std::uint64_t count() const { return board_->count; }
   /// Waits until it has counted on; false if it does not for long.
   [[nodiscard]] bool runs_on() const;
   /// The same, or it is found inside the start or the end of its runtime.
