@@ -17,18 +17,26 @@
 #include "core/nearest.h"
 #include "core/option_reader.h"
 #include "core/policies/entries.h"
+#include "core/policy_guard.h"
 #include "core/time.h"
 
 namespace gpreempt {
 namespace {
 
+auto sorted_table() {
+  std::array table{
+#define GPREEMPT_POLICY(name) name##_entry(),
+#include "core/policy_list.inc"
+#undef GPREEMPT_POLICY
+  };
+  std::ranges::sort(table, {},
+                    [](const PolicyEntry& entry) { return std::pair(entry.place, entry.name); });
+  return table;
+}
+
 /// One row a policy, in the order of `--policy all`.
 const auto& table() {
-  static const std::array kTable{none_entry(),        suspend_entry(),  linger_entry(),
-                                 slice_entry(),       priority_entry(), timeshare_entry(),
-                                 loss_budget_entry(), deadline_entry(), break_even_entry(),
-                                 coalesce_entry(),    k_edf_entry(),    laxity_entry(),
-                                 partition_entry(),   fair_entry(),     mlfq_entry()};
+  static const auto kTable = sorted_table();
   return kTable;
 }
 

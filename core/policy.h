@@ -166,6 +166,9 @@ struct PolicyEntry {
   PolicyNeeds needs{};
   /// Errors: kInvalidArgument (an option's value).
   Result<std::unique_ptr<Policy>> (*make)(OptionReader& options) = nullptr;
+  unsigned place = kPlaceless;  ///< in the table: by this, then by name
+
+  static constexpr unsigned kPlaceless = 1000;  ///< after those that have one
 };
 
 /// Every policy, in the order of `--policy all`.

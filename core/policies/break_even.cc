@@ -87,7 +87,8 @@ PolicyEntry break_even_entry() {
           .summary = "preempts once waiting has cost as much as a suspend and a resume",
           .options = kBreakEvenOptions,
           .needs = kBreakEvenNeeds,
-          .make = make_break_even};
+          .make = make_break_even,
+          .place = 8};
 }
 
 }  // namespace gpreempt

@@ -83,7 +83,8 @@ PolicyEntry coalesce_entry() {
           .summary = "gathers requests and preempts once for them",
           .options = kCoalesceOptions,
           .needs = kCoalesceNeeds,
-          .make = make_coalesce};
+          .make = make_coalesce,
+          .place = 9};
 }
 
 }  // namespace gpreempt

@@ -104,7 +104,8 @@ PolicyEntry deadline_entry() {
           .summary = "preempts only if a request would miss its deadline otherwise",
           .options = kDeadlineOptions,
           .needs = kDeadlineNeeds,
-          .make = make_deadline};
+          .make = make_deadline,
+          .place = 7};
 }
 
 }  // namespace gpreempt

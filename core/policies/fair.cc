@@ -211,7 +211,8 @@ PolicyEntry fair_entry() {
           .summary = "shares by weight between Online and all Offline tenants, as Linux' CFS",
           .options = kFairOptions,
           .needs = kFairNeeds,
-          .make = make_fair};
+          .make = make_fair,
+          .place = 13};
 }
 
 }  // namespace gpreempt

@@ -218,7 +218,8 @@ PolicyEntry k_edf_entry() {
           .summary = "the k earliest deadlines have the GPU",
           .options = kKEdfOptions,
           .needs = kKEdfNeeds,
-          .make = make_k_edf};
+          .make = make_k_edf,
+          .place = 10};
 }
 
 }  // namespace gpreempt

@@ -101,7 +101,8 @@ PolicyEntry laxity_entry() {
           .summary = "least laxity first: preempts when the time to spare runs out",
           .options = kLaxityOptions,
           .needs = kLaxityNeeds,
-          .make = make_laxity};
+          .make = make_laxity,
+          .place = 11};
 }
 
 }  // namespace gpreempt

@@ -53,7 +53,8 @@ PolicyEntry linger_entry() {
           .summary = "as suspend, and off for a while after, for a request that comes then",
           .options = kLingerOptions,
           .needs = kLingerNeeds,
-          .make = make_linger};
+          .make = make_linger,
+          .place = 2};
 }
 
 }  // namespace gpreempt

@@ -173,7 +173,8 @@ PolicyEntry loss_budget_entry() {
           .summary = "as suspend, while Offline's rolling time off is within its budget",
           .options = kLossBudgetOptions,
           .needs = kLossBudgetNeeds,
-          .make = make_loss_budget};
+          .make = make_loss_budget,
+          .place = 6};
 }
 
 }  // namespace gpreempt

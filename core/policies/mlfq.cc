@@ -130,7 +130,8 @@ PolicyEntry mlfq_entry() {
           .summary = "Online first, until it has used its quanta; then turns, until a boost",
           .options = kMlfqOptions,
           .needs = kMlfqNeeds,
-          .make = make_mlfq};
+          .make = make_mlfq,
+          .place = 14};
 }
 
 }  // namespace gpreempt

@@ -39,7 +39,7 @@ Result<std::unique_ptr<Policy>> make_none(OptionReader& /*options*/) {
 }  // namespace
 
 PolicyEntry none_entry() {
-  return {.name = "none", .summary = "Offline always runs", .make = make_none};
+  return {.name = "none", .summary = "Offline always runs", .make = make_none, .place = 0};
 }
 
 }  // namespace gpreempt

@@ -139,7 +139,8 @@ PolicyEntry partition_entry() {
           .summary = "fixed slots: a share for Online, the rest by Offline's weights",
           .options = kPartitionOptions,
           .needs = kPartitionNeeds,
-          .make = make_partition};
+          .make = make_partition,
+          .place = 12};
 }
 
 }  // namespace gpreempt

@@ -71,7 +71,8 @@ PolicyEntry priority_entry() {
   return {.name = "priority",
           .summary = "16 levels between all tenants, Offline against Offline too",
           .needs = kPriorityNeeds,
-          .make = make_priority};
+          .make = make_priority,
+          .place = 4};
 }
 
 }  // namespace gpreempt

@@ -87,7 +87,8 @@ PolicyEntry slice_entry() {
           .summary = "as suspend, but for a slice at most, and then Offline runs for a gap",
           .options = kSliceOptions,
           .needs = kSliceNeeds,
-          .make = make_slice};
+          .make = make_slice,
+          .place = 3};
 }
 
 }  // namespace gpreempt

@@ -39,7 +39,8 @@ PolicyEntry suspend_entry() {
   return {.name = "suspend",
           .summary = "Offline is off while Online has work",
           .needs = kSuspendNeeds,
-          .make = make_suspend};
+          .make = make_suspend,
+          .place = 1};
 }
 
 }  // namespace gpreempt

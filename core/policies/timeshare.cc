@@ -118,7 +118,8 @@ PolicyEntry timeshare_entry() {
           .summary = "Online and Offline take turns while both have work",
           .options = kTimeshareOptions,
           .needs = kTimeshareNeeds,
-          .make = make_timeshare};
+          .make = make_timeshare,
+          .place = 5};
 }
 
 }  // namespace gpreempt

@@ -371,9 +371,12 @@ Findings check_listed(std::span<const SourceFile> tree) {
       }
       const std::filesystem::path folder = std::filesystem::path(list.path).parent_path();
       const std::filesystem::path source_path = source.path;
-      return names_file(list.text, folder.empty()
-                                       ? source.path
-                                       : source_path.lexically_relative(folder).generic_string());
+      const std::string name =
+          folder.empty() ? source.path : source_path.lexically_relative(folder).generic_string();
+      // By its own name, or with all of its folder.
+      return names_file(list.text, name) ||
+             (name.find('/') != std::string::npos && !name.starts_with("..") &&
+              names_file(list.text, name.substr(0, name.rfind('/')) + "/*.cc"));
     });
   };
   Findings findings;

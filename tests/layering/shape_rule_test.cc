@@ -80,5 +80,15 @@ TEST(ListedRule, FindsAFileThatNothingBuilds) {
   EXPECT_EQ(findings[1].path, "core/d.cc");
 }
 
+TEST(ListedRule, AFolderIsNamedWithAllThatIsInIt) {
+  const std::vector<SourceFile> tree = {
+      {.path = "core/CMakeLists.txt", .text = "file(GLOB policies policies/*.cc)\n"},
+      {.path = "core/policies/b.cc", .text = ""},
+      {.path = "core/b.cc", .text = ""}};
+  const Findings findings = check_listed(tree);
+  ASSERT_EQ(findings.size(), 1U);
+  EXPECT_EQ(findings[0].path, "core/b.cc");
+}
+
 }  // namespace
 }  // namespace gpreempt::tidy

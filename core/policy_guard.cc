@@ -5,6 +5,8 @@
 // credit: a member is preempted at most at this rate, with one second's worth saved at most
 // (generic cell rate algorithm, ITU-T I.371).
 
+#include "core/policy_guard.h"
+
 #include <algorithm>
 #include <array>
 #include <cmath>
@@ -18,7 +20,6 @@
 #include "core/decision.h"
 #include "core/error.h"
 #include "core/option_reader.h"
-#include "core/policies/entries.h"
 #include "core/policies/yield.h"
 #include "core/policy.h"
 #include "core/time.h"
