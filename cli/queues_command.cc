@@ -59,6 +59,7 @@ Columns, see docs/queues.md:
   slots     `0.2 x4`: pipe 0, queue 2, on 4 XCCs; `none`: off the GPU
   runlist   off: the driver keeps it off the GPU. Suspended, evicted or at 0 %: it does not say which
   activity  of the ring: busy, idle, or maybe (idle, or in its last packet)
+  backlog   packets that firmware has not read, by its registers; of a queue that is off, as it went
 
 Examples:
   sudo gpreempt queues
@@ -66,11 +67,11 @@ Examples:
   gpreempt queues --sysroot saved/host7 --format json | jq '.queues[] | {pid, id, gpu, runlist}'
 
   $ sudo gpreempt queues --pid 4711
-  pid      name  id   gpu      role   ring  prio    slots  runlist  activity  controlled by    note
-  4711  python3  3?  f7bc      user  1 MiB     7     none      off      busy  4000 gpreempt  [1][2]
-  4711  python3  2?  f7bc      user  1 MiB     7     none      off      idle  4000 gpreempt  [1][2]
-  4711  python3   1  f7bc      sdma  1 MiB     -  sdma1.0       on         -  4000 gpreempt
-  4711  python3   0  f7bc  internal  4 KiB     7     none      off      idle  4000 gpreempt     [2]
+  pid    name  id   gpu      role   ring  prio    slots  runlist  activity  backlog  controlled by    note
+  4711  train  3?  f7bc      user  1 MiB     7     none      off      busy       12  4000 gpreempt  [1][2]
+  4711  train  2?  f7bc      user  1 MiB     7     none      off      idle        0  4000 gpreempt  [1][2]
+  4711  train   1  f7bc      sdma  1 MiB     -  sdma1.0       on         -        -  4000 gpreempt
+  4711  train   0  f7bc  internal  4 KiB     7     none      off      idle        0  4000 gpreempt     [2]
   [1] inferred by order of creation and doorbell, if no queue was ever destroyed
   [2] off: suspended by a debugger, evicted or set to 0 %; the driver does not say which
 

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "backends/kfd/activity.h"
+#include "backends/kfd/discovery/hardware_activity.h"
 #include "backends/kfd/discovery/queue_ids.h"
 #include "backends/kfd/discovery/queue_join.h"
 #include "backends/kfd/discovery/queue_listing.h"
@@ -140,6 +141,7 @@ std::vector<std::string> cells_of(const kfd::QueueListing& listing,
           slots_text(row),
           std::string(row.on_runlist == kfd::OnRunlist::kUnknown ? "-" : runlist),
           std::string(activity_text(queue.activity)),
+          row.backlog ? fmt::format("{}", *row.backlog) : "-",
           controller_text(process),
           notes_of(row, footnotes)};
 }
@@ -217,6 +219,11 @@ ordered_json queue_json(const kfd::QueueListing& listing, const kfd::ListedQueue
   if (queue.activity) {
     json["activity"] = std::string(activity_text(queue.activity));
   }
+  json["backlog_packets"] = or_null(row.backlog);
+  json["backlog"] = nullptr;
+  if (row.backlog) {
+    json["backlog"] = std::string(kfd::backlog_grade(*row.backlog));
+  }
   return json;
 }
 
@@ -227,7 +234,7 @@ std::string queues_text(const kfd::QueueListing& listing) {
     return "no queues\n";
   }
   Table table({"pid", "inner", "container", "name", "id", "gpu", "role", "ring", "prio", "slots",
-               "runlist", "activity", "controlled by", "note"});
+               "runlist", "activity", "backlog", "controlled by", "note"});
   Footnotes footnotes;
   for (const kfd::ListedQueueRow& queue : listing.queues) {
     table.add_row(cells_of(listing, queue, footnotes));

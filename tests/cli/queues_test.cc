@@ -125,13 +125,14 @@ TEST_F(QueuesVerb, ShowsWhoOwnsWhatAndWhereInColumnsThatLineUp) {
   const std::vector<std::string> lines = lines_of(finished.out);
   ASSERT_GE(lines.size(), 9U);
   const std::vector<std::string> rows = {
-      "pid inner container name id gpu role ring prio slots runlist activity controlled by note",
-      "812 vllm 2? f7bc user 1 MiB 7 0.3 x4 on maybe [1]",
-      "812 vllm 1? f7bc user 1 MiB 7 3.2 x4 on maybe [1]",
-      "812 vllm 0 f7bc internal 4 KiB 7 1.2 x4 on maybe",
-      "4711 12 3f4a9c111111 python3 2 f7bc user 1 MiB 7 none off maybe 4000 gpreempt [2]",
-      "4711 12 3f4a9c111111 python3 1 f7bc sdma 1 MiB - sdma1.0 on - 4000 gpreempt",
-      "4711 12 3f4a9c111111 python3 0 f7bc internal 4 KiB 7 none off maybe 4000 gpreempt [2]"};
+      "pid inner container name id gpu role ring prio slots runlist activity backlog controlled by "
+      "note",
+      "812 vllm 2? f7bc user 1 MiB 7 0.3 x4 on maybe 0 [1]",
+      "812 vllm 1? f7bc user 1 MiB 7 3.2 x4 on maybe 0 [1]",
+      "812 vllm 0 f7bc internal 4 KiB 7 1.2 x4 on maybe 0",
+      "4711 12 3f4a9c111111 python3 2 f7bc user 1 MiB 7 none off maybe 0 4000 gpreempt [2]",
+      "4711 12 3f4a9c111111 python3 1 f7bc sdma 1 MiB - sdma1.0 on - - 4000 gpreempt",
+      "4711 12 3f4a9c111111 python3 0 f7bc internal 4 KiB 7 none off maybe 0 4000 gpreempt [2]"};
   for (std::size_t i = 0; i < rows.size(); ++i) {
     EXPECT_EQ(squeezed(lines[i]), rows[i]);
     // Where the GPU ends, it ends in every row.
@@ -156,10 +157,11 @@ TEST_F(QueuesVerb, KeepsItsJsonSchema) {
   EXPECT_TRUE(report["notes"].empty());
   const auto& user = report["queues"][3];
   const std::vector<std::string> keys = {
-      "pid",        "inner_pid",     "container",     "name",      "controlled_by",  "id",
-      "id_basis",   "id_reason",     "id_candidates", "gpu",       "type",           "role",
-      "ring_bytes", "doorbell_slot", "pipe_priority", "mqd_bases", "queue_priority", "mapping",
-      "slots",      "runlist",       "suspended",     "activity"};
+      "pid",       "inner_pid",      "container",       "name",          "controlled_by",
+      "id",        "id_basis",       "id_reason",       "id_candidates", "gpu",
+      "type",      "role",           "ring_bytes",      "doorbell_slot", "pipe_priority",
+      "mqd_bases", "queue_priority", "mapping",         "slots",         "runlist",
+      "suspended", "activity",       "backlog_packets", "backlog"};
   EXPECT_EQ(user.size(), keys.size());
   for (const std::string& key : keys) {
     EXPECT_TRUE(user.contains(key)) << key;

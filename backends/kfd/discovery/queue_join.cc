@@ -113,6 +113,7 @@ std::vector<QueueRow> rows_of(const QueueSources& sources, const debugfs::MqdsPr
     if (sources.hqds) {
       row.found = find_slots(*sources.hqds, listed[i].marks);
       row.hardware = hardware_activity(*listed[i].queue, row.found, *sources.hqds);
+      row.backlog = hardware_backlog(*listed[i].queue, row.found, *sources.hqds);
     }
     if (sources.rls) {
       row.on_runlist = find_on_runlist(*sources.rls, listed[i].marks, row.found.mapping);
@@ -143,7 +144,8 @@ std::vector<QueueRow> rows_of(const KfdProcess& process) {
                     .ring = {},
                     .found = {},
                     .on_runlist = OnRunlist::kUnknown,
-                    .hardware = {}});
+                    .hardware = {},
+                    .backlog = {}});
   }
   return rows;
 }

@@ -47,7 +47,8 @@ struct QueueRow {
   // From hqds and rls.
   FoundSlots found;
   OnRunlist on_runlist = OnRunlist::kUnknown;
-  std::optional<Activity> hardware;  ///< see `hardware_activity`
+  std::optional<Activity> hardware;      ///< see `hardware_activity`
+  std::optional<std::uint64_t> backlog;  ///< in packets, see `hardware_backlog`
 };
 
 /// Puts the sources together: a row for each queue, by process, and in it the newest first. Queues

@@ -22,16 +22,19 @@ constexpr std::uint32_t kRing = 0x100000;
 constexpr std::uint32_t kPacket = 16;
 constexpr std::uint32_t kRingDwords = 262144;
 
-/// Of the one queue of a machine, in its slots or in none.
-std::optional<Activity> activity_of(SavedQueue queue, bool is_mapped) {
+/// The one queue of a machine, in its slots or in none.
+QueueRow row_of(SavedQueue queue, bool is_mapped) {
   queue.mapped_xccs = is_mapped ? 4 : 0;
   queue.on_runlist = is_mapped;
   const std::vector<SavedProcess> processes = {{.pid = 4711, .newest_first = {queue}}};
   QueueSources sources;
   sources.mqds = debugfs::parse_mqds(saved_mqds(processes), "mqds").value();
   sources.hqds = debugfs::parse_hqds(saved_hqds(processes), "hqds").value();
-  const auto rows = join_queues(sources);
-  return rows.at(0).hardware;
+  return join_queues(sources).at(0);
+}
+
+std::optional<Activity> activity_of(const SavedQueue& queue, bool is_mapped) {
+  return row_of(queue, is_mapped).hardware;
 }
 
 SavedQueue queue_with(std::uint32_t read_dword, std::uint32_t write_dword) {
@@ -76,6 +79,30 @@ TEST(HardwareActivity, QueueOfAGpuThatHqdsDoesNotShowIsNotKnown) {
 }
 
 TEST(HardwareActivity, SdmaQueueIsNotJudged) { EXPECT_FALSE(activity_of(saved_sdma(0), true)); }
+
+TEST(HardwareBacklog, CountsThePacketsThatWereWrittenAndNotRead) {
+  EXPECT_EQ(row_of(queue_with(2 * kPacket, 9 * kPacket), true).backlog, 7U);
+  EXPECT_EQ(row_of(queue_with(2 * kPacket, 9 * kPacket), false).backlog, 7U);
+  EXPECT_EQ(row_of(queue_with(9 * kPacket, 9 * kPacket), true).backlog, 0U);
+}
+
+TEST(HardwareBacklog, GoesOnWhereTheRingBeginsAnew) {
+  EXPECT_EQ(row_of(queue_with(kRingDwords - kPacket, kRingDwords + 2 * kPacket), true).backlog, 3U);
+}
+
+TEST(HardwareBacklog, OfAnSdmaQueueIsNotKnown) {
+  EXPECT_FALSE(row_of(saved_sdma(0), true).backlog);
+}
+
+// The grades of the proof of concept's guide to hardware queues, in packets.
+TEST(HardwareBacklog, IsGradedByTheGuidesLimits) {
+  EXPECT_EQ(backlog_grade(0), "idle");
+  EXPECT_EQ(backlog_grade(1), "light");
+  EXPECT_EQ(backlog_grade(99), "light");
+  EXPECT_EQ(backlog_grade(100), "medium");
+  EXPECT_EQ(backlog_grade(499), "medium");
+  EXPECT_EQ(backlog_grade(500), "heavy");
+}
 
 TEST(CombinedActivity, RingThatKnowsIsBelieved) {
   EXPECT_EQ(combine_activity(Activity::kBusy, Activity::kIdle), Activity::kBusy);
