@@ -30,7 +30,8 @@ struct Campaign {
   std::uint64_t seed = 1;
   bool exclusive_hive = false;  ///< nobody else uses these GPUs or their hive
   Progress* progress = nullptr;
-  kfd::Os* host = nullptr;  ///< of the machine with the GPUs; null: they are modelled
+  kfd::Os* host = nullptr;               ///< of the machine with the GPUs; null: they are modelled
+  std::string kernel_log = "/dev/kmsg";  ///< the host's; empty: it is not read
   BaselineStore baselines;
   /// Of the check that runs: how much shorter than the plan's its runs are; empty: as long.
   std::string scaled{};

@@ -11,7 +11,7 @@ namespace gpreempt::cli::hardware {
 
 using Verdicts = Result<std::vector<experiments::Verdict>>;
 
-// Calls of the driver (hardware_function.cc, hardware_cost.cc).
+// Calls of the driver (hardware_function.cc, hardware_cost.cc, hardware_creation.cc).
 [[nodiscard]] Verdicts basic(Campaign& campaign);           // T-1
 [[nodiscard]] Verdicts edges(Campaign& campaign);           // T-3
 [[nodiscard]] Verdicts twelve_steps(Campaign& campaign);    // T-8

@@ -166,6 +166,7 @@ Result<std::vector<experiments::Verdict>> run_on(const HardwareOptions& options,
                     .exclusive_hive = options.exclusive_hive,
                     .progress = &progress,
                     .host = options.backend.kind == BackendKind::kKfd ? &os : nullptr,
+                    .kernel_log = options.safety.kernel_log,
                     .baselines = {}};
   GPREEMPT_TRY(store(campaign.machine, machine_of(options.backend)));
   if (const Result<void> usable = check_backend(options.backend.kind); !usable) {

@@ -60,7 +60,7 @@ Result<std::int64_t> work_within(Session& session, const Followed& job, Duration
 }
 
 Result<std::vector<Verdict>> play_basic(Campaign& campaign, Session& session) {
-  HostBooks books(campaign.host);
+  HostBooks books(campaign.host, campaign.kernel_log);
   const Duration stable = settling(campaign);
   Pair pair;
   GPREEMPT_TRY(store(

@@ -25,11 +25,14 @@ constexpr const char* kKernelLog = "kernel-log";
 constexpr const char* kMemory = "memory";
 constexpr std::string_view kUnit = " kB";
 
-Result<std::unique_ptr<kfd::KernelLog>> open_log(kfd::Os* os) {
+Result<std::unique_ptr<kfd::KernelLog>> open_log(kfd::Os* os, const std::string& path) {
   if (os == nullptr) {
     return fail(Errc::kUnsupported, "a model has no kernel's log");
   }
-  return kfd::KernelLog::open(*os, "/dev/kmsg");
+  if (path.empty()) {
+    return fail(Errc::kUnsupported, "--kernel-log says that no log is read");
+  }
+  return kfd::KernelLog::open(*os, path);
 }
 
 std::int64_t cpu_ns() {
@@ -39,8 +42,8 @@ std::int64_t cpu_ns() {
 
 }  // namespace
 
-HostBooks::HostBooks(kfd::Os* os)
-    : os_(os), log_(open_log(os)), before_kb_(resident_kb()), cpu_before_ns_(cpu_ns()) {}
+HostBooks::HostBooks(kfd::Os* os, const std::string& log)
+    : os_(os), log_(open_log(os, log)), before_kb_(resident_kb()), cpu_before_ns_(cpu_ns()) {}
 
 HostBooks::~HostBooks() {
   if (log_) {

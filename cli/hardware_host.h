@@ -16,8 +16,9 @@ namespace gpreempt::cli {
 class HostBooks {
  public:
   /// From now on. `os` must outlive it; null: the world is a model, which has no kernel, and whose
-  /// hours are none of this process's. Blocks: as reading the log does.
-  explicit HostBooks(kfd::Os* os);
+  /// hours are none of this process's. `log`: as in --kernel-log; empty: none is read. Blocks: as
+  /// reading the log does.
+  HostBooks(kfd::Os* os, const std::string& log);
   HostBooks(const HostBooks&) = delete;
   HostBooks& operator=(const HostBooks&) = delete;
   ~HostBooks();

@@ -14,28 +14,24 @@
 #include "cli/hardware_checks.h"
 #include "cli/hardware_gates.h"
 #include "cli/hardware_host.h"
-#include "cli/hardware_rig.h"
 #include "cli/hardware_runs.h"
 #include "cli/hardware_verdicts.h"
 #include "cli/metrics.h"
 #include "cli/run_setup.h"
+#include "cli/simulate.h"
 #include "config/document.h"
-#include "core/backend.h"
 #include "core/error.h"
 #include "core/event.h"
 #include "core/ids.h"
-#include "core/program.h"
+#include "core/policy.h"
 #include "core/stats.h"
 #include "core/time.h"
-#include "experiments/experiment.h"
-#include "experiments/session.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli::hardware {
 namespace {
 
 using experiments::Answer;
-using experiments::Session;
 using experiments::Verdict;
 using std::chrono::minutes;
 using std::chrono::seconds;
@@ -111,32 +107,20 @@ Result<PolicyMetrics> run_one(Campaign& campaign, const PlannedRun& run) {
 
 using QueueCounts = std::map<std::pair<Pid, GpuId>, std::uint32_t>;
 
-Result<QueueCounts> count_in(Session& session, const std::vector<Program>& programs) {
-  QueueCounts counts;
-  for (const Program& program : programs) {
-    if (!program.offline) {
-      continue;
-    }
-    Pid pid;
-    experiments::Followed rank;
-    GPREEMPT_TRY(store(pid, session.testbed().launch(program)));
-    GPREEMPT_TRY(store(rank, session.follow(pid, AttachMode::kControl)));
-    for (const QueueInfo& queue : session.backend().queues(rank.id)) {
-      counts[{pid, queue.gpu}] += queue.type == QueueType::kCompute ? 1U : 0U;
-    }
-  }
-  return counts;
-}
-
 /// Queues per (process, GPU) of the scenario's Offline tenants, as a controller sees them.
-Result<QueueCounts> count_queues(Campaign& campaign, const RunSetup& setup) {
-  experiments::Setting setting = setting_of(campaign);
-  setting.open = [&](const experiments::WorldRequest& /*request*/) {
-    return campaign.open(setup.system);
-  };
-  return experiments::in_world(
-      setting, {.gpus = setup.system.gpus, .seed = campaign.seed},
-      [&](Session& session) { return count_in(session, setup.workload.programs); });
+Result<QueueCounts> count_queues(Campaign& campaign, const PlannedRun& run) {
+  RunSetup setup;
+  GPREEMPT_TRY(store(setup, set_up(campaign, run)));
+  setup.workload = only(setup.workload, TenantClass::kOffline);
+  return see_queues(campaign, setup).map([](const std::vector<SeenProgram>& seen) {
+    QueueCounts counts;
+    for (const SeenProgram& rank : seen) {
+      for (const QueueInfo& queue : rank.queues) {
+        counts[{rank.pid, queue.gpu}] += queue.type == QueueType::kCompute ? 1U : 0U;
+      }
+    }
+    return counts;
+  });
 }
 
 /// The plan's rule: 1 queue, the design holds; up to 8, batches; more, a selective strategy.
@@ -200,7 +184,7 @@ Verdicts stability(Campaign& campaign) {
       .set = {R"(online.ask.arrivals={ kind = "uniform", min = "1s", max = "10s" })"},
       .full = std::chrono::hours(1),
       .quick = minutes(2)};
-  HostBooks books(campaign.host);
+  HostBooks books(campaign.host, campaign.kernel_log);
   PolicyMetrics done;
   GPREEMPT_TRY(store(done, run_one(campaign, run)));
   return std::vector<Verdict>{all_served(done, static_cast<double>(done.online.requests)),
@@ -225,10 +209,8 @@ Verdicts eight_gpus(Campaign& campaign) {
                        .quick = seconds(10),
                        .online_alone = campaign.full,
                        .offline_alone = true};
-  RunSetup setup;
-  GPREEMPT_TRY(store(setup, set_up(campaign, run)));
   QueueCounts counts;
-  GPREEMPT_TRY(store(counts, count_queues(campaign, setup)));
+  GPREEMPT_TRY(store(counts, count_queues(campaign, run)));
   PolicyMetrics done;
   GPREEMPT_TRY(store(done, run_one(campaign, run)));
   std::vector<Verdict> verdicts = {judge_queue_count(counts), in_time(done, campaign.gates),

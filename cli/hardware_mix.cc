@@ -1,9 +1,11 @@
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <chrono>
 #include <cmath>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <string>
 #include <utility>
@@ -15,11 +17,15 @@
 #include "cli/hardware_runs.h"
 #include "cli/hardware_verdicts.h"
 #include "cli/metrics.h"
+#include "cli/run_setup.h"
 #include "config/document.h"
 #include "core/error.h"
+#include "core/event.h"
 #include "core/policy.h"
+#include "core/program.h"
 #include "core/stats.h"
 #include "core/time.h"
+#include "experiments/queue_id_rule.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli::hardware {
@@ -68,7 +74,6 @@ PlannedRun default_mix() {
 Verdict table_row(std::string name, const PolicyMetrics& run, std::string reason) {
   Verdict row = reported(std::move(name), time_text(p99_of(run.online)), std::move(reason));
   add_spread(row.numbers, "", run.online.latency);
-  row.numbers.emplace_back("mean_ns", static_cast<double>(run.online.decomposition.mean_ns));
   if (run.offline && run.offline->loss) {
     row.numbers.emplace_back("offline_throughput", kept_of(run));
   }
@@ -89,6 +94,66 @@ Verdict compare_throughput(const PolicyMetrics& run, double run_s) {
   return verdict;
 }
 
+/// How much of the time the GPU has a kernel of either, or would have if it ran them one after the
+/// other: each kernel counts as long as it takes on an idle GPU.
+Verdict compare_utilisation(const Mix& mix, const PolicyMetrics& raised, double run_s) {
+  const auto offline_of = [&](const Duration& work) { return seconds_of(work) / run_s; };
+  const auto busy_of = [&](const PolicyMetrics& run) {
+    return run.offline ? offline_of(run.offline->work) : 0;
+  };
+  const OfflineMetrics* const known = mix.scheduled.offline ? &*mix.scheduled.offline : nullptr;
+  const double online = known == nullptr ? 0 : known->loss_floor.value_or(0);
+  Verdict verdict = reported(
+      "utilisation", quantity_text(GateUnit::kShare, online + busy_of(mix.scheduled)),
+      fmt::format("of the GPU's time under policy suspend: Online's queue {}, Offline's {}. "
+                  "Without a scheduler {} together, with hardware priorities {}",
+                  quantity_text(GateUnit::kShare, online),
+                  quantity_text(GateUnit::kShare, busy_of(mix.scheduled)),
+                  quantity_text(GateUnit::kShare, online + busy_of(mix.unscheduled)),
+                  quantity_text(GateUnit::kShare, online + busy_of(raised))));
+  verdict.numbers = {{"online", online},
+                     {"offline_alone", known == nullptr ? 0 : offline_of(known->baseline_work)},
+                     {"offline_no_scheduler", busy_of(mix.unscheduled)},
+                     {"offline_hardware_priority", busy_of(raised)},
+                     {"offline_suspend", busy_of(mix.scheduled)}};
+  return verdict;
+}
+
+/// Queues of two processes by the driver's numbers, which each process counts for itself.
+Verdict compare_queue_sets(const SeenProgram& a, const SeenProgram& b) {
+  const auto ids_of = [](const SeenProgram& program) {
+    std::vector<std::uint32_t> ids;
+    for (const QueueInfo& queue : program.queues) {
+      if (queue.type == QueueType::kCompute) {
+        ids.push_back(queue.kernel_id);
+      }
+    }
+    std::ranges::sort(ids);
+    return ids;
+  };
+  const std::vector<std::uint32_t> first = ids_of(a);
+  const std::vector<std::uint32_t> second = ids_of(b);
+  const double overlap = experiments::overlap_of(first, second);
+  Verdict verdict = reported(
+      "queue-sets", quantity_text(GateUnit::kShare, overlap),
+      fmt::format("of the ids are in both sets: {} has {}, {} has {}. As (pid, id) they have "
+                  "nothing in common, and that is what a call names",
+                  a.name, fmt::join(first, ", "), b.name, fmt::join(second, ", ")));
+  verdict.numbers = {{"overlap", overlap},
+                     {"a", static_cast<double>(first.size())},
+                     {"b", static_cast<double>(second.size())}};
+  return verdict;
+}
+
+/// Whose kernels a GPU with both ran.
+Verdict kernel_mix(std::string name, double a, double b, double run_s) {
+  Verdict verdict =
+      reported(std::move(name), quantity_text(GateUnit::kShare, a + b > 0 ? a / (a + b) : 0),
+               fmt::format("of {:.0f} kernels in {:.4g} s were case A's", a + b, run_s));
+  verdict.numbers = {{"a_kernels", a}, {"b_kernels", b}};
+  return verdict;
+}
+
 /// Kernels that a case completes alone, against those that were counted in the same time.
 Verdict counted(const char* name, double kernels, double measured, std::string reason) {
   Verdict verdict = exactly(name, kernels, measured, std::move(reason));
@@ -98,6 +163,24 @@ Verdict counted(const char* name, double kernels, double measured, std::string r
   verdict.answer =
       std::abs(kernels - measured) <= kSame * measured ? experiments::Answer::kMet : verdict.answer;
   return verdict;
+}
+
+double kernels_of_a(const PolicyMetrics& run) {
+  constexpr double kKernelsOfARequest = 67;
+  return static_cast<double>(run.online.completed) * kKernelsOfARequest;
+}
+
+double kernels_of_b(const PolicyMetrics& run) {
+  return run.offline ? static_cast<double>(run.offline->kernels) : 0;
+}
+
+/// The scenario's two programs, Online first.
+Result<std::vector<SeenProgram>> see_both(Campaign& campaign, const PlannedRun& run) {
+  RunSetup setup;
+  GPREEMPT_TRY(store(setup, set_up(campaign, run)));
+  GPREEMPT_CHECK(setup.workload.programs.size() == 2);
+  std::ranges::partition(setup.workload.programs, std::logical_not{}, &Program::offline);
+  return see_queues(campaign, setup);
 }
 
 const TenantMetrics* tenant(const PolicyMetrics& run, const std::string& name) {
@@ -138,7 +221,8 @@ Verdicts priorities(Campaign& campaign) {
                       "times shorter than at equal ones",
                       effect)),
       table_row("suspend", mix.scheduled, "Offline suspended while Online works, p99"),
-      compare_throughput(mix.scheduled, run_s)};
+      compare_throughput(mix.scheduled, run_s),
+      compare_utilisation(mix, raised.front(), run_s)};
   verdicts.at(2).numbers.emplace_back("effect", effect);
   return verdicts;
 }
@@ -166,15 +250,14 @@ Verdicts two_cases(Campaign& campaign) {
   gaps.set = {"online.cnn.arrivals.think=56ms"};
   std::vector<PolicyMetrics> with_gaps;
   GPREEMPT_TRY(store(with_gaps, run_planned(campaign, gaps)));
-  constexpr double kKernelsOfA = 67;
+  std::vector<SeenProgram> seen;
+  GPREEMPT_TRY(store(seen, see_both(campaign, run)));
   const double part = campaign.full ? 1 : kQuickPart;
-  const auto a_kernels = static_cast<double>(mix.alone.online.completed) * kKernelsOfA;
-  const double b_kernels = b.offline ? static_cast<double>(b.offline->kernels) : 0;
+  const double run_s = seconds_of(length_of(campaign, run));
   return std::vector<Verdict>{
-      counted("case-a-alone", a_kernels, kLoggedA / part,
-              fmt::format("kernels in {:.4g} s, within 2 % of its log's rate",
-                          seconds_of(length_of(campaign, run)))),
-      counted("case-b-alone", b_kernels, kLoggedB / part,
+      counted("case-a-alone", kernels_of_a(mix.alone), kLoggedA / part,
+              fmt::format("kernels in {:.4g} s, within 2 % of its log's rate", run_s)),
+      counted("case-b-alone", kernels_of_b(b), kLoggedB / part,
               fmt::format("kernels in {:.4g} s, within 2 % of its log's rate",
                           seconds_of(length_of(campaign, b_alone)))),
       table_row("a-beside-b", mix.unscheduled,
@@ -187,7 +270,13 @@ Verdicts two_cases(Campaign& campaign) {
       table_row(
           "a-before-b-with-gaps", with_gaps.front(),
           fmt::format("the same with pauses of 56 ms in A, which leave B {} of its throughput",
-                      quantity_text(GateUnit::kShare, kept_of(with_gaps.front()))))};
+                      quantity_text(GateUnit::kShare, kept_of(with_gaps.front())))),
+      compare_queue_sets(seen.front(), seen.back()),
+      kernel_mix("kernels-beside", kernels_of_a(mix.unscheduled), kernels_of_b(mix.unscheduled),
+                 run_s),
+      kernel_mix("kernels-before", kernels_of_a(mix.scheduled), kernels_of_b(mix.scheduled), run_s),
+      kernel_mix("kernels-before-with-gaps", kernels_of_a(with_gaps.front()),
+                 kernels_of_b(with_gaps.front()), run_s)};
 }
 
 Verdicts service_kept(Campaign& campaign) {

@@ -59,7 +59,7 @@ std::string scaled_text(const experiments::Verdict& verdict) {
 std::string gates_text(const Gates& gates) {
   std::string text;
   for (const Gate& gate : gates.all()) {
-    text += fmt::format("  {:<13} {:<8} {}\n", gate.name, quantity_text(gate.unit, gate.value),
+    text += fmt::format("  {:<19} {:<7} {}\n", gate.name, quantity_text(gate.unit, gate.value),
                         gate.meaning);
   }
   return text;

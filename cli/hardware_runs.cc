@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "cli/hardware_check.h"
+#include "cli/hardware_rig.h"
 #include "cli/metrics.h"
 #include "cli/option_values.h"
 #include "cli/policy_runs.h"
@@ -16,9 +17,15 @@
 #include "cli/simulate.h"
 #include "config/document.h"
 #include "config/override.h"
+#include "core/backend.h"
 #include "core/error.h"
+#include "core/ids.h"
 #include "core/policy.h"
+#include "core/program.h"
+#include "core/testbed.h"
 #include "core/time.h"
+#include "experiments/experiment.h"
+#include "experiments/session.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -48,6 +55,21 @@ Result<std::vector<PolicyMetrics>> run_setup(Campaign& campaign, const PlannedRu
                        .offline_alone = run.offline_alone});
 }
 
+Result<std::vector<SeenProgram>> see_in(experiments::Session& session,
+                                        const std::vector<Program>& programs) {
+  std::vector<SeenProgram> seen;
+  for (const Program& program : programs) {
+    Pid pid;
+    experiments::Followed followed;
+    GPREEMPT_TRY(store(pid, session.testbed().launch(program)));
+    const AttachMode mode = program.offline ? AttachMode::kControl : AttachMode::kObserve;
+    GPREEMPT_TRY(store(followed, session.follow(pid, mode)));
+    seen.push_back(
+        {.name = program.name, .pid = pid, .queues = session.backend().queues(followed.id)});
+  }
+  return seen;
+}
+
 }  // namespace
 
 Duration length_of(const Campaign& campaign, const PlannedRun& run) {
@@ -70,6 +92,16 @@ Result<RunSetup> set_up(const Campaign& campaign, const PlannedRun& run) {
     options.set.push_back(*std::move(one));
   }
   return set_up(options);
+}
+
+Result<std::vector<SeenProgram>> see_queues(Campaign& campaign, const RunSetup& setup) {
+  experiments::Setting setting = setting_of(campaign);
+  setting.open = [&](const experiments::WorldRequest& /*request*/) {
+    return campaign.open(setup.system);
+  };
+  return experiments::in_world(
+      setting, {.gpus = setup.system.gpus, .seed = campaign.seed},
+      [&](experiments::Session& session) { return see_in(session, setup.workload.programs); });
 }
 
 Result<std::vector<PolicyMetrics>> run_planned(Campaign& campaign, const PlannedRun& run) {

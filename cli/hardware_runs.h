@@ -8,6 +8,8 @@
 #include "cli/metrics.h"
 #include "cli/run_setup.h"
 #include "core/error.h"
+#include "core/event.h"
+#include "core/ids.h"
 #include "core/policy.h"
 #include "core/time.h"
 
@@ -41,5 +43,17 @@ struct PlannedRun {
 /// Its tenants of one class by themselves, under no policy.
 [[nodiscard]] Result<PolicyMetrics> run_alone(Campaign& campaign, const PlannedRun& run,
                                               TenantClass cls);
+
+/// A program of a scenario, before it begins.
+struct SeenProgram {
+  std::string name;
+  Pid pid;
+  std::vector<QueueInfo> queues;  ///< as whoever follows it sees them
+};
+
+/// Launches the scenario's programs in a world of their own and follows each as a scheduler does:
+/// Offline to control it, Online to observe it. Errors: those of `launch`, `attach` and `close`.
+[[nodiscard]] Result<std::vector<SeenProgram>> see_queues(Campaign& campaign,
+                                                          const RunSetup& setup);
 
 }  // namespace gpreempt::cli

@@ -2,7 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cmath>
 #include <cstdint>
 #include <functional>
 #include <map>
@@ -14,6 +13,7 @@
 
 #include "cli/hardware_gates.h"
 #include "cli/metrics.h"
+#include "core/stats.h"
 #include "experiments/verdict.h"
 
 namespace gpreempt::cli {
@@ -98,38 +98,25 @@ experiments::Verdict reported(std::string name, std::string value, std::string r
 
 void add_spread(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
                 const Spread& spread) {
-  const auto add = [&](const char* name, std::optional<std::int64_t> value) {
+  const auto add = [&](const char* name, std::optional<double> value) {
     if (value) {
-      numbers.emplace_back(prefix + name, static_cast<double>(*value));
+      numbers.emplace_back(prefix + name, *value);
     }
   };
-  const auto value_of = [](const auto& quantile) {
-    return quantile ? std::optional(quantile->value) : std::nullopt;
+  const auto value_of = [](const std::optional<Quantile>& quantile) {
+    return quantile ? std::optional(static_cast<double>(quantile->value)) : std::nullopt;
   };
   add("p50_ns", value_of(spread.p50));
   add("p95_ns", value_of(spread.p95));
   add("p99_ns", value_of(spread.p99));
-  add("max_ns", spread.max);
+  add("max_ns", spread.max ? std::optional(static_cast<double>(*spread.max)) : std::nullopt);
+  add("mean_ns", spread.mean);
+  add("sd_ns", spread.sd);
 }
 
-void add_moments(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
-                 const std::vector<std::int64_t>& samples) {
-  if (samples.size() < 2) {
-    return;
-  }
-  const auto count = static_cast<double>(samples.size());
-  double sum = 0;
-  for (const std::int64_t each : samples) {
-    sum += static_cast<double>(each);
-  }
-  const double mean = sum / count;
-  double squares = 0;
-  for (const std::int64_t each : samples) {
-    const double off = static_cast<double>(each) - mean;
-    squares += off * off;
-  }
-  numbers.emplace_back(prefix + "mean_ns", mean);
-  numbers.emplace_back(prefix + "sd_ns", std::sqrt(squares / (count - 1)));
+void add_sample(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
+                const std::vector<std::int64_t>& samples) {
+  add_spread(numbers, prefix, spread_of(samples));
   std::map<int, double> bins;
   for (const std::int64_t each : samples) {
     ++bins[experiments::bin_of(each)];

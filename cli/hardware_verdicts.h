@@ -27,13 +27,13 @@ namespace gpreempt::cli {
 [[nodiscard]] experiments::Verdict reported(std::string name, std::string value,
                                             std::string reason);
 
-/// The quantiles as numbers: prefix + "p50_ns", "p95_ns", "p99_ns", "max_ns"; those there are.
+/// The quantiles and moments as numbers: prefix + "p50_ns", "p95_ns", "p99_ns", "max_ns",
+/// "mean_ns", "sd_ns"; those there are.
 void add_spread(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
                 const Spread& spread);
 
-/// Mean and standard deviation (of the sample) in nanoseconds: prefix + "mean_ns", "sd_ns"; and the
-/// histogram (`experiments::kBinKey`).
-void add_moments(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
-                 const std::vector<std::int64_t>& samples);
+/// The histogram (`experiments::kBinKey`), and before it what `add_spread` adds.
+void add_sample(std::vector<std::pair<std::string, double>>& numbers, const std::string& prefix,
+                const std::vector<std::int64_t>& samples);
 
 }  // namespace gpreempt::cli

@@ -366,6 +366,8 @@ Spread spread_of(std::vector<std::int64_t> samples) {
   if (const std::optional<Summary> summary = sample.summary()) {
     spread.count = summary->count;
     spread.max = summary->max;
+    spread.mean = summary->mean;
+    spread.sd = summary->count < 2 ? std::nullopt : std::optional(summary->sd);
     spread.p50 = sample.quantile(0.50);
     spread.p95 = sample.quantile(0.95);
     spread.p99 = sample.quantile(0.99);

@@ -17,14 +17,16 @@
 /// docs/glossary.md.
 namespace gpreempt::cli {
 
-/// A latency in nanoseconds: p50/p95/p99 with 95 % rank bands, and the largest. Empty without
-/// samples.
+/// A latency in nanoseconds: p50/p95/p99 with 95 % rank bands, the largest and the moments. Empty
+/// without samples.
 struct Spread {
   std::uint64_t count = 0;
   std::optional<Quantile> p50;
   std::optional<Quantile> p95;
   std::optional<Quantile> p99;
   std::optional<std::int64_t> max;
+  std::optional<double> mean;
+  std::optional<double> sd;  ///< of two samples and more
 };
 [[nodiscard]] Spread spread_of(std::vector<std::int64_t> samples);
 

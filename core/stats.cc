@@ -93,10 +93,18 @@ std::optional<Summary> Sample::summary() const {
   const double sum = std::accumulate(
       sorted_.begin(), sorted_.end(), 0.0,
       [](double total, std::int64_t value) { return total + static_cast<double>(value); });
+  const auto count = static_cast<double>(sorted_.size());
+  const double mean = sum / count;
+  const double squares = std::accumulate(sorted_.begin(), sorted_.end(), 0.0,
+                                         [mean](double total, std::int64_t value) {
+                                           const double off = static_cast<double>(value) - mean;
+                                           return total + off * off;
+                                         });
   return Summary{.count = sorted_.size(),
                  .min = sorted_.front(),
                  .max = sorted_.back(),
-                 .mean = sum / static_cast<double>(sorted_.size())};
+                 .mean = mean,
+                 .sd = sorted_.size() < 2 ? 0 : std::sqrt(squares / (count - 1))};
 }
 
 }  // namespace gpreempt

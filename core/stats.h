@@ -23,6 +23,7 @@ struct Summary {
   std::int64_t min = 0;
   std::int64_t max = 0;
   double mean = 0;
+  double sd = 0;  ///< standard deviation of the population, as one estimates it; 0 for one value
 };
 
 /// Sorted once, asked often.

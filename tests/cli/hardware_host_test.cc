@@ -31,12 +31,13 @@ class HostBox final : public kfd::KmsgBox {
   }
 };
 
+constexpr const char* kLog = "/dev/kmsg";
 constexpr const char* kOld = "3,5,90,-;amdgpu 0000:1a:00.0: amdgpu: GPU reset begin!\n";
 
 TEST(HostBooks, ALogWithoutNewTroubleIsMetWhateverItSaidBefore) {
   HostBox box;
   box.reads = {{kOld}};
-  HostBooks books(&box);
+  HostBooks books(&box, kLog);
   box.reads = {{"6,6,91,-;usb 1-1: new device\n"}};
   EXPECT_EQ(books.kernel_log().answer, Answer::kMet);
   EXPECT_EQ(box.opened, 0);
@@ -44,17 +45,25 @@ TEST(HostBooks, ALogWithoutNewTroubleIsMetWhateverItSaidBefore) {
 
 TEST(HostBooks, ALineOfTroubleIsMissedAndQuoted) {
   HostBox box;
-  HostBooks books(&box);
+  HostBooks books(&box, kLog);
   box.reads = {{"3,8,99,-;amdgpu: Failed to quiesce KFD\n"}};
   const experiments::Verdict verdict = books.kernel_log();
   EXPECT_EQ(verdict.answer, Answer::kMissed);
   EXPECT_NE(verdict.reason.find("Failed to quiesce KFD"), std::string::npos) << verdict.reason;
 }
 
+TEST(HostBooks, ALogThatIsNotToBeReadIsUnavailable) {
+  HostBox box;
+  HostBooks books(&box, "");
+  const experiments::Verdict verdict = books.kernel_log();
+  EXPECT_EQ(verdict.answer, Answer::kUnavailable);
+  EXPECT_EQ(verdict.reason, "--kernel-log says that no log is read");
+}
+
 TEST(HostBooks, ACheckThatIsBrokenOffLeavesNoLogOpen) {
   HostBox box;
   {
-    const HostBooks books(&box);
+    const HostBooks books(&box, kLog);
   }
   EXPECT_EQ(box.opened, 0);
 }
@@ -62,7 +71,7 @@ TEST(HostBooks, ACheckThatIsBrokenOffLeavesNoLogOpen) {
 TEST(HostBooks, ALogThatCannotBeReadIsUnavailableWithItsReason) {
   HostBox box;
   box.open_error = EPERM;
-  HostBooks books(&box);
+  HostBooks books(&box, kLog);
   const experiments::Verdict verdict = books.kernel_log();
   EXPECT_EQ(verdict.answer, Answer::kUnavailable);
   EXPECT_NE(verdict.reason.find("CAP_SYSLOG"), std::string::npos) << verdict.reason;
@@ -70,7 +79,7 @@ TEST(HostBooks, ALogThatCannotBeReadIsUnavailableWithItsReason) {
 
 TEST(HostBooks, MemoryIsWhatTheProcessHasGrownBy) {
   HostBox box;
-  const HostBooks books(&box);
+  const HostBooks books(&box, kLog);
   box.resident = "5120 kB";
   const experiments::Verdict verdict = books.memory();
   EXPECT_EQ(verdict.answer, Answer::kReported);
@@ -80,7 +89,7 @@ TEST(HostBooks, MemoryIsWhatTheProcessHasGrownBy) {
 }
 
 TEST(HostBooks, AModelHasNeither) {
-  HostBooks books(nullptr);
+  HostBooks books(nullptr, kLog);
   EXPECT_EQ(books.kernel_log().answer, Answer::kUnavailable);
   EXPECT_EQ(books.memory().answer, Answer::kUnavailable);
 }

@@ -6,6 +6,7 @@
 #include <chrono>
 #include <cmath>
 #include <memory>
+#include <nlohmann/json.hpp>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,11 +22,13 @@
 #include "cli/hardware_report.h"
 #include "cli/hardware_verdicts.h"
 #include "cli/machine_choice.h"
+#include "cli/metrics.h"
 #include "cli/verdict_folder.h"
 #include "core/error.h"
 #include "core/testbed.h"
 #include "core/time.h"
 #include "experiments/verdict.h"
+#include "tests/cli/executable.h"
 
 namespace gpreempt::cli {
 namespace {
@@ -187,6 +190,83 @@ TEST(HardwareChecks, EveryOtherOneMeetsItsLimitsOnTheModel) {
   }
 }
 
+// The documents ask for 1 ms, then for 0.5 and 0.3.
+TEST(HardwareChecks, BatchUnmapIsHeldAgainstTheDocumentsGrades) {
+  const Verdict unmap = verdict_of(verdicts_of("T-9"), "T-9/batch-unmap");
+  EXPECT_EQ(number_of(unmap, "gate_ns"), 1e6);
+  EXPECT_EQ(number_of(unmap, "goal_ns"), 0.5e6);
+  EXPECT_EQ(number_of(unmap, "stretch_ns"), 0.3e6);
+  EXPECT_EQ(unmap.basis, experiments::Basis::kAssumed);
+}
+
+// A request of 10 ms every 100 ms beside work without an end, neither of which waits.
+TEST(HardwareChecks, UtilisationIsThatOfTheTwoQueues) {
+  const auto verdicts = verdicts_of("T-11");
+  const Verdict utilisation = verdict_of(verdicts, "T-11/utilisation");
+  EXPECT_NEAR(number_of(utilisation, "online"), 0.1, 0.005);
+  EXPECT_NEAR(number_of(utilisation, "offline_alone"), 1, 0.02);
+  const double offline = number_of(utilisation, "offline_suspend");
+  EXPECT_GT(offline, 0.8);
+  EXPECT_LT(offline, 0.9);
+  for (const char* row : {"alone", "no-scheduler", "hardware-priority", "suspend"}) {
+    const Verdict verdict = verdict_of(verdicts, std::string("T-11/") + row);
+    EXPECT_GE(number_of(verdict, "sd_ns"), 0) << row;
+    EXPECT_GT(number_of(verdict, "mean_ns"), 0) << row;
+  }
+}
+
+// Ids are the lowest free ones of a process, so that processes alike have the same ones.
+TEST(HardwareChecks, CasesHaveTheSameQueueIdsAndShareKernelsAsTheirTimesSay) {
+  const auto verdicts = verdicts_of("T-12");
+  const Verdict sets = verdict_of(verdicts, "T-12/queue-sets");
+  EXPECT_EQ(number_of(sets, "overlap"), 1);
+  EXPECT_GT(number_of(sets, "a"), 0);
+  EXPECT_EQ(number_of(sets, "a"), number_of(sets, "b"));
+  // 67 kernels in 56.6 ms, then a pause of 56 ms in which B makes one in 939 us, for 10.737 s.
+  const Verdict gaps = verdict_of(verdicts, "T-12/kernels-before-with-gaps");
+  constexpr double kRequests = 10.737 / (0.0566 + 0.056);
+  EXPECT_NEAR(number_of(gaps, "a_kernels"), kRequests * 67, 0.05 * kRequests * 67);
+  EXPECT_NEAR(number_of(gaps, "b_kernels"), kRequests * 56 / 0.939463,
+              0.05 * kRequests * 56 / 0.939463);
+}
+
+TEST(HardwareChecks, FirstPreemptionIsToldApartFromTheNineteenAfterIt) {
+  const auto verdicts = verdicts_of("T-16");
+  const Verdict first = verdict_of(verdicts, "T-16/first-preemption");
+  const Verdict others = verdict_of(verdicts, "T-16/20-preemptions");
+  // On a host that has not touched its save areas before, the first one is the slowest.
+  EXPECT_GT(number_of(first, "p99_ns"), number_of(others, "max_ns"));
+  double counted = 0;
+  for (const auto& [key, value] : others.numbers) {
+    counted += key.starts_with(experiments::kBinKey) ? value : 0;
+  }
+  EXPECT_EQ(counted, 19);
+}
+
+TEST(HardwareChecks, BacklogOfAWorldWithoutRegistersIsUnavailable) {
+  const Verdict backlog = verdict_of(verdicts_of("T-17"), "T-17/backlog");
+  EXPECT_EQ(backlog.answer, Answer::kUnavailable);
+  EXPECT_NE(backlog.reason, "");
+}
+
+#ifdef GPREEMPT_CLI_HAS_VKFD
+// A job keeps at most what its queues were given at once; nobody asks it for a hundred.
+TEST(HardwareChecks, BacklogIsReadFromTheVirtualDriversRegisters) {
+  const testing::Finished run =
+      testing::gpreempt("validate-hardware --backend vkfd --only T-17 --format json");
+  ASSERT_EQ(run.exit_code, 0) << run.err;
+  const auto document = nlohmann::json::parse(run.out);
+  const auto& results = document["results"];
+  const auto backlog = std::ranges::find_if(
+      results, [](const nlohmann::json& each) { return each["name"] == "T-17/backlog"; });
+  ASSERT_NE(backlog, results.end());
+  EXPECT_EQ((*backlog)["verdict"], "met");
+  // One queue, ten made later, and ROCr's own.
+  EXPECT_GE((*backlog)["numbers"]["rings"], 11);
+  EXPECT_EQ((*backlog)["numbers"]["gate"], 99);
+}
+#endif
+
 TEST(HardwareChecks, OneThatNeedsTheHiveIsSkippedWithoutItAndSaysSo) {
   const auto verdicts = verdicts_of("T-13");
   ASSERT_EQ(verdicts.size(), 1U);
@@ -284,10 +364,12 @@ TEST(HardwareVerdict, LimitItselfIsStillMet) {
 
 TEST(HardwareVerdict, DeviationIsThatOfASample) {
   std::vector<std::pair<std::string, double>> numbers;
-  add_moments(numbers, "", {2, 4, 4, 4, 5, 5, 7, 9});  // squares of the deviations sum to 32
-  ASSERT_GE(numbers.size(), 2U);
-  EXPECT_DOUBLE_EQ(numbers[0].second, 5);
-  EXPECT_DOUBLE_EQ(numbers[1].second, std::sqrt(32.0 / 7));
+  // Squares of the deviations sum to 32.
+  add_spread(numbers, "", spread_of({2, 4, 4, 4, 5, 5, 7, 9}));
+  ASSERT_EQ(numbers.size(), 6U);
+  EXPECT_EQ(numbers[4], std::pair(std::string("mean_ns"), 5.0));
+  EXPECT_EQ(numbers[5].first, "sd_ns");
+  EXPECT_DOUBLE_EQ(numbers[5].second, std::sqrt(32.0 / 7));
 }
 
 }  // namespace

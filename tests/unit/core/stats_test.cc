@@ -132,7 +132,10 @@ TEST(SampleTest, SummarisesExactly) {
   EXPECT_EQ(summary.min, -3);
   EXPECT_EQ(summary.max, 10);
   EXPECT_DOUBLE_EQ(summary.mean, 4);
+  EXPECT_DOUBLE_EQ(summary.sd, std::sqrt((1 + 49 + 36 + 0) / 3.0));
 }
+
+TEST(SampleTest, OneValueDoesNotDeviate) { EXPECT_EQ(Sample({7}).summary().value().sd, 0); }
 
 TEST(SampleTest, SaysNothingAboutNoValues) {
   const Sample sample({});
