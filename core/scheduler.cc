@@ -187,7 +187,7 @@ void Scheduler::step(const Event* event, Instant now, Actions& out) {
                         [&](const ControlDone& e) { state.finished(e, step); },
                         [&](const LeaseExpired& e) { state.lease_expired(e); },
                         [&](const QueueBorn& e) { state.born(e.queue, step); },
-                        [&](const QueueGone& e) { state.gone(e); },
+                        [&](const QueueGone& e) { state.gone(e, now); },
                         [&](const ActivityEdge& e) { state.activity(e, now); },
                         [&](const WorkArrived& e) { state.work_arrived(e, now); },
                         [&](const WorkFinished& e) { state.work_finished(e, now); },

@@ -48,6 +48,15 @@ void Scheduler::State::work_finished(const WorkFinished& event, Instant now) {
   update_requests(*target);
 }
 
+/// Of a process that has no queue any more, as after an exec: nobody will say that its requests are
+/// done, and others would be off for them for ever. Edges need no such care: without rings a
+/// process is seen to be idle.
+void Scheduler::State::forget_requests(TrackedTarget& target, Instant now) {
+  target.open.clear();
+  update_requests(target);
+  update_busy(target, now);
+}
+
 /// Counts a request whose whole service saw every Offline member beside it off, or running. What
 /// is in between says neither.
 void Scheduler::State::learn_service(TrackedTarget& target, Duration took, Instant began) {

@@ -163,7 +163,7 @@ struct Scheduler::State {
   void enrol(std::uint32_t target, TrackedQueue& queue);
   void attached(const AttachDone& event, Instant now);
   void born(const QueueInfo& info, StepContext& step);
-  void gone(const QueueGone& event);
+  void gone(const QueueGone& event, Instant now);
   void drop_queue(TrackedTarget& target, std::size_t position);
   void drop_target(TargetId id, Instant now);
   void drop_members(TrackedTarget& target);
@@ -174,6 +174,7 @@ struct Scheduler::State {
   void work_finished(const WorkFinished& event, Instant now);
   void learn_service(TrackedTarget& target, Duration took, Instant began);
   void update_requests(const TrackedTarget& target);
+  void forget_requests(TrackedTarget& target, Instant now);
   void change_verdict(std::uint32_t member, Verdict verdict, Instant now);
   void mark_dirty(TrackedTarget& target);
 

@@ -133,7 +133,7 @@ void Scheduler::State::born(const QueueInfo& info, StepContext& step) {
   }
 }
 
-void Scheduler::State::gone(const QueueGone& event) {
+void Scheduler::State::gone(const QueueGone& event, Instant now) {
   TrackedTarget* const target = find_live(event.target);
   if (target == nullptr) {
     return;
@@ -143,6 +143,9 @@ void Scheduler::State::gone(const QueueGone& event) {
   if (found != target->queues.end()) {
     drop_queue(*target, static_cast<std::size_t>(found - target->queues.begin()));
     mark_dirty(*target);
+    if (target->queues.empty() && !GPREEMPT_MUTANT("requests-outlive-queues")) {
+      forget_requests(*target, now);
+    }
   }
 }
 
@@ -158,13 +161,11 @@ void Scheduler::State::drop_target(TargetId id, Instant now) {
   }
   target.gone = true;
   target.edge_busy = false;
-  target.open.clear();
-  update_requests(target);
   target.flight.active = false;
   if (takes_turns(target)) {
     wake_others(target);
   }
-  update_busy(target, now);
+  forget_requests(target, now);
   while (!target.queues.empty()) {
     drop_queue(target, target.queues.size() - 1);
   }

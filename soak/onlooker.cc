@@ -2,10 +2,14 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <cstddef>
+#include <iterator>
+#include <ranges>
 #include <set>
 #include <utility>
 #include <variant>
+#include <vector>
 
 #include "core/decision.h"
 #include "core/event.h"
@@ -23,6 +27,7 @@ void Onlooker::event(const Event& event) {
     lost_.insert(attach->target);
   } else if (const auto* const exit = std::get_if<TargetExited>(&event.what)) {
     lost_.insert(exit->target);
+    std::erase_if(standing_, [&](const auto& each) { return each.first.first == exit->target; });
   }
   if (log_ != nullptr) {
     log_->event(event);
@@ -30,6 +35,7 @@ void Onlooker::event(const Event& event) {
 }
 
 void Onlooker::decision(const Decision& decision) {
+  standing_[{decision.target, decision.gpu}] = decision;
   if (log_ != nullptr) {
     log_->decision(decision);
   }
@@ -37,6 +43,12 @@ void Onlooker::decision(const Decision& decision) {
 
 void Onlooker::issued(const Action& action, Instant /*at*/) {
   asked_[action.target] = action.count;
+}
+
+std::vector<Decision> Onlooker::standing() const {
+  std::vector<Decision> all;
+  std::ranges::copy(std::views::values(standing_), std::back_inserter(all));
+  return all;
 }
 
 std::set<TargetId> Onlooker::take_lost() { return std::exchange(lost_, {}); }

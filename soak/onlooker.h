@@ -5,6 +5,8 @@
 #include <cstddef>
 #include <map>
 #include <set>
+#include <utility>
+#include <vector>
 
 #include "core/decision.h"
 #include "core/drive.h"
@@ -28,6 +30,9 @@ class Onlooker final : public EventSink {
   void decision(const Decision& decision) override;
   void issued(const Action& action, Instant at) override;
 
+  /// The last decision about each (target, GPU) of those that are still attached.
+  [[nodiscard]] std::vector<Decision> standing() const;
+
   /// Targets that are attached no more, each told once.
   [[nodiscard]] std::set<TargetId> take_lost();
 
@@ -37,6 +42,7 @@ class Onlooker final : public EventSink {
   SoakResult& result_;
   EventLog* log_;
   std::map<TargetId, std::size_t> asked_;
+  std::map<std::pair<TargetId, GpuId>, Decision> standing_;
   std::set<TargetId> lost_;
 };
 

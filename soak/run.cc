@@ -9,6 +9,7 @@
 #include <map>
 #include <memory>
 #include <numeric>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -163,6 +164,8 @@ class SoakRun {
          .promise = offline ? kNoPromise : kPromise});
     if (!added) {
       violate("add tenant: " + added.error().what);
+    } else if (!offline) {
+      services_.insert(*added);
     }
     if (!offline && plan_.poll > Duration{}) {
       (void)backend().watch(*target, plan_.poll);  // refused: it is never seen busy
@@ -243,9 +246,10 @@ class SoakRun {
                           format_duration(kPatience)));
     }
     // What was taken off last comes back, at the latest when its lease ends.
-    expect_progress("after the services have finished",
-                    plan_.lease + milliseconds(300) + patience_with_faults(),
+    const Duration patience = plan_.lease + milliseconds(300) + patience_with_faults();
+    expect_progress("after the services have finished", patience,
                     [this](Duration duration) { drive_for(duration); });
+    expect_nobody_waits_for_a_service(patience);
     if (const auto rested =
             drive_to_rest(backend(), scheduler_, onlooker_, backend().now() + kPatience);
         !rested) {
@@ -253,6 +257,30 @@ class SoakRun {
     }
     if (const auto closed = backend().close(); !closed) {
       violate("close the backend: " + closed.error().what);
+    }
+  }
+
+  /// Jobs that are left and off for a service.
+  [[nodiscard]] std::vector<Decision> waiting_for_a_service() const {
+    std::vector<Decision> waiting = onlooker_.standing();
+    std::erase_if(waiting, [&](const Decision& each) {
+      const auto target = targets_.find(each.target);
+      return target == targets_.end() || tenants_[target->second].is_over ||
+             each.verdict != Verdict::kSuspend || !services_.contains(each.cause);
+    });
+    return waiting;
+  }
+  /// All services have finished, or are no more, which is seen within `patience`.
+  void expect_nobody_waits_for_a_service(Duration patience) {
+    constexpr Duration kStep = milliseconds(20);
+    for (Duration passed{}; passed < patience && !waiting_for_a_service().empty();
+         passed += kStep) {
+      drive_for(kStep);
+    }
+    for (const Decision& each : waiting_for_a_service()) {
+      violate(fmt::format("job {} is kept off for {} ({}), which has no work",
+                          targets_.at(each.target), scheduler_.tenant_name(each.cause),
+                          to_string(each.reason)));
     }
   }
 
@@ -347,6 +375,7 @@ class SoakRun {
   Onlooker onlooker_;
   Scheduler scheduler_;
   std::vector<Tenant> tenants_;
+  std::set<TenantId> services_;
   std::map<TargetId, std::size_t> targets_;
 };
 

@@ -276,6 +276,9 @@ void SimBackend::executed(Pid pid) {
     } else if (target.observed) {
       target.observed->changed();
     }
+    if (!GPREEMPT_MUTANT("sim-exec-keeps-rings")) {
+      lose_rings(*id, target);
+    }
   }
 }
 
@@ -346,6 +349,17 @@ void SimBackend::idle(Pid pid, Instant ring_empty) {
       watch.empty_ticks = last_poll > ring_empty ? 1 : 0;
       arm_tick(*id, watch);
     }
+  }
+}
+
+/// Without rings a process is idle, as the next poll finds.
+void SimBackend::lose_rings(TargetId id, Target& target) {
+  target.busy = false;
+  if (target.watch) {
+    target.watch->busy = false;
+    target.watch->touched = false;
+    target.watch->empty_ticks = 1;
+    arm_tick(id, *target.watch);
   }
 }
 

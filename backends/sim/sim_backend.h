@@ -78,6 +78,7 @@ class SimBackend final : public Backend, public HintSink, public WorkObserver {
   void post(decltype(Event::what) what);
   void exited(Pid pid);
   void executed(Pid pid);
+  void lose_rings(TargetId id, Target& target);
   void arm_tick(TargetId id, Watch& watch);
   void tick(TargetId id);
 

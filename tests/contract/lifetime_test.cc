@@ -215,5 +215,20 @@ TEST_P(LifetimeTest, ExecOfAnObservedProcessIsSeenAsTheEndOfItsQueues) {
   EXPECT_TRUE(backend().queues(target.id).empty());
 }
 
+// Others would be off for it for ever: nothing of the program that was busy will ever end.
+TEST_P(LifetimeTest, WatchedProcessThatExecutesInTheMiddleOfItsWorkIsIdleThen) {
+  if (!backend().info().watch.empty()) {
+    GTEST_SKIP() << backend().info().watch;
+  }
+  const Pid pid = launch(offline_training());
+  const Attached target = attach(pid, AttachMode::kObserve);
+  const Result<void> watched = backend().watch(target.id, milliseconds(1));
+  ASSERT_TRUE(watched) << sentence(watched);
+  testbed().start();
+  EXPECT_TRUE(await<ActivityEdge>().busy);
+  ASSERT_TRUE(testbed().exec(pid));
+  EXPECT_FALSE(await<ActivityEdge>().busy);
+}
+
 }  // namespace
 }  // namespace gpreempt::contract

@@ -390,6 +390,24 @@ TEST(ProcessTestbed, InterruptedRunResumesAndEndsWhatItHasStarted) {
   }
 }
 
+// Nobody would ever say that its request is done.
+TEST(ProcessTestbed, OnlineThatHangsUpInTheMiddleOfARequestKeepsNobodyOff) {
+  ASSERT_TRUE(run([] {
+    constexpr std::uint64_t kLast = 3;
+    LaunchRig rig(serve_and_train(), {.hangs_up_at = kLast}, {.work_every = milliseconds(10)});
+    const auto record = rig.run("suspend");
+    ASSERT_TRUE(record) << record.error().what;
+    EXPECT_EQ(calls_of(*record, ControlKind::kSuspend), kLast + 1);
+    const auto& told = record->tenants.at(0).requests;
+    ASSERT_EQ(told.size(), kLast + 1);
+    EXPECT_EQ(told.back().end, kForever);
+    const DriverCall& last = record->calls.back();
+    EXPECT_EQ(last.kind, ControlKind::kResume);
+    EXPECT_LT(last.called, told.back().arrival + milliseconds(20));
+    rig.expect_nothing_left();
+  }));
+}
+
 TEST(ProcessTestbed, StrangersHintsAreRefused) {
   ASSERT_TRUE(run([] {
     constexpr std::uint32_t kStranger = 1000;

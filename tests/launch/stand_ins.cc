@@ -85,7 +85,7 @@ kfd::SysResult<Pid> StandIns::launch(const std::string& name, const Program& pro
 }
 
 void StandIns::give_voice(Pid pid, const Manners& manners, const std::string& socket) {
-  Voice voice{.os = SimOs::open(machine_, manners.user)};
+  Voice voice{.os = SimOs::open(machine_, manners.user), .hangs_up_at = manners.hangs_up_at};
   voice.connection = voice.os->connect(socket).value();
   voices_[pid] = voice;
   say(pid, kfd::hint_text(kfd::HintHello{.pid = pid}));
@@ -138,6 +138,11 @@ void StandIns::say(Pid pid, const std::string& text) {
 
 void StandIns::work_arrived(Pid pid, std::uint64_t request) {
   say(pid, kfd::hint_text(kfd::HintArrived{.request = request, .at = {}}));
+  const auto found = voices_.find(pid);
+  if (found != voices_.end() && found->second.hangs_up_at == request) {
+    found->second.os->close(found->second.connection);
+    voices_.erase(found);
+  }
 }
 
 void StandIns::work_finished(Pid pid, std::uint64_t request) {

@@ -33,6 +33,8 @@ class StandIns final : private HintSink {
     bool tells_bystander = false;  ///< and then, too, how long it was off for others
     std::size_t processes = 1;     ///< more: workers below a launcher that uses no GPU
     std::uint32_t user = 0;
+    /// The request after whose arrival it closes its connection.
+    std::uint64_t hangs_up_at = UINT64_MAX;
   };
   /// `argv[0]` runs `program` from now on, in each process.
   void install(const std::string& name, const Program& program, const Manners& manners);
@@ -44,6 +46,7 @@ class StandIns final : private HintSink {
   struct Voice {
     std::shared_ptr<SimOs> os;  ///< the process that speaks
     kfd::Fd connection = kfd::kNoFd;
+    std::uint64_t hangs_up_at = UINT64_MAX;
   };
   void work_arrived(Pid pid, std::uint64_t request) override;
   void work_finished(Pid pid, std::uint64_t request) override;

@@ -150,12 +150,13 @@ void HintServer::run() {
       return;
     }
     std::vector<Client> staying;
+    std::vector<Client> gone;
     for (std::size_t i = 0; i < clients_.size(); ++i) {
-      if (!fds[i + 2].ready || serve(clients_[i])) {
-        staying.push_back(clients_[i]);
-      }
+      const bool stays = !fds[i + 2].ready || serve(clients_[i]);
+      (stays ? staying : gone).push_back(clients_[i]);
     }
     clients_ = std::move(staying);
+    std::ranges::for_each(gone, [this](const Client& each) { forget_requests_of(each); });
     accept_all();
   }
 }
@@ -302,6 +303,29 @@ HintServer::Delivery HintServer::finish(Book& book, Pid speaker, const HintFinis
   request.phases.at(static_cast<std::size_t>(DriverPhase::kNone)) = request.end - request.arrival;
   ++record.told.progress.requests_completed;
   return {.sink = book.sink, .pid = book.pid_of(rank), .request = index, .wrong = {}};
+}
+
+/// Nobody is left who would say that what its process has begun is done: it is work no more, or
+/// others would be off for it for ever. The records keep it without an end.
+void HintServer::forget_requests_of(const Client& gone) {
+  const auto forgotten = book_.with([&](Book& book) {
+    std::vector<Delivery> all;
+    const std::size_t rank = book.rank_of(gone.speaks_for);
+    const bool has_others = std::ranges::any_of(
+        clients_, [&](const Client& client) { return book.rank_of(client.speaks_for) == rank; });
+    const auto found = book.by_rank.find(rank);
+    if (!has_others && found != book.by_rank.end()) {
+      for (const auto& [number, index] : std::exchange(found->second.open, {})) {
+        all.push_back({.sink = book.sink, .pid = book.pid_of(rank), .request = index, .wrong = {}});
+      }
+    }
+    return all;
+  });
+  for (const Delivery& each : forgotten) {
+    if (each.sink != nullptr) {
+      each.sink->work_finished(each.pid, each.request);
+    }
+  }
 }
 
 void HintServer::refuse(Fd connection, const std::string& reason) {

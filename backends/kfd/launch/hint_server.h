@@ -122,6 +122,7 @@ class HintServer {
   /// What is wrong with it; empty: nothing.
   [[nodiscard]] std::string take(Client& client, const HintMessage& message);
   void refuse(Fd connection, const std::string& reason);
+  void forget_requests_of(const Client& gone);
   void tell_start(Client& client);
 
   Os& os_;

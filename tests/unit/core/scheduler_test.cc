@@ -125,6 +125,35 @@ TEST(SchedulerTest, ClearsTheWorkOfAnOnlineTargetThatExits) {
   EXPECT_THAT(only_action(rig.feed(TargetExited{kOnline}), ControlKind::kResume), ElementsAre(1));
 }
 
+// As when it executes another program in the middle of a request.
+TEST(SchedulerTest, ForgetsTheWorkOfAnOnlineTargetThatHasNoQueueAnyMore) {
+  for (const char* policy : {"suspend", "k-edf", "laxity", "deadline"}) {
+    SchedulerRig rig(policy);
+    ASSERT_TRUE(rig.scheduler.add_tenant({.name = "service",
+                                          .cls = TenantClass::kOnline,
+                                          .priority = 9,
+                                          .targets = {kOnline},
+                                          .promise = std::chrono::nanoseconds(1)}));
+    rig.tenant(TenantClass::kOffline, 1, {kOffline});
+    rig.born(1, kOffline);
+    rig.born(2, kOnline);
+    rig.born(3, kOnline);
+    rig.feed(WorkArrived{kOnline, 1});
+    ASSERT_TRUE(rig.in_flight(kOffline)) << policy;
+    rig.complete(kOffline);
+    EXPECT_THAT(rig.feed(QueueGone{kOnline, QueueId(3)}).items, IsEmpty()) << policy;
+    EXPECT_THAT(only_action(rig.feed(QueueGone{kOnline, QueueId(2)}), ControlKind::kResume),
+                ElementsAre(1))
+        << policy;
+    // Its next request counts, and the word of the old one does not.
+    rig.complete(kOffline);
+    rig.feed(WorkFinished{kOnline, 1});
+    EXPECT_THAT(only_action(rig.feed(WorkArrived{kOnline, 2}), ControlKind::kSuspend),
+                ElementsAre(1))
+        << policy;
+  }
+}
+
 TEST(SchedulerTest, SparesTenantsOfEqualPriority) {
   SchedulerRig rig;
   rig.tenant(TenantClass::kOnline, 4, {kOnline});

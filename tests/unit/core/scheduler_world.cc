@@ -369,6 +369,7 @@ void SchedulerWorld::happen(const Happening& happening) {
       if (!any.queues.empty()) {
         const QueueId id = any.queues[b % any.queues.size()].id;
         std::erase_if(any.queues, [&](const Queue& queue) { return queue.id == id; });
+        any.outstanding = any.queues.empty() ? 0 : any.outstanding;  // nothing can serve them
         feed(QueueGone{any.id, id});
       }
       break;
