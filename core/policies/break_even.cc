@@ -88,7 +88,7 @@ PolicyEntry break_even_entry() {
           .options = kBreakEvenOptions,
           .needs = kBreakEvenNeeds,
           .make = make_break_even,
-          .place = 8};
+          .place = 80};
 }
 
 }  // namespace gpreempt

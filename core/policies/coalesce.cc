@@ -84,7 +84,7 @@ PolicyEntry coalesce_entry() {
           .options = kCoalesceOptions,
           .needs = kCoalesceNeeds,
           .make = make_coalesce,
-          .place = 9};
+          .place = 90};
 }
 
 }  // namespace gpreempt

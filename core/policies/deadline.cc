@@ -105,7 +105,7 @@ PolicyEntry deadline_entry() {
           .options = kDeadlineOptions,
           .needs = kDeadlineNeeds,
           .make = make_deadline,
-          .place = 7};
+          .place = 70};
 }
 
 }  // namespace gpreempt

@@ -212,7 +212,7 @@ PolicyEntry fair_entry() {
           .options = kFairOptions,
           .needs = kFairNeeds,
           .make = make_fair,
-          .place = 13};
+          .place = 130};
 }
 
 }  // namespace gpreempt

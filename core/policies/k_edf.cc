@@ -219,7 +219,7 @@ PolicyEntry k_edf_entry() {
           .options = kKEdfOptions,
           .needs = kKEdfNeeds,
           .make = make_k_edf,
-          .place = 10};
+          .place = 100};
 }
 
 }  // namespace gpreempt

@@ -102,7 +102,7 @@ PolicyEntry laxity_entry() {
           .options = kLaxityOptions,
           .needs = kLaxityNeeds,
           .make = make_laxity,
-          .place = 11};
+          .place = 110};
 }
 
 }  // namespace gpreempt

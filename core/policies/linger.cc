@@ -54,7 +54,7 @@ PolicyEntry linger_entry() {
           .options = kLingerOptions,
           .needs = kLingerNeeds,
           .make = make_linger,
-          .place = 2};
+          .place = 20};
 }
 
 }  // namespace gpreempt

@@ -174,7 +174,7 @@ PolicyEntry loss_budget_entry() {
           .options = kLossBudgetOptions,
           .needs = kLossBudgetNeeds,
           .make = make_loss_budget,
-          .place = 6};
+          .place = 60};
 }
 
 }  // namespace gpreempt

@@ -131,7 +131,7 @@ PolicyEntry mlfq_entry() {
           .options = kMlfqOptions,
           .needs = kMlfqNeeds,
           .make = make_mlfq,
-          .place = 14};
+          .place = 140};
 }
 
 }  // namespace gpreempt

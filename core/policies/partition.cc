@@ -140,7 +140,7 @@ PolicyEntry partition_entry() {
           .options = kPartitionOptions,
           .needs = kPartitionNeeds,
           .make = make_partition,
-          .place = 12};
+          .place = 120};
 }
 
 }  // namespace gpreempt

@@ -72,7 +72,7 @@ PolicyEntry priority_entry() {
           .summary = "16 levels between all tenants, Offline against Offline too",
           .needs = kPriorityNeeds,
           .make = make_priority,
-          .place = 4};
+          .place = 40};
 }
 
 }  // namespace gpreempt

@@ -88,7 +88,7 @@ PolicyEntry slice_entry() {
           .options = kSliceOptions,
           .needs = kSliceNeeds,
           .make = make_slice,
-          .place = 3};
+          .place = 30};
 }
 
 }  // namespace gpreempt

@@ -40,7 +40,7 @@ PolicyEntry suspend_entry() {
           .summary = "Offline is off while Online has work",
           .needs = kSuspendNeeds,
           .make = make_suspend,
-          .place = 1};
+          .place = 10};
 }
 
 }  // namespace gpreempt

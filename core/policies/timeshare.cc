@@ -119,7 +119,7 @@ PolicyEntry timeshare_entry() {
           .options = kTimeshareOptions,
           .needs = kTimeshareNeeds,
           .make = make_timeshare,
-          .place = 5};
+          .place = 50};
 }
 
 }  // namespace gpreempt

@@ -11,6 +11,7 @@
 #include <regex>
 #include <set>
 #include <span>
+#include <sstream>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -272,6 +273,21 @@ bool names_file(const std::string& list, const std::string& name) {
   return false;
 }
 
+/// Whether a `file(GLOB` line takes all of the file's folder, which is one below the list's.
+bool globs_folder_of(const std::string& list, const std::string& name) {
+  const std::size_t slash = name.rfind('/');
+  if (slash == std::string::npos || name.starts_with("..")) {
+    return false;
+  }
+  std::istringstream lines(list);
+  for (std::string line; std::getline(lines, line);) {
+    if (line.starts_with("file(GLOB ") && names_file(line, name.substr(0, slash) + "/*.cc")) {
+      return true;
+    }
+  }
+  return false;
+}
+
 }  // namespace
 
 Findings check_includes(const SourceFile& file) {
@@ -373,10 +389,7 @@ Findings check_listed(std::span<const SourceFile> tree) {
       const std::filesystem::path source_path = source.path;
       const std::string name =
           folder.empty() ? source.path : source_path.lexically_relative(folder).generic_string();
-      // By its own name, or with all of its folder.
-      return names_file(list.text, name) ||
-             (name.find('/') != std::string::npos && !name.starts_with("..") &&
-              names_file(list.text, name.substr(0, name.rfind('/')) + "/*.cc"));
+      return names_file(list.text, name) || globs_folder_of(list.text, name);
     });
   };
   Findings findings;

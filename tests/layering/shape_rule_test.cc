@@ -80,6 +80,13 @@ TEST(ListedRule, FindsAFileThatNothingBuilds) {
   EXPECT_EQ(findings[1].path, "core/d.cc");
 }
 
+TEST(ListedRule, AWordAboutAFolderDoesNotListIt) {
+  const std::vector<SourceFile> tree = {
+      {.path = "core/CMakeLists.txt", .text = "# all of policies/*.cc\nset(x policies/*.cc)\n"},
+      {.path = "core/policies/b.cc", .text = ""}};
+  EXPECT_EQ(check_listed(tree).size(), 1U);
+}
+
 TEST(ListedRule, AFolderIsNamedWithAllThatIsInIt) {
   const std::vector<SourceFile> tree = {
       {.path = "core/CMakeLists.txt", .text = "file(GLOB policies policies/*.cc)\n"},

@@ -5,11 +5,13 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
+#include <set>
 #include <string>
 
 #include "core/decision.h"
@@ -292,6 +294,21 @@ std::string policies_document() {
       std::filesystem::path(GPREEMPT_SOURCE_DIR) / "docs" / "policies.md";
   std::ifstream stream(file);
   return {(std::istreambuf_iterator<char>(stream)), {}};
+}
+
+TEST(PolicyTableTest, EveryFileOfItsFolderIsAPolicy) {
+  std::set<std::string> files;
+  const auto folder = std::filesystem::path(GPREEMPT_SOURCE_DIR) / "core" / "policies";
+  for (const auto& entry : std::filesystem::directory_iterator(folder)) {
+    if (entry.path().extension() == ".cc") {
+      std::string name = entry.path().stem();
+      std::ranges::replace(name, '_', '-');
+      files.insert(name);
+    }
+  }
+  const auto names = policy_names();
+  EXPECT_EQ(std::set<std::string>(names.begin(), names.end()), files);
+  EXPECT_EQ(names.front(), "none");  // what the others are compared with
 }
 
 TEST(PolicyTableTest, TheDocumentSaysOfEveryPolicyWhenItWinsAndWhatItGuaranteesAndShowsIt) {
