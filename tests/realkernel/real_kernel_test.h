@@ -1,11 +1,15 @@
 #pragma once
 
 #include <gtest/gtest.h>
+#include <poll.h>
 
+#include <chrono>
 #include <optional>
 #include <utility>
 
+#include "backends/kfd/linux_os.h"
 #include "core/error.h"
+#include "core/time.h"
 #include "tests/realkernel/controller.h"
 #include "tests/realkernel/one_queue_os.h"
 #include "tests/realkernel/runtime_process.h"
@@ -19,6 +23,19 @@ template <class T>
 [[nodiscard]] ::testing::AssertionResult is_ok(const Result<T>& result) {
   return result ? ::testing::AssertionSuccess()
                 : ::testing::AssertionFailure() << result.error().what;
+}
+
+/// Whether it holds before long.
+template <class Holds>
+[[nodiscard]] bool eventually(Holds holds) {
+  LinuxOs clock;
+  const Instant deadline = clock.now() + std::chrono::seconds(10);
+  bool is_so = holds();
+  while (!is_so && clock.now() < deadline) {
+    (void)::poll(nullptr, 0, 1);
+    is_so = holds();
+  }
+  return is_so;
 }
 
 /// One process with the driver open, and this one, which may control it.

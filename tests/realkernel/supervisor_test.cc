@@ -50,20 +50,6 @@ struct Stage {
   std::array<char, 256> stopped_for{};
 };
 
-/// Whether it holds before long.
-template <class Holds>
-bool eventually(Holds holds) {
-  constexpr int kPatienceMs = 10'000;
-  for (int left = kPatienceMs; left > 0; --left) {
-    if (holds()) {
-      return true;
-    }
-    pollfd none{.fd = -1, .events = 0, .revents = 0};
-    (void)::poll(&none, 1, 1);
-  }
-  return false;
-}
-
 bool put(const std::string& path, const std::string& text) {
   std::ofstream file(path);
   file << text << std::flush;
