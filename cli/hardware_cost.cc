@@ -295,7 +295,8 @@ Result<std::vector<Verdict>> play_days(Campaign& campaign, Session& session) {
       judged("first-preemption", first.suspend, limit,
              "the first suspend of ten queues with work, for which the driver may have to move "
              "save areas"),
-      judged("20-preemptions", few.suspend, limit, "19 more of the same"),
+      judged("preemptions-after-the-first", few.suspend, limit,
+             "suspends 2 to 20 of ten queues with work"),
       at_least("1000-operations", static_cast<double>(many.succeeded) / many.asked,
                campaign.gates.get("success"),
                "500 suspends and 500 resumes, 12 ms apart, each seen to work"),

@@ -72,8 +72,16 @@ PlannedRun default_mix() {
 }
 
 Verdict table_row(std::string name, const PolicyMetrics& run, std::string reason) {
+  const Spread& latency = run.online.latency;
+  if (latency.p50 && latency.p95 && latency.p99 && latency.mean) {
+    reason += fmt::format(
+        ". Mean {}, p50 {}, p95 {}, p99 {}, deviation {}", time_text(*latency.mean),
+        time_text(static_cast<double>(latency.p50->value)),
+        time_text(static_cast<double>(latency.p95->value)),
+        time_text(static_cast<double>(latency.p99->value)), time_text(latency.sd.value_or(0)));
+  }
   Verdict row = reported(std::move(name), time_text(p99_of(run.online)), std::move(reason));
-  add_spread(row.numbers, "", run.online.latency);
+  add_spread(row.numbers, "", latency);
   if (run.offline && run.offline->loss) {
     row.numbers.emplace_back("offline_throughput", kept_of(run));
   }
@@ -94,52 +102,72 @@ Verdict compare_throughput(const PolicyMetrics& run, double run_s) {
   return verdict;
 }
 
-/// How much of the time the GPU has a kernel of either, or would have if it ran them one after the
-/// other: each kernel counts as long as it takes on an idle GPU.
+/// Work done over time: each kernel counts as long as it takes on an idle GPU.
 Verdict compare_utilisation(const Mix& mix, const PolicyMetrics& raised, double run_s) {
-  const auto offline_of = [&](const Duration& work) { return seconds_of(work) / run_s; };
-  const auto busy_of = [&](const PolicyMetrics& run) {
-    return run.offline ? offline_of(run.offline->work) : 0;
+  constexpr const char* kName = "utilisation";
+  const std::optional<OfflineMetrics>& known = mix.scheduled.offline;
+  const auto alone = static_cast<double>(mix.alone.online.completed);
+  if (!known || !known->loss_floor || !mix.unscheduled.offline || !raised.offline || alone == 0) {
+    return experiments::unavailable(kName, "what Online or Offline does alone is not known");
+  }
+  // Online's own share of the time, as far as its requests were completed in that run.
+  const auto online_of = [&](const PolicyMetrics& run) {
+    return *known->loss_floor * static_cast<double>(run.online.completed) / alone;
   };
-  const OfflineMetrics* const known = mix.scheduled.offline ? &*mix.scheduled.offline : nullptr;
-  const double online = known == nullptr ? 0 : known->loss_floor.value_or(0);
+  const auto offline_of = [&](const PolicyMetrics& run) {
+    return seconds_of(run.offline->work) / run_s;
+  };
+  const auto both_of = [&](const PolicyMetrics& run) {
+    return quantity_text(GateUnit::kShare, online_of(run) + offline_of(run));
+  };
   Verdict verdict = reported(
-      "utilisation", quantity_text(GateUnit::kShare, online + busy_of(mix.scheduled)),
-      fmt::format("of the GPU's time under policy suspend: Online's queue {}, Offline's {}. "
-                  "Without a scheduler {} together, with hardware priorities {}",
-                  quantity_text(GateUnit::kShare, online),
-                  quantity_text(GateUnit::kShare, busy_of(mix.scheduled)),
-                  quantity_text(GateUnit::kShare, online + busy_of(mix.unscheduled)),
-                  quantity_text(GateUnit::kShare, online + busy_of(raised))));
-  verdict.numbers = {{"online", online},
-                     {"offline_alone", known == nullptr ? 0 : offline_of(known->baseline_work)},
-                     {"offline_no_scheduler", busy_of(mix.unscheduled)},
-                     {"offline_hardware_priority", busy_of(raised)},
-                     {"offline_suspend", busy_of(mix.scheduled)}};
+      kName, both_of(mix.scheduled),
+      fmt::format("work over time under policy suspend: Online's queue {}, Offline's {}. Without a "
+                  "scheduler {} together, with hardware priorities {}",
+                  quantity_text(GateUnit::kShare, online_of(mix.scheduled)),
+                  quantity_text(GateUnit::kShare, offline_of(mix.scheduled)),
+                  both_of(mix.unscheduled), both_of(raised)));
+  verdict.numbers = {{"offline_alone", seconds_of(known->baseline_work) / run_s}};
+  const auto add = [&](const char* name, const PolicyMetrics& run) {
+    verdict.numbers.emplace_back(fmt::format("online_{}", name), online_of(run));
+    verdict.numbers.emplace_back(fmt::format("offline_{}", name), offline_of(run));
+  };
+  add("suspend", mix.scheduled);
+  add("no_scheduler", mix.unscheduled);
+  add("hardware_priority", raised);
   return verdict;
+}
+
+experiments::ModelRun model_run_of(const SeenProgram& program) {
+  experiments::ModelRun run{.pid = program.pid, .queues = {}};
+  for (const QueueInfo& queue : program.queues) {
+    run.queues.push_back(
+        {.gpu = queue.gpu, .id = queue.kernel_id, .type = queue.type, .role = queue.role});
+  }
+  return run;
 }
 
 /// Queues of two processes by the driver's numbers, which each process counts for itself.
 Verdict compare_queue_sets(const SeenProgram& a, const SeenProgram& b) {
-  const auto ids_of = [](const SeenProgram& program) {
-    std::vector<std::uint32_t> ids;
-    for (const QueueInfo& queue : program.queues) {
-      if (queue.type == QueueType::kCompute) {
-        ids.push_back(queue.kernel_id);
-      }
+  constexpr const char* kName = "queue-sets";
+  const std::vector<std::uint32_t> first = experiments::compute_ids(model_run_of(a));
+  const std::vector<std::uint32_t> second = experiments::compute_ids(model_run_of(b));
+  for (const auto& [program, ids] : {std::pair(&a, &first), std::pair(&b, &second)}) {
+    if (ids->empty()) {
+      return experiments::unavailable(kName,
+                                      fmt::format("no compute queue of {} is seen", program->name));
     }
-    std::ranges::sort(ids);
-    return ids;
-  };
-  const std::vector<std::uint32_t> first = ids_of(a);
-  const std::vector<std::uint32_t> second = ids_of(b);
+  }
   const double overlap = experiments::overlap_of(first, second);
-  Verdict verdict = reported(
-      "queue-sets", quantity_text(GateUnit::kShare, overlap),
-      fmt::format("of the ids are in both sets: {} has {}, {} has {}. As (pid, id) they have "
-                  "nothing in common, and that is what a call names",
-                  a.name, fmt::join(first, ", "), b.name, fmt::join(second, ", ")));
+  const double keys = a.pid == b.pid ? overlap : 0;
+  Verdict verdict =
+      reported(kName, quantity_text(GateUnit::kShare, overlap),
+               fmt::format("of the ids are in both sets: {} has {}, {} has {}. As (pid, id), which "
+                           "is what a call names, {}",
+                           a.name, fmt::join(first, ", "), b.name, fmt::join(second, ", "),
+                           quantity_text(GateUnit::kShare, keys)));
   verdict.numbers = {{"overlap", overlap},
+                     {"keys_overlap", keys},
                      {"a", static_cast<double>(first.size())},
                      {"b", static_cast<double>(second.size())}};
   return verdict;
@@ -147,8 +175,11 @@ Verdict compare_queue_sets(const SeenProgram& a, const SeenProgram& b) {
 
 /// Whose kernels a GPU with both ran.
 Verdict kernel_mix(std::string name, double a, double b, double run_s) {
+  if (a + b == 0) {
+    return experiments::unavailable(std::move(name), "no kernel was completed");
+  }
   Verdict verdict =
-      reported(std::move(name), quantity_text(GateUnit::kShare, a + b > 0 ? a / (a + b) : 0),
+      reported(std::move(name), quantity_text(GateUnit::kShare, a / (a + b)),
                fmt::format("of {:.0f} kernels in {:.4g} s were case A's", a + b, run_s));
   verdict.numbers = {{"a_kernels", a}, {"b_kernels", b}};
   return verdict;

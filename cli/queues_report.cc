@@ -220,9 +220,9 @@ ordered_json queue_json(const kfd::QueueListing& listing, const kfd::ListedQueue
     json["activity"] = std::string(activity_text(queue.activity));
   }
   json["backlog_packets"] = or_null(row.backlog);
-  json["backlog"] = nullptr;
+  json["backlog_grade"] = nullptr;
   if (row.backlog) {
-    json["backlog"] = std::string(kfd::backlog_grade(*row.backlog));
+    json["backlog_grade"] = std::string(kfd::backlog_grade(*row.backlog));
   }
   return json;
 }

@@ -161,7 +161,7 @@ TEST_F(QueuesVerb, KeepsItsJsonSchema) {
       "id",        "id_basis",       "id_reason",       "id_candidates", "gpu",
       "type",      "role",           "ring_bytes",      "doorbell_slot", "pipe_priority",
       "mqd_bases", "queue_priority", "mapping",         "slots",         "runlist",
-      "suspended", "activity",       "backlog_packets", "backlog"};
+      "suspended", "activity",       "backlog_packets", "backlog_grade"};
   EXPECT_EQ(user.size(), keys.size());
   for (const std::string& key : keys) {
     EXPECT_TRUE(user.contains(key)) << key;
