@@ -173,19 +173,27 @@ Findings check_debugfs(Box& box) {
 /// Source: devkmsg_open, check_syslog_permissions (kernel/printk/printk.c).
 Finding kernel_log_refused(Box& box, const std::string& seen) {
   const auto restricted = box.number("/proc/sys/kernel/dmesg_restrict");
-  const bool may_read = box.may_read_kernel_log().value_or(false);
-  if (restricted.value.value_or(1) != 0 && !may_read) {
+  const std::optional<bool> may_read = box.may_read_kernel_log();
+  if (may_read.value_or(false) || restricted.value == 0) {
     return blocked(kDoctor,
-                   seen + "kernel.dmesg_restrict is 1, and this process lacks CAP_SYSLOG (bit 34)",
-                   "run as root, or `sudo sysctl kernel.dmesg_restrict=0`; start a container with "
-                   "`--cap-add=SYSLOG --device=/dev/kmsg`");
+                   seen + (restricted.value == 0
+                               ? "; kernel.dmesg_restrict is 0, so that its device cgroup is why"
+                               : "; this process has CAP_SYSLOG, so that its device cgroup is why, "
+                                 "or a user namespace in which the capability counts for nothing"),
+                   "start the container with `--device=/dev/kmsg`, and not rootless");
   }
+  const std::string limit = restricted.value
+                                ? fmt::format("kernel.dmesg_restrict is {}", *restricted.value)
+                                : restricted.problem;
+  const std::string_view lack = may_read ? "this process lacks CAP_SYSLOG (bit 34)"
+                                         : "/proc/self/status has no CapEff that can be read";
+  const bool is_known = restricted.value && may_read;
   return blocked(
       kDoctor,
-      seen + (may_read ? "this process has CAP_SYSLOG, so that its device cgroup is why, or a user "
-                         "namespace in which the capability counts for nothing"
-                       : "kernel.dmesg_restrict is 0, so that its device cgroup is why"),
-      "start the container with `--device=/dev/kmsg`, and not rootless");
+      fmt::format("{}; {}{}, and {}", seen, is_known ? "" : "why cannot be told: ", limit, lack),
+      fmt::format("run as root, or `sudo sysctl kernel.dmesg_restrict=0`; start a "
+                  "container with `--cap-add=SYSLOG --device=/dev/kmsg`{}",
+                  is_known ? "" : "; mount /proc to be told which"));
 }
 
 /// By what the commands that control processes read, as they read it.
@@ -211,18 +219,18 @@ Findings check_kernel_log(Box& box) {
   }
   const std::string seen = fmt::format(
       "{}: {}: a GPU that is reset would go unseen, and so nothing is preempted (unless with "
-      "`--kernel-log none`); ",
+      "`--kernel-log none`)",
       path, sentence_of({log.error().sys_errno}));
   switch (log.error().sys_errno) {
     case EPERM: return {kernel_log_refused(box, seen)};
     case EACCES:
-      return {blocked(kDoctor, seen + "its mode keeps this user out",
+      return {blocked(kDoctor, seen + "; its mode keeps this user out",
                       "run as root, or `sudo chmod a+r /dev/kmsg`")};
     case ENOENT:
-      return {blocked(kDoctor, seen + "a container has it only if it is given",
+      return {blocked(kDoctor, seen + "; a container has it only if it is given",
                       "start the container with `--device=/dev/kmsg --cap-add=SYSLOG`; elsewhere "
                       "`sudo mknod -m 644 /dev/kmsg c 1 11`")};
-    default: return {blocked(kDoctor, seen + log.error().what, "see whether `dmesg` works")};
+    default: return {blocked(kDoctor, seen, "see whether `dmesg` works")};
   }
 }
 
