@@ -42,8 +42,6 @@
 namespace gpreempt::cli {
 namespace {
 
-using Commands = std::map<std::string, kfd::TenantCommand>;
-
 /// The tenants that no command and no process is named for.
 std::vector<const TenantMeta*> unnamed(const Workload& workload, const Commands& named) {
   std::vector<const TenantMeta*> rest;
@@ -114,8 +112,8 @@ Result<kfd::SafetyRequest> request_of(kfd::Os& os, const ProcessOptions& options
   request.allow_bystanders = options.allow_bystanders;
   request.exclusive_hive = options.exclusive_hive;
   request.trouble = trouble_of(options.safety);
+  request.launches = starts_commands(commands);
   for (const auto& [tenant, who] : commands) {
-    request.launches = request.launches || !who.argv.empty();
     for (const kfd::TargetSelector& selector : who.existing) {
       const auto pids = kfd::find_targets(os, selector);
       if (!pids) {
@@ -187,11 +185,7 @@ class ProcessWorld {
 
  private:
   Result<kfd::OpenedBackend> open_controller() {
-    const ProcessOptions& wanted = options_.processes;
-    kfd::SupervisionOptions supervision = supervision_of(os_, wanted.safety, wanted.device);
-    supervision.guard.slow = wanted.slow;
-    supervision.backend.for_programs = true;
-    auto opened = kfd::open_supervised(os_, std::move(supervision));
+    auto opened = kfd::open_supervised(os_, controller_options(os_, options_.processes, commands_));
     if (!opened) {
       return tl::unexpected<Error>(std::move(opened).error());
     }
@@ -208,6 +202,18 @@ class ProcessWorld {
 };
 
 }  // namespace
+
+bool starts_commands(const Commands& commands) {
+  return std::ranges::any_of(commands, [](const auto& each) { return !each.second.argv.empty(); });
+}
+
+kfd::SupervisionOptions controller_options(kfd::Os& os, const ProcessOptions& options,
+                                           const Commands& commands) {
+  kfd::SupervisionOptions supervision = supervision_of(os, options.safety, options.device);
+  supervision.guard.slow = options.slow;
+  supervision.backend.for_programs = starts_commands(commands);
+  return supervision;
+}
 
 Result<std::string> process_plan(const RunOptions& options, const RunSetup& setup) {
   kfd::LinuxOs os;

@@ -1,9 +1,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <string>
 #include <vector>
 
+#include "backends/kfd/launch/tenant.h"
+#include "backends/kfd/os.h"
+#include "backends/kfd/safety/supervised.h"
+#include "cli/process_options.h"
 #include "cli/run_options.h"
 #include "cli/run_setup.h"
 #include "cli/summary.h"
@@ -12,6 +17,17 @@
 
 /// `gpreempt run --backend kfd`: real processes on this machine's GPUs.
 namespace gpreempt::cli {
+
+/// Who does whose work, by the name of the tenant.
+using Commands = std::map<std::string, kfd::TenantCommand>;
+
+/// Whether any of them is started here. Only then does it matter which GPUs this process's
+/// environment shows to programs; processes that run already have an environment of their own.
+[[nodiscard]] bool starts_commands(const Commands& commands);
+
+/// How the controller of these processes is opened.
+[[nodiscard]] kfd::SupervisionOptions controller_options(kfd::Os& os, const ProcessOptions& options,
+                                                         const Commands& commands);
 
 /// What --dry-run prints: who does which tenant's work, and whom that disturbs. Touches nobody.
 /// Errors: those of `bind_processes`, of `hip_command` and of `kfd::plan_safety`.

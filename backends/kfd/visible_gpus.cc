@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <cstddef>
+#include <functional>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -42,12 +43,45 @@ std::optional<std::string> chosen(Os& os, const std::string& proc) {
   return std::nullopt;
 }
 
-bool is_meant(const GpuNode& gpu, std::size_t index, std::string_view word) {
-  if (word.starts_with(kUuid)) {
-    const std::string_view id = word.substr(kUuid.size());
-    return !id.empty() && fmt::format("{:016x}", gpu.unique_id).starts_with(id);
+std::string_view trimmed(std::string_view word) {
+  constexpr std::string_view kBlanks = " \t\n\v\f\r";
+  word.remove_prefix(std::min(word.find_first_not_of(kBlanks), word.size()));
+  return word.substr(0, word.find_last_not_of(kBlanks) + 1);
+}
+
+bool starts_with_letters_of(std::string_view text, std::string_view begin) {
+  const auto lower = [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; };
+  return begin.size() <= text.size() && std::ranges::equal(text.substr(0, begin.size()), begin,
+                                                           std::ranges::equal_to(), lower, lower);
+}
+
+/// A GPU that has no unique id cannot be named by it.
+bool has_uuid(const GpuNode& gpu, std::string_view word) {
+  return gpu.unique_id != 0 && word.size() > kUuid.size() &&
+         starts_with_letters_of(fmt::format("{}{:016x}", kUuid, gpu.unique_id), word);
+}
+
+/// Place of the GPU that `word` means, or why there is none.
+tl::expected<std::size_t, std::string> place_of(const std::vector<GpuNode>& topology,
+                                                std::string_view word) {
+  if (!starts_with_letters_of(word, kUuid)) {
+    const auto index = whole_number<std::size_t>(word);
+    if (!index) {
+      return tl::unexpected<std::string>("is no index and no unique id");
+    }
+    return *index < topology.size()
+               ? tl::expected<std::size_t, std::string>(*index)
+               : tl::unexpected<std::string>("is an index that no GPU of this machine has");
   }
-  return whole_number<std::size_t>(word) == index;
+  const auto is_meant = [&](const GpuNode& gpu) { return has_uuid(gpu, word); };
+  const auto found = std::ranges::find_if(topology, is_meant);
+  if (found == topology.end()) {
+    return tl::unexpected<std::string>("is the unique id of no GPU of this machine");
+  }
+  if (std::ranges::count_if(topology, is_meant) > 1) {
+    return tl::unexpected<std::string>("begins the unique ids of several GPUs");
+  }
+  return static_cast<std::size_t>(found - topology.begin());
 }
 
 }  // namespace
@@ -64,26 +98,31 @@ Result<std::vector<GpuNode>> visible_gpus(Os& os, std::vector<GpuNode> topology,
                             "or name those that they are to use",
                             kVariable, *text));
   }
-  std::vector<GpuNode> visible;
+  if (topology.empty()) {
+    return fail(Errc::kNoSuchDevice,
+                fmt::format("reading {} '{}': this process may use no GPU of this machine; see "
+                            "`gpreempt doctor`",
+                            kVariable, *text));
+  }
+  std::vector<std::size_t> places;
   for (std::string_view rest = *text; !rest.empty();) {
-    const std::string_view word = take(rest, ',');
-    std::vector<GpuNode> meant;
-    for (std::size_t index = 0; index < topology.size(); ++index) {
-      if (is_meant(topology[index], index, word)) {
-        meant.push_back(topology[index]);
-      }
-    }
-    const bool is_new = meant.size() == 1 && std::ranges::none_of(visible, [&](const GpuNode& gpu) {
-                          return gpu.info.id == meant.front().info.id;
-                        });
+    const std::string_view word = trimmed(take(rest, ','));
+    const auto place = place_of(topology, word);
+    const bool is_new = place && std::ranges::find(places, *place) == places.end();
     if (!is_new) {
-      return fail(
-          Errc::kInvalidArgument,
-          fmt::format("reading {} '{}': '{}' is no GPU of this machine, several, or one that "
-                      "is named twice; write indices from 0 to {}, or GPU- and a unique id",
-                      kVariable, *text, word, topology.size() - 1));
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("reading {} '{}': '{}' {}; write indices from 0 to {}, or GPU- and a "
+                              "unique id",
+                              kVariable, *text, word,
+                              place ? "names a GPU that is named before" : place.error(),
+                              topology.size() - 1));
     }
-    visible.push_back(meant.front());
+    places.push_back(*place);
+  }
+  std::vector<GpuNode> visible;
+  visible.reserve(places.size());
+  for (const std::size_t place : places) {
+    visible.push_back(topology[place]);
   }
   return visible;
 }

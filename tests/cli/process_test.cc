@@ -7,9 +7,11 @@
 #include <vector>
 
 #include "backends/kfd/launch/tenant.h"
+#include "backends/kfd/linux_os.h"
 #include "backends/kfd/target_selector.h"
 #include "cli/process_binding.h"
 #include "cli/process_options.h"
+#include "cli/process_world.h"
 #include "core/error.h"
 #include "core/ids.h"
 #include "core/policy.h"
@@ -105,6 +107,17 @@ TEST(RunProcesses, TimesThatAreNoneAreRefused) {
   const Finished finished = gpreempt("run --backend kfd --settle soon");
   EXPECT_EQ(finished.exit_code, 2);
   EXPECT_NE(finished.err.find("reading --settle 'soon'"), std::string::npos) << finished.err;
+}
+
+TEST(RunProcesses, OnlyCommandsAreShownTheGpusOfTheEnvironment) {
+  kfd::LinuxOs os;
+  const ProcessOptions found{.online_pids = {"4711", "guard=4712"}, .offline_pids = {"4713"}};
+  EXPECT_FALSE(starts_commands(bound(found)));
+  EXPECT_FALSE(controller_options(os, found, bound(found)).backend.for_programs);
+  const ProcessOptions mixed{.offline = {"b"}, .online_pids = {"4711", "guard=4712"}};
+  EXPECT_TRUE(starts_commands(bound(mixed)));
+  EXPECT_TRUE(controller_options(os, mixed, bound(mixed)).backend.for_programs);
+  EXPECT_EQ(controller_options(os, {.device = "/x"}, {}).backend.device, "/x");
 }
 
 TEST(RunProcesses, MachineWithoutAGpuIsToldApartAndTheDoctorNamed) {

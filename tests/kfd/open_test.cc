@@ -81,6 +81,17 @@ TEST_F(OpenTest, DriverIsNamedByItsPackage) {
   EXPECT_TRUE(dkms->close());
 }
 
+TEST_F(OpenTest, WhatTheEnvironmentShowsCountsOnlyForProgramsThatAreStarted) {
+  driver_.set_file("/proc/self/environ", "ROCR_VISIBLE_DEVICES=-1");
+  const auto refused = open_backend(driver_, {.for_programs = true});
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::kNoSuchDevice);
+  const auto opened = open_backend(driver_, {.for_programs = false});
+  ASSERT_TRUE(opened) << opened.error().what;
+  EXPECT_EQ((*opened)->info().gpus.size(), 1U);
+  EXPECT_TRUE((*opened)->close());
+}
+
 TEST(KfdTestbed, WithoutHipProgramsItEndsInAReason) {
   const auto testbed = open_testbed(
       {.text_of = [](const Program&) { return std::string(); }, .open = {}, .gpus = 1});

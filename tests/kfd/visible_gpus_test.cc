@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "backends/kfd/hold/blast_radius.h"
@@ -64,15 +65,50 @@ TEST_F(VisibleGpus, ThoseOfTheListInItsOrder) {
 }
 
 TEST_F(VisibleGpus, WhatRocmWouldSilentlyLeaveOutIsRefused) {
-  for (const char* const wrong :
-       {"3", "0,3", "0,0", "0,,1", "a", "GPU-", "GPU-12345", "GPU-ffff"}) {
+  using Case = std::pair<const char*, const char*>;
+  for (const auto& [wrong, why] :
+       {Case("3", "'3' is an index that no GPU of this machine has"),
+        Case("0,3", "'3' is an index that no GPU of this machine has"),
+        Case("0,0", "'0' names a GPU that is named before"),
+        Case("GPU-ab, 0,0", "'GPU-ab' is the unique id of no GPU"),
+        Case("1,gpu-1234567890ABCDEF", "'gpu-1234567890ABCDEF' names a GPU that is named before"),
+        Case("0,,1", "'' is no index and no unique id"), Case(" ", "'' is no index"),
+        Case("0 1", "'0 1' is no index"), Case("a", "'a' is no index and no unique id"),
+        Case("GPU-", "'GPU-' is the unique id of no GPU of this machine"),
+        Case("GPU-12345", "'GPU-12345' begins the unique ids of several GPUs"),
+        Case("GPU-ffff", "'GPU-ffff' is the unique id of no GPU of this machine")}) {
     set(wrong);
     const auto refused = ids();
     ASSERT_FALSE(refused) << wrong;
     EXPECT_EQ(refused.error().code, Errc::kInvalidArgument) << wrong;
+    EXPECT_NE(refused.error().what.find(why), std::string::npos) << refused.error().what;
     EXPECT_NE(refused.error().what.find("indices from 0 to 2"), std::string::npos)
         << refused.error().what;
   }
+}
+
+TEST_F(VisibleGpus, BlanksAroundAndTheCaseOfLettersDoNotMatter) {
+  set("2, 0\t");
+  EXPECT_EQ(ids(), Ids({0x30, 0x10}));
+  set(" gpu-1234567890ABCDEF,GPU-000000000000AB00 ");
+  EXPECT_EQ(ids(), Ids({0x20, 0x10}));
+}
+
+TEST_F(VisibleGpus, WithoutAUniqueIdAGpuIsNamedByItsIndexOnly) {
+  machine_[0].unique_id = 0;
+  set("GPU-0000000000000000");
+  ASSERT_FALSE(ids());
+  EXPECT_NE(ids().error().what.find("is the unique id of no GPU"), std::string::npos);
+  set("0");
+  EXPECT_EQ(ids(), Ids({0x10}));
+}
+
+TEST_F(VisibleGpus, MachineWithoutGpusHasNoneToChoose) {
+  machine_.clear();
+  set("0");
+  ASSERT_FALSE(ids());
+  EXPECT_EQ(ids().error().code, Errc::kNoSuchDevice);
+  EXPECT_NE(ids().error().what.find("may use no GPU"), std::string::npos) << ids().error().what;
 }
 
 TEST_F(VisibleGpus, NoneIsSaidToBeNone) {

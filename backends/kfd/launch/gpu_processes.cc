@@ -7,6 +7,7 @@
 #include <chrono>
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -90,6 +91,21 @@ Result<void> await_next_look(Os& os, const GpuProcessWait& wait, Instant until, 
 }
 
 }  // namespace
+
+std::optional<GpuId> gpu_outside(Os& os, const std::string& sysfs, Pid pid,
+                                 const std::vector<GpuId>& gpus) {
+  const auto queues = has_initial_pids(os).value_or(true)
+                          ? scan_queues(os, sysfs, pid)
+                          : Result<std::vector<abi::QueueSnapshotEntry>>();
+  if (queues) {
+    for (const abi::QueueSnapshotEntry& queue : *queues) {
+      if (std::find(gpus.begin(), gpus.end(), GpuId(queue.gpu_id)) == gpus.end()) {
+        return GpuId(queue.gpu_id);
+      }
+    }
+  }
+  return std::nullopt;
+}
 
 std::vector<Pid> with_queues(Os& os, const GpuProcessRoots& roots, const std::vector<Pid>& pids,
                              const std::vector<GpuId>& gpus) {

@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <functional>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -27,6 +28,11 @@ struct GpuProcessRoots {
 [[nodiscard]] std::vector<Pid> with_queues(Os& os, const GpuProcessRoots& roots,
                                            const std::vector<Pid>& pids,
                                            const std::vector<GpuId>& gpus);
+
+/// A GPU on which the process has queues and that is none of `gpus`; nullopt: there is none, or
+/// sysfs does not show whose queues they are. Blocks: as reading small files does.
+[[nodiscard]] std::optional<GpuId> gpu_outside(Os& os, const std::string& sysfs, Pid pid,
+                                               const std::vector<GpuId>& gpus);
 
 /// How long, and for how many, to wait.
 struct GpuProcessWait {

@@ -83,6 +83,7 @@ Result<void> Tenant::bring_up(const TenantOptions& options, std::string socket) 
                              how ? fmt::format(" (`{}`: {})", command_->text(), *how) : "");
     return tl::unexpected<Error>(std::move(error));
   }
+  GPREEMPT_TRY(check_gpus(options, *found));
   pids_ = *std::move(found);
   told_.resize(pids_.size());
   for (const Pid pid : pids_) {
@@ -94,6 +95,23 @@ Result<void> Tenant::bring_up(const TenantOptions& options, std::string socket) 
   }
   hints_->set_processes(pids_);
   hints_->pass_to(options.hints);
+  return {};
+}
+
+Result<void> Tenant::check_gpus(const TenantOptions& options, const std::vector<Pid>& pids) const {
+  if (!command_) {
+    return {};
+  }
+  for (const Pid pid : pids) {
+    const auto hidden = gpu_outside(os_, options.roots.sysfs, pid, options.gpus);
+    if (hidden) {
+      return fail(Errc::kInvalidArgument,
+                  fmt::format("bring up tenant '{}': pid {} has queues on GPU {:x}, which "
+                              "ROCR_VISIBLE_DEVICES of gpreempt hides; set the variable for "
+                              "gpreempt, not in the command",
+                              name_, pid, hidden->value()));
+    }
+  }
   return {};
 }
 

@@ -39,7 +39,7 @@ struct TenantCommand {
 /// How tenants are brought up.
 struct TenantOptions {
   GpuProcessRoots roots;
-  std::vector<GpuId> gpus;                    ///< of the machine, in its order
+  std::vector<GpuId> gpus;                    ///< that commands are shown, in their order
   Duration ready_patience{};                  ///< until all processes have queues
   Duration settle{};                          ///< and then for them to warm up
   HintSink* hints = nullptr;                  ///< of the backend
@@ -61,7 +61,8 @@ class Tenant {
   /// Starts the command, or looks for the processes, and waits until they have queues. `socket`:
   /// where they give hints. Blocks: for `ready_patience` and `settle` at most. Errors: those of
   /// `LaunchedCommand::start`, `HintServer::start`, `find_targets` and `await_gpu_processes`,
-  /// kInvalidArgument (nobody is named); `end` is to be called all the same.
+  /// kInvalidArgument (nobody is named; a command has queues on a GPU that it is not shown, where
+  /// sysfs tells); `end` is to be called all the same.
   [[nodiscard]] Result<void> bring_up(const TenantOptions& options, std::string socket);
 
   [[nodiscard]] const std::string& name() const { return name_; }
@@ -86,6 +87,10 @@ class Tenant {
  private:
   [[nodiscard]] Result<void> start(const TenantOptions& options, std::string socket);
   [[nodiscard]] Result<void> listen_to_existing(const TenantOptions& options, std::string socket);
+  /// Refuses processes that were started here and are on a GPU that they were not to see: it was
+  /// not counted among those that a suspend disturbs.
+  [[nodiscard]] Result<void> check_gpus(const TenantOptions& options,
+                                        const std::vector<Pid>& pids) const;
   [[nodiscard]] std::vector<Pid> processes(const GpuProcessRoots& roots);
   /// Why a command that was started here will never have queues; empty: it may.
   [[nodiscard]] std::string why_never(const GpuProcessRoots& roots);
