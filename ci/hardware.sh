@@ -89,7 +89,12 @@ case $profile in quick) soak_s=${soak_s:-15} ;; full) soak_s=${soak_s:-300} ;; *
 [[ $out == /* ]] || out=$PWD/$out
 
 tool=$(find_tool) || refuse 3 "there is no gpreempt: build it (ci/quickstart, or cmake in an unpacked tarball), or set GPREEMPT=/path/to/gpreempt"
-[[ -z $gpu_list ]] || choose_gpus "$gpu_list"
+if [[ -n $gpu_list ]]; then
+  choose_gpus "$gpu_list"
+elif [[ $BACKEND == kfd && -n ${ROCR_VISIBLE_DEVICES:-} ]]; then
+  # The tool and the programs would obey it, and neither the plan nor the evidence would say so.
+  refuse 2 "ROCR_VISIBLE_DEVICES=$ROCR_VISIBLE_DEVICES is set: unset it, or name these GPUs with --gpus"
+fi
 make_steps
 hash_common
 for name in ${from:+"$from"} ${only:+"$only"} "${!limits[@]}"; do

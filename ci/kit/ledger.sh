@@ -99,7 +99,9 @@ print_commands() {
   local step
   for step in "${step_names[@]}"; do
     [[ -z $only || $step == "$only" ]] || continue
-    printf '%stimeout %d %s\n' "${chosen_gpus:+ROCR_VISIBLE_DEVICES=$ROCR_VISIBLE_DEVICES }" "${step_limit[$step]}" "${step_command[$step]}"
+    printf '%stimeout %d %s\n' \
+      "${chosen_gpus:+env -u HIP_VISIBLE_DEVICES -u CUDA_VISIBLE_DEVICES -u GPU_DEVICE_ORDINAL ROCR_VISIBLE_DEVICES=$ROCR_VISIBLE_DEVICES }" \
+      "${step_limit[$step]}" "${step_command[$step]}"
   done
 }
 

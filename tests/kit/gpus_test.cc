@@ -59,7 +59,7 @@ TEST_F(ChosenGpus, ReachEveryStepByIdOrPlaceInTheirOrder) {
 
 TEST_F(ChosenGpus, IdIsMeantBeforeAPlace) {
   const Ended ended = with_fake("--gpus 1 --dry-run", machine());
-  EXPECT_NE(ended.text.find("\nROCR_VISIBLE_DEVICES=2 timeout"), std::string::npos) << ended.text;
+  EXPECT_NE(ended.text.find(" ROCR_VISIBLE_DEVICES=2 timeout"), std::string::npos) << ended.text;
 }
 
 TEST_F(ChosenGpus, AreAllThatAGangHas) {
@@ -73,6 +73,18 @@ TEST_F(ChosenGpus, OthersAreDoneAnew) {
   EXPECT_EQ(other.text.find(" s  done "), std::string::npos) << other.text;
   const Ended same = with_fake("--gpus f7bc --list", machine());
   EXPECT_NE(same.text.find(" s  done "), std::string::npos) << same.text;
+}
+
+TEST_F(ChosenGpus, ChoiceOfTheEnvironmentIsRefusedUnlessOneIsMadeHere) {
+  const std::string narrowed = machine() + " ROCR_VISIBLE_DEVICES=1";
+  const Ended refused = with_fake("--only doctor", narrowed);
+  EXPECT_EQ(refused.exit_code, 2) << refused.text;
+  EXPECT_NE(refused.text.find("ROCR_VISIBLE_DEVICES=1 is set: unset it, or name these GPUs"),
+            std::string::npos)
+      << refused.text;
+  EXPECT_EQ(calls_of(""), 0U);
+  EXPECT_EQ(with_fake("--gpus f7bc --only doctor", narrowed).exit_code, 0);
+  EXPECT_EQ(seen(), std::set<std::string>{"0 unset"});
 }
 
 TEST_F(ChosenGpus, WithoutAChoiceNothingIsSet) {
