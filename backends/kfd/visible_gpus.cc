@@ -14,7 +14,6 @@
 #include "backends/kfd/topology.h"
 #include "backends/kfd/whole_number.h"
 #include "core/error.h"
-#include "core/ids.h"
 
 namespace gpreempt::kfd {
 namespace {

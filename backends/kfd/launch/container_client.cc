@@ -45,8 +45,8 @@ std::vector<std::string_view> words_of(std::string_view line) {
   return words;
 }
 
-template <std::size_t kSize>
-bool is_one_of(const std::array<std::string_view, kSize>& names, std::string_view word) {
+template <std::size_t Size>
+bool is_one_of(const std::array<std::string_view, Size>& names, std::string_view word) {
   return std::ranges::find(names, word) != names.end();
 }
 
