@@ -16,7 +16,7 @@
 #include "core/name_spec.h"
 #include "core/nearest.h"
 #include "core/option_reader.h"
-#include "core/policies/entries.h"
+#include "core/policies/entries.h"  // IWYU pragma: keep (its functions are named by the list)
 #include "core/policy_guard.h"
 #include "core/time.h"
 

@@ -24,6 +24,7 @@
 #include "backends/sim/world.h"
 #include "backends/vkfd/vkfd_testbed.h"
 #include "core/backend.h"
+#include "core/decision.h"
 #include "core/drive.h"
 #include "core/error.h"
 #include "core/event_log.h"
