@@ -56,7 +56,8 @@ class HintServer {
   /// counts as the first one's.
   void set_processes(std::vector<Pid> pids);
   /// Where arrivals and ends are passed on to as they come, as those of requests numbered from 0 in
-  /// order of arrival; null: nowhere. Until `close` has returned it must stay.
+  /// order of arrival; null: nowhere. Requests that are open when the last connection for their
+  /// process closes are passed on as ended then. Until `close` has returned it must stay.
   void pass_to(HintSink* sink);
   /// Tells every client, and those who connect later, when to begin.
   void begin(Instant start);
